@@ -1,0 +1,1 @@
+"""Compiled loops on arrays, scalars and specs; nothing here knows an estimator."""

@@ -1,0 +1,103 @@
+"""Design matrices as kernels see them: dense or compressed, weighted, centred.
+
+A design stands for the centred matrix ``X - means`` and the weights ``s`` of its
+rows, sum(s) = 1, without forming either product. Descent on it keeps the weighted
+residual ``u = s * r`` and one number, ``total``:
+
+- `Dense`: r is centred, ``u = s * (y - (X - means) w)``, and total stays 0.
+- `Compressed`: r is not, ``u = s * (y - X w)``, and ``total = sum(u)``; the
+  correlation of the centred column with the centred residual is then
+  ``x_j' u - means_j * total``, and a step costs O(nnz_j).
+
+Both give the same number from :func:`column_dot`; without an intercept means = 0.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from sparselearn._kernels._jit import REASSOCIATE, by_spec
+
+__all__ = ["Compressed", "Dense", "column_axpy", "column_dot"]
+
+
+class Dense(NamedTuple):
+    """Fortran-ordered `values` (n_rows, n_columns) with `weights` and `means`.
+
+    `weights` has length n_rows, or 1 where all rows weigh the same.
+    """
+
+    values: np.ndarray
+    weights: np.ndarray
+    means: np.ndarray
+
+
+class Compressed(NamedTuple):
+    """Compressed sparse columns (`data`, `indices`, `indptr`), no duplicate entries.
+
+    `weights` has length `n_rows`, or 1 where all rows weigh the same.
+    """
+
+    data: np.ndarray
+    indices: np.ndarray
+    indptr: np.ndarray
+    n_rows: int
+    weights: np.ndarray
+    means: np.ndarray
+
+
+@by_spec(fastmath=REASSOCIATE)
+def column_dot(design, j, u, total):
+    """The correlation ``(x_j - means_j)' u`` of centred column j with u."""
+
+
+@column_dot.register(Dense)
+def _column_dot_dense(design, j, u, total):
+    values = design.values
+    dot = 0.0
+    for i in range(values.shape[0]):
+        dot += values[i, j] * u[i]
+    return dot
+
+
+@column_dot.register(Compressed)
+def _column_dot_compressed(design, j, u, total):
+    data, indices = design.data, design.indices
+    dot = -design.means[j] * total
+    for k in range(design.indptr[j], design.indptr[j + 1]):
+        dot += data[k] * u[indices[k]]
+    return dot
+
+
+@by_spec(fastmath=REASSOCIATE)
+def column_axpy(design, j, step, u, total):
+    """Add ``step * s * (x_j - means_j)`` to `u` in place; return the new `total`."""
+
+
+@column_axpy.register(Dense)
+def _column_axpy_dense(design, j, step, u, total):
+    values, weights, mean = design.values, design.weights, design.means[j]
+    n_rows = values.shape[0]
+    if weights.size == n_rows:
+        for i in range(n_rows):
+            u[i] += step * weights[i] * (values[i, j] - mean)
+    else:
+        step *= weights[0]
+        for i in range(n_rows):
+            u[i] += step * (values[i, j] - mean)
+    return total
+
+
+@column_axpy.register(Compressed)
+def _column_axpy_compressed(design, j, step, u, total):
+    data, indices, weights = design.data, design.indices, design.weights
+    total += step * design.means[j]
+    if weights.size == design.n_rows:
+        for k in range(design.indptr[j], design.indptr[j + 1]):
+            i = indices[k]
+            u[i] += step * weights[i] * data[k]
+    else:
+        step *= weights[0]
+        for k in range(design.indptr[j], design.indptr[j + 1]):
+            u[indices[k]] += step * data[k]
+    return total

@@ -1,0 +1,97 @@
+"""User input, once: checked, and brought to the one layout that kernels know.
+
+Kernels see float32 or float64 columns, contiguous and aligned, and 32-bit indices
+where they fit; and they see them read-only. A kernel that wrote into X would not
+compile, a memory map needs no copy, and one signature a dtype serves all users.
+"""
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.utils.validation import validate_data
+
+from sparselearn._compat import check_sample_weight
+
+__all__ = [
+    "column_major",
+    "read_only",
+    "row_weights",
+    "validate_regression",
+]
+
+FLOATS = (np.float64, np.float32)
+
+
+def read_only(array):
+    """A view of `array` that cannot be written through."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def column_major(X):
+    """`X` as kernels read it by columns; a copy only where the layout demands one.
+
+    Parameters
+    ----------
+    X : ndarray or sparse array of shape (n_samples, n_features), float32 or float64
+
+    Returns
+    -------
+    ndarray, Fortran-ordered and read-only; or csc_array, without duplicate entries,
+    its indices 32-bit where they fit, its arrays read-only.
+    """
+    if not sp.issparse(X):
+        return read_only(np.require(X, requirements=["F", "A"]))
+    X = sp.csc_array(X)
+    if not X.has_canonical_format:
+        X = X.copy()
+        X.sum_duplicates()
+    small = max(*X.shape, X.nnz) < np.iinfo(np.int32).max
+    index_dtype = np.int32 if small else np.int64
+    parts = (
+        np.require(X.data, requirements=["C", "A"]),
+        X.indices.astype(index_dtype, copy=False),
+        X.indptr.astype(index_dtype, copy=False),
+    )
+    frozen = sp.csc_array(tuple(map(read_only, parts)), shape=X.shape, copy=False)
+    frozen.has_canonical_format = True
+    return frozen
+
+
+def row_weights(sample_weight, X):
+    """`sample_weight` over its sum: shape (n_samples,), or (1,) for equal weights."""
+    if sample_weight is None:
+        return np.full(1, 1.0 / X.shape[0])
+    weights = check_sample_weight(
+        sample_weight, X, dtype=np.float64, ensure_non_negative=True
+    )
+    total = weights.sum()
+    if not total > 0.0:
+        raise ValueError(
+            "sample_weight is zero for every sample: there is nothing to fit; give "
+            "at least one sample a positive weight."
+        )
+    return weights / total
+
+
+def validate_regression(estimator, X, y, sample_weight=None):
+    """Check the input of a linear model's `fit`, and set its feature attributes.
+
+    Returns
+    -------
+    X : as :func:`column_major`
+    y : float64 ndarray of shape (n_samples,) or (n_samples, n_targets)
+    weights : as :func:`row_weights`
+    """
+    X, y = validate_data(
+        estimator,
+        X,
+        y,
+        accept_sparse="csc",
+        accept_large_sparse=True,
+        dtype=FLOATS,
+        order="F",
+        multi_output=True,
+        y_numeric=True,
+    )
+    return column_major(X), y.astype(np.float64), row_weights(sample_weight, X)

@@ -1,0 +1,216 @@
+"""Penalties: specs of a function h_j of one coefficient, and its maths.
+
+A penalty is a ``NamedTuple`` of numbers and arrays. Each function below chooses
+its formula by the penalty's type, takes the coordinate `j` because the formula
+may depend on it, and works both on a scalar in a kernel and, with `j` a slice or
+an index array, on many coordinates at once in numpy. A penalty of your own
+registers with ``@value.register(MyPenalty)`` and so on.
+
+The penalties here are elastic nets,
+
+    h_j(w) = l1_j |w| + l2_j w^2 / 2,
+    l1_j = alpha * weights_j * l1_ratio,    l2_j = alpha * weights_j * (1 - l1_ratio),
+
+with l1_ratio = 1 or weights = 1 where the name does not speak of them. With
+``positive`` the domain is w >= 0. A weight of 0 leaves a coefficient unpenalised;
+one of inf keeps it at 0.
+"""
+
+from abc import ABC
+from typing import NamedTuple
+
+import numpy as np
+
+from sparselearn._kernels._jit import by_spec, where
+
+__all__ = [
+    "L1",
+    "ElasticNet",
+    "ElasticNetFamily",
+    "WeightedElasticNet",
+    "WeightedL1",
+    "conjugate",
+    "dual_scale",
+    "prox",
+    "strengths",
+    "subdifferential_distance",
+    "value",
+]
+
+
+# -- specs --------------------------------------------------------------------
+
+
+def _vector(weights):
+    # On any coefficient 1e200 acts as inf does, but times 0 it is 0 and not nan.
+    weights = np.minimum(np.asarray(weights, dtype=np.float64), 1e200)
+    weights.flags.writeable = False
+    return weights
+
+
+_COERCE = {float: float, bool: bool, np.ndarray: _vector}
+
+
+def _coerced(cls):
+    """Build specs of one type only: an int or a strided array would recompile."""
+    create = cls.__new__
+
+    def __new__(cls, *args, **kwargs):
+        spec = create(cls, *args, **kwargs)
+        kinds = cls.__annotations__
+        return create(cls, *(_COERCE[kinds[f]](x) for f, x in zip(spec._fields, spec)))
+
+    cls.__new__ = __new__
+    return cls
+
+
+class ElasticNetFamily(ABC):
+    """The penalties ``l1 |w| + l2 w^2 / 2`` with a field `positive`.
+
+    A member says its `strengths`; all other maths are shared.
+    """
+
+
+@ElasticNetFamily.register
+@_coerced
+class L1(NamedTuple):
+    """``h_j(w) = alpha |w|``."""
+
+    alpha: float
+    positive: bool = False
+
+
+@ElasticNetFamily.register
+@_coerced
+class WeightedL1(NamedTuple):
+    """``h_j(w) = alpha weights_j |w|``, with `weights` of shape (n_features,)."""
+
+    alpha: float
+    weights: np.ndarray
+    positive: bool = False
+
+
+@ElasticNetFamily.register
+@_coerced
+class ElasticNet(NamedTuple):
+    """``h_j(w) = alpha (l1_ratio |w| + (1 - l1_ratio) w^2 / 2)``."""
+
+    alpha: float
+    l1_ratio: float
+    positive: bool = False
+
+
+@ElasticNetFamily.register
+@_coerced
+class WeightedElasticNet(NamedTuple):
+    """The elastic net times `weights`, of shape (n_features,)."""
+
+    alpha: float
+    l1_ratio: float
+    weights: np.ndarray
+    positive: bool = False
+
+
+# -- what a penalty answers ---------------------------------------------------
+
+
+@by_spec
+def value(penalty, w, j):
+    """The penalty h_j(w), for w in its domain."""
+
+
+@by_spec
+def prox(penalty, z, step, j):
+    """The minimiser of ``(w - z)^2 / 2 + step h_j(w)`` over w."""
+
+
+@by_spec
+def subdifferential_distance(penalty, w, g, j):
+    """The distance of `g` to the set of subgradients of h_j at `w`.
+
+    With g = minus the gradient of the loss, w is optimal where this is 0.
+    """
+
+
+@by_spec
+def conjugate(penalty, v, j):
+    """The Fenchel conjugate ``sup_w v w - h_j(w)``; inf outside its domain."""
+
+
+@by_spec
+def dual_scale(penalty, w, g, j):
+    """A factor c <= 1 that brings c g near the domain of the conjugate.
+
+    For an elastic net it is the largest c with ``c (g - l2_j w)`` a subgradient of
+    ``l1_j |w|``: for l2 = 0 this makes c g feasible; it tends to 1 at the optimum.
+    """
+
+
+@by_spec
+def strengths(penalty, j):
+    """The pair (l1_j, l2_j) of a member of the elastic-net family."""
+
+
+# -- the elastic nets ---------------------------------------------------------
+
+
+@strengths.register(L1)
+def _strengths_l1(penalty, j):
+    return penalty.alpha, 0.0
+
+
+@strengths.register(WeightedL1)
+def _strengths_weighted_l1(penalty, j):
+    return penalty.alpha * penalty.weights[j], 0.0
+
+
+@strengths.register(ElasticNet)
+def _strengths_elastic_net(penalty, j):
+    l1 = penalty.alpha * penalty.l1_ratio
+    return l1, penalty.alpha - l1
+
+
+@strengths.register(WeightedElasticNet)
+def _strengths_weighted_elastic_net(penalty, j):
+    total = penalty.alpha * penalty.weights[j]
+    l1 = total * penalty.l1_ratio
+    return l1, total - l1
+
+
+@value.register(ElasticNetFamily)
+def _value(penalty, w, j):
+    l1, l2 = strengths(penalty, j)
+    return l1 * np.abs(w) + 0.5 * l2 * w * w
+
+
+@prox.register(ElasticNetFamily)
+def _prox(penalty, z, step, j):
+    l1, l2 = strengths(penalty, j)
+    shrunk = np.maximum(np.abs(z) - step * l1, 0.0) / (1.0 + step * l2)
+    return shrunk * (z > 0.0) if penalty.positive else shrunk * np.sign(z)
+
+
+@subdifferential_distance.register(ElasticNetFamily)
+def _subdifferential_distance(penalty, w, g, j):
+    l1, l2 = strengths(penalty, j)
+    slope = g - l2 * w
+    outside = np.maximum((slope if penalty.positive else np.abs(slope)) - l1, 0.0)
+    return where(w == 0.0, outside, np.abs(slope - np.copysign(l1, w)))
+
+
+@conjugate.register(ElasticNetFamily)
+def _conjugate(penalty, v, j):
+    l1, l2 = strengths(penalty, j)
+    size = v if penalty.positive else np.abs(v)
+    # |v| = l1 up to rounding is inside: dual points are scaled to touch it.
+    excess = np.maximum(size - l1 * (1.0 + 1e-12), 0.0)
+    smooth = 0.5 * excess * excess / where(l2 > 0.0, l2, 1.0)
+    return where(l2 > 0.0, smooth, where(excess > 0.0, np.inf, 0.0))
+
+
+@dual_scale.register(ElasticNetFamily)
+def _dual_scale(penalty, w, g, j):
+    l1, l2 = strengths(penalty, j)
+    slope = g - l2 * w
+    size = slope if penalty.positive else np.abs(slope)
+    return where(size > l1, l1 / where(size > 0.0, size, 1.0), 1.0)
