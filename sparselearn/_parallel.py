@@ -1,14 +1,22 @@
 """Threads: the only place that starts them, and bounds those of BLAS while they run.
 
 Kernels release the GIL, so work is spread over chunks of rows, targets or folds in
-threads that share their arrays. The chunks never depend on `n_jobs`, hence neither
-do the bits of a result.
+threads that share their arrays. Neither the chunks nor the number of BLAS threads
+inside one depend on `n_jobs`, hence neither do the bits of a result.
 """
 
+import functools
+
 import joblib
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 __all__ = ["map_chunks", "map_threads", "row_chunks"]
+
+
+@functools.cache
+def _thread_pools():
+    # Finding the loaded libraries takes milliseconds, bounding them microseconds.
+    return ThreadpoolController()
 
 
 def map_threads(function, items, n_jobs=None):
@@ -30,9 +38,9 @@ def map_threads(function, items, n_jobs=None):
     """
     items = list(items)
     n_threads = min(joblib.effective_n_jobs(n_jobs), len(items))
-    if n_threads <= 1:
-        return [function(item) for item in items]
-    with threadpool_limits(limits=1, user_api="blas"):
+    with _thread_pools().limit(limits=1, user_api="blas"):
+        if n_threads <= 1:
+            return [function(item) for item in items]
         parallel = joblib.Parallel(n_jobs=n_threads, require="sharedmem")
         return parallel(joblib.delayed(function)(item) for item in items)
 

@@ -1,0 +1,1 @@
+"""Figures of merit of sparse models and codes."""
