@@ -7,19 +7,18 @@ compile, a memory map needs no copy, and one signature a dtype serves all users.
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import check_X_y, validate_data
 
 from sparselearn._compat import check_sample_weight
 
 __all__ = [
+    "check_penalty_weights",
+    "check_regression",
     "column_major",
     "read_only",
     "row_weights",
     "validate_regression",
 ]
-
-FLOATS = (np.float64, np.float32)
-
 
 def read_only(array):
     """A view of `array` that cannot be written through."""
@@ -74,6 +73,34 @@ def row_weights(sample_weight, X):
     return weights / total
 
 
+def check_penalty_weights(penalty_weights, n_features):
+    """`penalty_weights` as a float64 ndarray (n_features,), or None."""
+    if penalty_weights is None:
+        return None
+    weights = np.asarray(penalty_weights, dtype=np.float64)
+    if weights.shape != (n_features,):
+        raise ValueError(
+            f"penalty_weights has shape {weights.shape}; it must have one weight for "
+            f"each feature, shape ({n_features},)."
+        )
+    if not np.all(weights >= 0.0):
+        raise ValueError(
+            "penalty_weights must be >= 0 (0: unpenalised, inf: dropped); got "
+            f"{weights[~(weights >= 0.0)][0]}."
+        )
+    return weights
+
+
+_REGRESSION = {
+    "accept_sparse": "csc",
+    "accept_large_sparse": True,
+    "dtype": (np.float64, np.float32),
+    "order": "F",
+    "multi_output": True,
+    "y_numeric": True,
+}
+
+
 def validate_regression(estimator, X, y, sample_weight=None):
     """Check the input of a linear model's `fit`, and set its feature attributes.
 
@@ -83,15 +110,11 @@ def validate_regression(estimator, X, y, sample_weight=None):
     y : float64 ndarray of shape (n_samples,) or (n_samples, n_targets)
     weights : as :func:`row_weights`
     """
-    X, y = validate_data(
-        estimator,
-        X,
-        y,
-        accept_sparse="csc",
-        accept_large_sparse=True,
-        dtype=FLOATS,
-        order="F",
-        multi_output=True,
-        y_numeric=True,
-    )
+    X, y = validate_data(estimator, X, y, **_REGRESSION)
+    return column_major(X), y.astype(np.float64), row_weights(sample_weight, X)
+
+
+def check_regression(X, y, sample_weight=None):
+    """The same for a function, whose y has one target."""
+    X, y = check_X_y(X, y, **(_REGRESSION | {"multi_output": False}))
     return column_major(X), y.astype(np.float64), row_weights(sample_weight, X)

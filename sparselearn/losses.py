@@ -11,7 +11,14 @@ from typing import NamedTuple
 
 from sparselearn._kernels._jit import by_spec
 
-__all__ = ["Quadratic", "conjugate", "curvature", "gradient", "value"]
+__all__ = [
+    "Quadratic",
+    "conjugate",
+    "curvature",
+    "fenchel_gap",
+    "gradient",
+    "value",
+]
 
 
 class Quadratic(NamedTuple):
@@ -38,6 +45,11 @@ def conjugate(loss, y, v):
     """The Fenchel conjugate ``sup_z v z - f(y, z)``."""
 
 
+@by_spec
+def fenchel_gap(loss, y, z, v):
+    """``f(y, z) + f*(y, v) - z v`` >= 0, without the cancellation of that sum."""
+
+
 @value.register(Quadratic)
 def _value_quadratic(loss, y, z):
     return 0.5 * (y - z) ** 2
@@ -56,3 +68,8 @@ def _curvature_quadratic(loss, y, z):
 @conjugate.register(Quadratic)
 def _conjugate_quadratic(loss, y, v):
     return v * (0.5 * v + y)
+
+
+@fenchel_gap.register(Quadratic)
+def _fenchel_gap_quadratic(loss, y, z, v):
+    return 0.5 * (z - y - v) ** 2

@@ -31,9 +31,11 @@ __all__ = [
     "WeightedL1",
     "conjugate",
     "dual_scale",
+    "fenchel_gap",
     "prox",
     "strengths",
     "subdifferential_distance",
+    "threshold",
     "value",
 ]
 
@@ -138,12 +140,25 @@ def conjugate(penalty, v, j):
 
 
 @by_spec
+def fenchel_gap(penalty, w, v, j):
+    """``h_j(w) + h*_j(v) - w v`` >= 0, without the cancellation of that sum.
+
+    Optional: a penalty without this formula is certified by the sum itself.
+    """
+
+
+@by_spec
 def dual_scale(penalty, w, g, j):
     """A factor c <= 1 that brings c g near the domain of the conjugate.
 
     For an elastic net it is the largest c with ``c (g - l2_j w)`` a subgradient of
     ``l1_j |w|``: for l2 = 0 this makes c g feasible; it tends to 1 at the optimum.
     """
+
+
+@by_spec
+def threshold(penalty, j):
+    """The largest g >= 0 that is a subgradient of h_j at 0."""
 
 
 @by_spec
@@ -208,9 +223,27 @@ def _conjugate(penalty, v, j):
     return where(l2 > 0.0, smooth, where(excess > 0.0, np.inf, 0.0))
 
 
+@fenchel_gap.register(ElasticNetFamily)
+def _fenchel_gap(penalty, w, v, j):
+    l1, l2 = strengths(penalty, j)
+    size = v if penalty.positive else np.abs(v)
+    excess = np.maximum(size - l1, 0.0)
+    # Where v pulls w outwards the sum is a square, elsewhere each term is >= 0.
+    along = v * np.sign(w)
+    pulled = 0.5 * (l2 * np.abs(w) - excess) ** 2 / where(l2 > 0.0, l2, 1.0)
+    slack = np.abs(w) * np.maximum(l1 - along, 0.0) + 0.5 * l2 * w * w
+    apart = slack + conjugate(penalty, v, j)
+    return where((l2 > 0.0) & (along > l1), pulled, apart)
+
+
 @dual_scale.register(ElasticNetFamily)
 def _dual_scale(penalty, w, g, j):
     l1, l2 = strengths(penalty, j)
     slope = g - l2 * w
     size = slope if penalty.positive else np.abs(slope)
     return where(size > l1, l1 / where(size > 0.0, size, 1.0), 1.0)
+
+
+@threshold.register(ElasticNetFamily)
+def _threshold(penalty, j):
+    return strengths(penalty, j)[0]

@@ -18,7 +18,7 @@ import numpy as np
 
 from sparselearn._kernels._jit import REASSOCIATE, by_spec
 
-__all__ = ["Compressed", "Dense", "column_axpy", "column_dot"]
+__all__ = ["Compressed", "Dense", "column_axpy", "column_curvature", "column_dot"]
 
 
 class Dense(NamedTuple):
@@ -101,3 +101,36 @@ def _column_axpy_compressed(design, j, step, u, total):
         for k in range(design.indptr[j], design.indptr[j + 1]):
             u[indices[k]] += step * data[k]
     return total
+
+
+@by_spec(fastmath=REASSOCIATE)
+def column_curvature(design, j):
+    """The curvature ``sum_i s_i (x_ij - means_j)^2``, without cancellation."""
+
+
+@column_curvature.register(Dense)
+def _column_curvature_dense(design, j):
+    values, weights, mean = design.values, design.weights, design.means[j]
+    n_rows = values.shape[0]
+    total = 0.0
+    if weights.size == n_rows:
+        for i in range(n_rows):
+            total += weights[i] * (values[i, j] - mean) ** 2
+        return total
+    for i in range(n_rows):
+        total += (values[i, j] - mean) ** 2
+    return total * weights[0]
+
+
+@column_curvature.register(Compressed)
+def _column_curvature_compressed(design, j):
+    data, indices, weights = design.data, design.indices, design.weights
+    weighted = weights.size == design.n_rows
+    mean = design.means[j]
+    total, stored = 0.0, 0.0
+    for k in range(design.indptr[j], design.indptr[j + 1]):
+        weight = weights[indices[k]] if weighted else weights[0]
+        total += weight * (data[k] - mean) ** 2
+        stored += weight
+    # The entries that are not stored are 0, so each is -mean from the mean.
+    return total + max(1.0 - stored, 0.0) * mean**2

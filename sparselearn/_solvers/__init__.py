@@ -1,0 +1,1 @@
+"""Arrays in, results out: stopping, working sets, certificates; no estimators."""

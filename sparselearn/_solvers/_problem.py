@@ -1,0 +1,148 @@
+"""The squared-loss problem that every linear solver shares.
+
+    min_w  sum_i s_i f(y_i, b + x_i' w) + sum_j h_j(w_j),     sum_i s_i = 1,
+
+with f the squared loss, b the unpenalised intercept. The optimal b for a given w
+is ``ybar - xbar' w`` (weighted means), so solvers see centred columns and a centred
+target, implicitly: X is neither copied nor, when sparse, filled in.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import scipy.sparse as sp
+
+from sparselearn._kernels._coordinate_descent import column_curvatures
+from sparselearn._kernels._design import Compressed, Dense
+
+__all__ = ["Problem", "correlate", "make_problem", "multiply"]
+
+# Columns are brought to float64 in blocks of about this many numbers.
+BLOCK = 2**18
+# The spread of a constant column is not 0 but the rounding error of its mean.
+CONSTANT = (64 * np.finfo(np.float64).eps) ** 2
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A design with a target.
+
+    Attributes
+    ----------
+    matrix : read-only Fortran-ordered ndarray or csc_array (n_samples, n_features)
+    design : the same as kernels take it, with row weights s and column means
+    target : float64 ndarray (n_samples,), of weighted mean 0 if `fit_intercept`
+    target_mean : float
+    curvature : float64 ndarray (n_features,), 0 exactly for a constant column
+    fit_intercept : bool
+    """
+
+    matrix: object
+    design: Dense | Compressed
+    curvature: np.ndarray
+    fit_intercept: bool
+    target: np.ndarray = None
+    target_mean: float = 0.0
+
+    @property
+    def weights(self):
+        """Row weights s, of shape (n_samples,) or (1,)."""
+        return self.design.weights
+
+    @property
+    def null_value(self):
+        """The objective of w = 0: half the weighted variance of the target."""
+        return 0.5 * np.sum(self.weights * self.target**2)
+
+    def with_target(self, y):
+        """The same design with the target `y`, a float64 array of (n_samples,)."""
+        mean = 0.0
+        if self.fit_intercept:
+            mean = _weighted_sum(self.weights, y)
+            y = y - mean
+            # A constant target is its mean up to rounding: then there is no signal.
+            if np.max(np.abs(y), initial=0.0) <= 8 * np.finfo(float).eps * abs(mean):
+                y = np.zeros_like(y)
+        return replace(self, target=y, target_mean=mean)
+
+    def residual(self, coef):
+        """``y - X w`` in float64, centred by the optimal intercept."""
+        support = np.flatnonzero(coef)
+        residual = self.target - multiply(self.matrix, coef[support], support)
+        if self.fit_intercept:
+            residual -= _weighted_sum(self.weights, residual)
+        return residual
+
+    def correlation(self, u):
+        """``(X - means)' u`` in float64, of shape (n_features,)."""
+        return correlate(self.matrix, u) - self.design.means * np.sum(u)
+
+    def intercept(self, coef):
+        """The optimal intercept for `coef`."""
+        return self.target_mean - self.design.means @ coef
+
+    def centred_columns(self, features):
+        """The centred columns `features` as a dense float64 array."""
+        columns = self.matrix[:, features]
+        columns = columns.toarray() if sp.issparse(columns) else columns
+        return columns.astype(np.float64) - self.design.means[features]
+
+
+def make_problem(X, weights, *, fit_intercept):
+    """Build the target-free `Problem` of a validated X and normalised row weights.
+
+    Parameters
+    ----------
+    X : as `_validation.column_major` returns it
+    weights : float64 ndarray of shape (n_samples,) or (1,), summing to 1 over rows
+    fit_intercept : bool
+    """
+    n_samples, n_features = X.shape
+    means = np.zeros(n_features)
+    if fit_intercept:
+        means = correlate(X, np.broadcast_to(weights, (n_samples,)))
+    parts = _frozen(weights), _frozen(means)
+    if sp.issparse(X):
+        design = Compressed(X.data, X.indices, X.indptr, n_samples, *parts)
+    else:
+        design = Dense(X, *parts)
+    curvature = np.empty(n_features)
+    column_curvatures(design, curvature)
+    curvature[curvature <= CONSTANT * means**2] = 0.0
+    return Problem(X, design, curvature, fit_intercept)
+
+
+def multiply(X, coef, features):
+    """``X[:, features] @ coef`` in float64, without a second copy of X."""
+    if sp.issparse(X):
+        return X[:, features].astype(np.float64) @ coef
+    product = np.zeros(X.shape[0])
+    for block in _blocks(features.size, X.shape[0]):
+        columns = X[:, features[block]].astype(np.float64, copy=False)
+        product += columns @ coef[block]
+    return product
+
+
+def correlate(X, u):
+    """``X' u`` in float64, without a second copy of X."""
+    if sp.issparse(X) or X.dtype == np.float64:
+        return X.T @ u
+    result = np.empty(X.shape[1])
+    for block in _blocks(X.shape[1], X.shape[0]):
+        result[block] = X[:, block].T.astype(np.float64) @ u
+    return result
+
+
+def _blocks(n_columns, n_rows):
+    size = max(1, BLOCK // n_rows)
+    return [slice(start, start + size) for start in range(0, n_columns, size)]
+
+
+def _weighted_sum(weights, y):
+    return weights[0] * np.sum(y) if weights.size == 1 else weights @ y
+
+
+def _frozen(array):
+    array = np.ascontiguousarray(array).view()
+    array.flags.writeable = False
+    return array

@@ -1,0 +1,15 @@
+"""Sparse linear models, each with a certificate of optimality."""
+
+from sparselearn._solvers._path import PathResult
+from sparselearn.linear_model._elastic_net import ElasticNet
+from sparselearn.linear_model._lasso import Lasso
+from sparselearn.linear_model._path import alpha_max, elastic_net_path, lasso_path
+
+__all__ = [
+    "ElasticNet",
+    "Lasso",
+    "PathResult",
+    "alpha_max",
+    "elastic_net_path",
+    "lasso_path",
+]

@@ -1,0 +1,174 @@
+"""What the squared-loss estimators share."""
+
+import warnings
+from numbers import Integral, Real
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.extmath import safe_sparse_dot
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from sparselearn import penalties
+from sparselearn._compat import Interval, fit_context
+from sparselearn._solvers._coordinate_descent import solve
+from sparselearn._solvers._problem import make_problem
+from sparselearn._validation import check_penalty_weights, validate_regression
+
+__all__ = ["SquaredLossRegressor", "elastic_net_penalty"]
+
+
+def elastic_net_penalty(alpha, *, l1_ratio=1.0, penalty_weights=None, positive=False):
+    """The spec of an elastic net, the simplest that says it."""
+    if penalty_weights is None:
+        if l1_ratio == 1.0:
+            return penalties.L1(alpha, positive)
+        return penalties.ElasticNet(alpha, l1_ratio, positive)
+    if l1_ratio == 1.0:
+        return penalties.WeightedL1(alpha, penalty_weights, positive)
+    return penalties.WeightedElasticNet(alpha, l1_ratio, penalty_weights, positive)
+
+
+class SquaredLossRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
+    """Fit and predict of a linear model with squared loss and a convex penalty.
+
+    A subclass holds the parameters named below and says its `_l1_ratio`.
+    """
+
+    _parameter_constraints = {
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "penalty_weights": ["array-like", None],
+        "fit_intercept": ["boolean"],
+        "positive": ["boolean"],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "warm_start": ["boolean"],
+    }
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, sample_weight=None):
+        """Fit the model.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Read by columns: a float32 or float64 Fortran-ordered array or a CSC
+            matrix is not copied.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Each target is a problem of its own.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative, not all zero; only their proportions matter.
+
+        Returns
+        -------
+        self : object
+            Fitted estimator.
+        """
+        X, y, weights = validate_regression(self, X, y, sample_weight)
+        penalty = elastic_net_penalty(
+            self.alpha,
+            l1_ratio=self._l1_ratio,
+            penalty_weights=check_penalty_weights(self.penalty_weights, X.shape[1]),
+            positive=self.positive,
+        )
+        design = make_problem(X, weights, fit_intercept=self.fit_intercept)
+        targets = y.reshape(y.shape[0], -1).T
+        problems = [design.with_target(target) for target in targets]
+        starts = self._starts(len(problems), X.shape[1])
+        solutions = [
+            solve(problem, penalty, tol=self.tol, max_iter=self.max_iter, start=start)
+            for problem, start in zip(problems, starts)
+        ]
+        self._store(problems, solutions, X.dtype, single=y.ndim == 1)
+        self._warn_unless_converged(problems, solutions)
+        return self
+
+    def _starts(self, n_targets, n_features):
+        """The coefficients to start from, one array or None for each target."""
+        if self.warm_start and hasattr(self, "coef_"):
+            coef = np.atleast_2d(self.coef_)
+            if coef.shape == (n_targets, n_features):
+                return list(coef)
+        return [None] * n_targets
+
+    def _store(self, problems, solutions, dtype, *, single):
+        """Set the fitted attributes; without the axis of targets for a `single` one."""
+
+        def shaped(values, kind):
+            values = np.array(values, dtype=kind)
+            return values[0] if single else values
+
+        self.coef_ = shaped([s.coef for s in solutions], dtype)
+        self.intercept_ = shaped(
+            [p.intercept(s.coef) for p, s in zip(problems, solutions)], dtype
+        )
+        self.dual_gap_ = shaped([s.certificate.gap for s in solutions], float)
+        self.objective_ = shaped([s.certificate.objective for s in solutions], float)
+        self.n_iter_ = max(s.n_iter for s in solutions)
+        self.support_ = np.flatnonzero(np.any(np.atleast_2d(self.coef_) != 0.0, axis=0))
+        self.n_nonzero_coefs_ = int(np.count_nonzero(self.coef_))
+        self.sparsity_ = 1.0 - self.n_nonzero_coefs_ / self.coef_.size
+
+    def _warn_unless_converged(self, problems, solutions):
+        missed = [(p, s) for p, s in zip(problems, solutions) if not s.converged]
+        if missed:
+            relative = max(s.certificate.gap / p.null_value for p, s in missed)
+            warnings.warn(
+                f"{type(self).__name__} stopped after {self.n_iter_} epochs at a "
+                f"relative duality gap of {relative:.2e} > tol={self.tol:.2e}. "
+                f"Increase max_iter={self.max_iter} or tol, or scale the features.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+
+    @property
+    def sparse_coef_(self):
+        """`coef_` as a csr_array of shape (n_targets, n_features)."""
+        return sp.csr_array(np.atleast_2d(self.coef_))
+
+    def get_support(self, indices=False):
+        """The features with a non-zero coefficient for any target.
+
+        Parameters
+        ----------
+        indices : bool, default=False
+            Whether to return indices rather than a mask.
+
+        Returns
+        -------
+        support : ndarray
+            Mask of shape (n_features,), or the indices.
+        """
+        check_is_fitted(self)
+        if indices:
+            return self.support_
+        mask = np.zeros(self.n_features_in_, dtype=bool)
+        mask[self.support_] = True
+        return mask
+
+    def predict(self, X):
+        """Predict the target.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_targets)
+        """
+        check_is_fitted(self)
+        X = validate_data(
+            self,
+            X,
+            accept_sparse=("csr", "csc", "coo"),
+            dtype=(np.float64, np.float32),
+            reset=False,
+        )
+        return safe_sparse_dot(X, self.coef_.T, dense_output=True) + self.intercept_
