@@ -1,1 +1,65 @@
 """Slow, obvious twins of the kernels and solvers, in plain numpy."""
+
+import numpy as np
+
+
+def centred(X, weights, fit_intercept):
+    """The weighted means of X (0 without intercept), and X less these."""
+    means = weights @ X if fit_intercept else np.zeros(X.shape[1])
+    return means, X - means
+
+
+def coordinate_descent(X, y, weights, l1, l2, *, positive=False, n_epochs=1000):
+    """Cyclic descent on ``sum_i s_i (y_i - x_i' w)^2 / 2 + sum_j h_j(w_j)``.
+
+    `X` and `y` centred, dense; `l1`, `l2` of shape (n_features,).
+    """
+    coef = np.zeros(X.shape[1])
+    for _ in range(n_epochs):
+        for j in range(X.shape[1]):
+            curvature = weights @ X[:, j] ** 2
+            if curvature == 0.0:
+                continue
+            others = y - X @ coef + X[:, j] * coef[j]
+            pull = weights @ (X[:, j] * others)
+            if abs(pull) <= l1[j] or (positive and pull <= 0.0):
+                coef[j] = 0.0
+            else:
+                coef[j] = (pull - np.sign(pull) * l1[j]) / (curvature + l2[j])
+    return coef
+
+
+def elastic_net_objective(X, y, weights, coef, intercept, l1, l2):
+    """The objective of the elastic net, from its definition."""
+    weights = weights / weights.sum()
+    residual = y - intercept - X @ coef
+    penalty = l1 * np.abs(coef) + 0.5 * l2 * coef**2
+    return 0.5 * weights @ residual**2 + np.sum(penalty[coef != 0.0])
+
+
+def lasso_gap(X, y, weights, coef, alpha):
+    """Primal minus dual objective of the Lasso, X and y centred if need be."""
+    weights = weights / weights.sum()
+    residual = y - X @ coef
+    primal = 0.5 * weights @ residual**2 + alpha * np.abs(coef).sum()
+    largest = np.max(np.abs(X.T @ (weights * residual)))
+    theta = residual * min(1.0, alpha / largest)
+    return primal - (weights @ (theta * y) - 0.5 * weights @ theta**2)
+
+
+def minimise_on_grid(function, *, lower=-10.0, upper=10.0, n=200001):
+    """The minimiser and the minimum of a function of one number, by brute force."""
+    grid = np.linspace(lower, upper, n)
+    values = function(grid)
+    best = np.argmin(values)
+    return grid[best], values[best]
+
+
+def sparse_regression(rng, n, p):
+    """Half-empty columns of all scales and some with a mean; 5 of p matter."""
+    X = rng.standard_normal((n, p)) * rng.uniform(0.3, 3.0, p)
+    X[rng.uniform(size=X.shape) < 0.5] = 0.0
+    X += (rng.uniform(size=p) < 0.3) * 1.0
+    coef = np.zeros(p)
+    coef[:5] = [3.0, -2.0, 1.0, 2.0, -1.0]
+    return X, X @ coef + 0.5 * rng.standard_normal(n) + 4.0

@@ -1,0 +1,105 @@
+"""scikit-learn's contract, for every public estimator."""
+
+import importlib
+import inspect
+import pickle
+import pkgutil
+
+import numpy as np
+import pytest
+from sklearn.base import BaseEstimator, clone, is_regressor
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+import sparselearn
+
+# Estimators that wrap another one, each with what to wrap here.
+WRAPPED = {"Pruner": [LogisticRegression(), Ridge()]}
+
+
+def public_estimators():
+    """Every estimator class that a public module of the package exports."""
+    found = {}
+    for info in pkgutil.iter_modules(sparselearn.__path__, "sparselearn."):
+        if info.name.rpartition(".")[2].startswith("_"):
+            continue
+        module = importlib.import_module(info.name)
+        for name in getattr(module, "__all__", []):
+            thing = getattr(module, name)
+            if inspect.isclass(thing) and issubclass(thing, BaseEstimator):
+                found[name] = thing
+    return found
+
+
+def instances():
+    for name, cls in sorted(public_estimators().items()):
+        if name in WRAPPED:
+            yield from (cls(estimator) for estimator in WRAPPED[name])
+        else:
+            yield cls()
+
+
+def test_the_search_finds_them():
+    assert {"Lasso", "ElasticNet", "KMeansCoder", "Pruner"} <= set(public_estimators())
+
+
+@parametrize_with_checks(list(instances()))
+def test_scikit_learn_checks(estimator, check):
+    check(estimator)
+
+
+def small_problem():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((40, 5))
+    return X, (X[:, 0] > 0).astype(int)
+
+
+def fitted(estimator):
+    X, y = small_problem()
+    if is_regressor(estimator):
+        y = X @ np.array([1.0, -2.0, 0.0, 0.0, 0.5])
+    return clone(estimator).fit(X, y), X
+
+
+def answer(estimator, X):
+    method = "predict" if hasattr(estimator, "predict") else "transform"
+    result = getattr(estimator, method)(X)
+    return result.toarray() if hasattr(result, "toarray") else result
+
+
+every_estimator = pytest.mark.parametrize("estimator", list(instances()), ids=repr)
+
+
+@every_estimator
+def test_vocabulary_of_sparsity(estimator):
+    """`sparsity_` and `n_nonzero_coefs_` are on every estimator."""
+    model, _ = fitted(estimator)
+    assert 0.0 <= model.sparsity_ < 1.0
+    assert model.n_nonzero_coefs_ > 0
+
+
+@every_estimator
+def test_survives_pickle_and_skops(estimator):
+    skops = pytest.importorskip("skops.io")
+    model, X = fitted(estimator)
+    expected = answer(model, X)
+    np.testing.assert_array_equal(
+        answer(pickle.loads(pickle.dumps(model)), X), expected
+    )
+    data = skops.dumps(model)
+    trusted = skops.get_untrusted_types(data=data)
+    assert all(name.split(".")[0] in {"sparselearn", "sklearn"} for name in trusted)
+    np.testing.assert_array_equal(
+        answer(skops.loads(data, trusted=trusted), X), expected
+    )
+
+
+@every_estimator
+def test_parameters_are_keywords_and_documented(estimator):
+    """All but the first parameter are keyword-only, and the docstring names each."""
+    signature = inspect.signature(type(estimator))
+    kinds = [parameter.kind for parameter in signature.parameters.values()]
+    assert all(kind is inspect.Parameter.KEYWORD_ONLY for kind in kinds[1:])
+    documented = inspect.getdoc(type(estimator))
+    for name in signature.parameters:
+        assert f"\n{name} :" in documented, name

@@ -1,0 +1,184 @@
+"""Laws of every penalty, by brute force and by definition."""
+
+import pickle
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from reference import minimise_on_grid
+
+from sparselearn import penalties
+from sparselearn._kernels._jit import for_specs, kernel
+from sparselearn._solvers._coordinate_descent import require_formulas
+
+WEIGHTS = [0.0, 0.5, 2.0]
+PENALTIES = [
+    penalty
+    for positive in (False, True)
+    for penalty in (
+        penalties.L1(0.7, positive),
+        penalties.WeightedL1(0.7, WEIGHTS, positive),
+        penalties.ElasticNet(0.7, 0.3, positive),
+        penalties.ElasticNet(0.7, 0.0, positive),
+        penalties.WeightedElasticNet(0.7, 0.3, WEIGHTS, positive),
+    )
+]
+every_penalty = pytest.mark.parametrize("penalty", PENALTIES, ids=repr)
+numbers = st.floats(-4.0, 4.0)
+coordinates = st.integers(0, 2)
+
+
+def extended_value(penalty, w, j):
+    """h_j over the whole line: inf outside the domain."""
+    inside = (w >= 0.0) | (not penalty.positive)
+    return np.where(inside, penalties.value(penalty, w, j), np.inf)
+
+
+@every_penalty
+@settings(max_examples=25, deadline=None)
+@given(z=numbers, step=st.floats(0.1, 3.0), j=coordinates)
+def test_prox_is_the_minimiser(penalty, z, step, j):
+    found = penalties.prox(penalty, z, step, j)
+    best, _ = minimise_on_grid(
+        lambda w: 0.5 * (w - z) ** 2 + step * extended_value(penalty, w, j)
+    )
+    assert abs(found - best) < 2e-4
+
+
+@every_penalty
+@settings(max_examples=25, deadline=None)
+@given(v=numbers, j=coordinates)
+def test_conjugate_is_the_supremum(penalty, v, j):
+    found = float(penalties.conjugate(penalty, v, j))
+    _, lowest = minimise_on_grid(
+        lambda w: extended_value(penalty, w, j) - v * w, lower=-100, upper=100
+    )
+    if np.isfinite(found):
+        assert found == pytest.approx(-lowest, abs=1e-3)
+    else:  # unbounded: the grid's end is the best of it
+        _, further = minimise_on_grid(
+            lambda w: extended_value(penalty, w, j) - v * w, lower=-200, upper=200
+        )
+        assert further < lowest or abs(v) - penalties.threshold(penalty, j) < 1e-6
+
+
+@every_penalty
+@settings(max_examples=50, deadline=None)
+@given(w=numbers, v=numbers, j=coordinates)
+def test_fenchel_gap_is_the_sum_that_it_stands_for(penalty, w, v, j):
+    w = abs(w) if penalty.positive else w
+    direct = penalties.value(penalty, w, j) + penalties.conjugate(penalty, v, j) - v * w
+    found = penalties.fenchel_gap(penalty, w, v, j)
+    assert found >= 0.0
+    np.testing.assert_allclose(found, direct, rtol=1e-9, atol=1e-12)
+
+
+@every_penalty
+@settings(max_examples=50, deadline=None)
+@given(z=numbers, step=st.floats(0.1, 3.0), j=coordinates)
+def test_prox_satisfies_its_own_optimality(penalty, z, step, j):
+    """w = prox(z) iff (z - w) / step is a subgradient at w."""
+    w = penalties.prox(penalty, z, step, j)
+    slope = (z - w) / step
+    assert penalties.subdifferential_distance(penalty, w, slope, j) < 1e-9
+
+
+@every_penalty
+@settings(max_examples=25, deadline=None)
+@given(g=numbers, j=coordinates)
+def test_subdifferential_distance_at_zero(penalty, g, j):
+    """Subgradients at 0 lie below the penalty everywhere: g w <= h(w)."""
+    distance = penalties.subdifferential_distance(penalty, 0.0, g, j)
+    threshold = penalties.threshold(penalty, j)
+    low = -np.inf if penalty.positive else -threshold
+    assert distance == pytest.approx(max(g - threshold, low - g, 0.0))
+
+
+@every_penalty
+def test_dual_scale_brings_l1_into_the_domain(penalty, rng):
+    g = 3.0 * rng.standard_normal(3)
+    w = np.zeros(3)
+    scale = penalties.dual_scale(penalty, w, g, slice(None))
+    assert np.all(scale <= 1.0)
+    assert np.all(np.isfinite(penalties.conjugate(penalty, scale * g, slice(None))))
+
+
+@kernel
+def all_formulas(penalty, w, z, g, j):
+    return (
+        penalties_value(penalty, w, j),
+        penalties_prox(penalty, z, 0.5, j),
+        penalties_distance(penalty, w, g, j),
+        penalties_conjugate(penalty, g, j),
+        penalties_gap(penalty, w, g, j),
+        penalties_scale(penalty, w, g, j),
+    )
+
+
+penalties_value = penalties.value
+penalties_prox = penalties.prox
+penalties_distance = penalties.subdifferential_distance
+penalties_conjugate = penalties.conjugate
+penalties_gap = penalties.fenchel_gap
+penalties_scale = penalties.dual_scale
+
+
+@every_penalty
+def test_compiled_scalars_equal_numpy_arrays(penalty, rng):
+    """One source serves both: all coordinates at once, or each in a kernel."""
+    w = np.array([0.0, 1.2, 0.3]) if penalty.positive else np.array([0.0, -1.2, 0.3])
+    z, g = rng.standard_normal(3), rng.standard_normal(3)
+    everything = slice(None)
+    at_once = (
+        penalties.value(penalty, w, everything),
+        penalties.prox(penalty, z, 0.5, everything),
+        penalties.subdifferential_distance(penalty, w, g, everything),
+        penalties.conjugate(penalty, g, everything),
+        penalties.fenchel_gap(penalty, w, g, everything),
+        penalties.dual_scale(penalty, w, g, everything),
+    )
+    compiled = for_specs(all_formulas, penalty)
+    for j in range(3):
+        one = compiled(penalty, w[j], z[j], g[j], j)
+        np.testing.assert_allclose(one, [values[j] for values in at_once], rtol=1e-15)
+
+
+def test_infinite_weight_keeps_at_zero():
+    penalty = penalties.WeightedElasticNet(1.0, 0.5, [np.inf, 1.0])
+    assert penalties.prox(penalty, 1e6, 1.0, 0) == 0.0
+    assert penalties.conjugate(penalty, 1e6, 0) == 0.0
+    assert penalties.value(penalty, 0.0, 0) == 0.0
+    assert penalties.subdifferential_distance(penalty, 0.0, 1e6, 0) == 0.0
+
+
+def test_specs_are_of_one_type_whatever_made_them():
+    """An int alpha or a list of weights would compile a second kernel."""
+    assert type(penalties.L1(1).alpha) is float
+    spec = penalties.WeightedL1(1, range(3), np.True_)
+    assert spec.weights.dtype == np.float64
+    assert not spec.weights.flags.writeable
+    assert spec.positive is True
+    assert pickle.loads(pickle.dumps(penalties.L1(0.5))) == penalties.L1(0.5)
+
+
+def test_a_spec_does_not_freeze_the_users_array():
+    weights = np.ones(3)
+    penalties.WeightedL1(1.0, weights)
+    weights[0] = 2.0
+
+
+class Bridge(NamedTuple):
+    """Not a registered penalty."""
+
+    alpha: float
+
+
+def test_an_unknown_penalty_is_refused_by_name():
+    with pytest.raises(TypeError, match="prox has no formula for Bridge; it has one"):
+        penalties.prox(Bridge(1.0), 1.0, 1.0, 0)
+    with pytest.raises(TypeError, match="ElasticNetFamily"):
+        require_formulas(Bridge(1.0))
+    with pytest.raises(Exception, match="value has no formula for Bridge"):
+        for_specs(all_formulas, Bridge(1.0))(Bridge(1.0), 1.0, 1.0, 1.0, 0)
