@@ -20,6 +20,7 @@ __all__ = [
     "validate_regression",
 ]
 
+
 def read_only(array):
     """A view of `array` that cannot be written through."""
     view = array.view()
@@ -65,6 +66,7 @@ def row_weights(sample_weight, X):
         sample_weight, X, dtype=np.float64, ensure_non_negative=True
     )
     total = weights.sum()
+    # Newer versions of scikit-learn refuse this before.
     if not total > 0.0:
         raise ValueError(
             "sample_weight is zero for every sample: there is nothing to fit; give "

@@ -53,10 +53,11 @@ def column_dot(design, j, u, total):
 
 @column_dot.register(Dense)
 def _column_dot_dense(design, j, u, total):
-    values = design.values
+    # sum(u) = 0, but only up to rounding, which a large mean would blow up.
+    values, mean = design.values, design.means[j]
     dot = 0.0
     for i in range(values.shape[0]):
-        dot += values[i, j] * u[i]
+        dot += (values[i, j] - mean) * u[i]
     return dot
 
 

@@ -83,7 +83,7 @@ class Certifier:
         if self.free.size:
             theta = self._without_free(residual)
             projected = problem.correlation(weights * theta)
-            projected[self.free] = 0.0
+            projected[self.free] = self._feasible(projected[self.free])
 
         def gap(scale):
             rows = losses.fenchel_gap(loss, target, target - residual, -scale * theta)
@@ -97,6 +97,10 @@ class Certifier:
     def null_residual(self):
         """The residual of the fitted null model, least squares on the free features."""
         return self._without_free(self.problem.target)
+
+    def _feasible(self, correlation):
+        """The correlations with free columns, less rounding: at most 0, or 0."""
+        return np.minimum(correlation, 0.0) if self._positive else 0.0
 
     def _without_free(self, residual):
         """`residual` less its part along the free columns, rows weighted by s.

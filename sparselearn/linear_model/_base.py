@@ -78,7 +78,7 @@ class SquaredLossRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             positive=self.positive,
         )
         design = make_problem(X, weights, fit_intercept=self.fit_intercept)
-        targets = y.reshape(y.shape[0], -1).T
+        targets = np.ascontiguousarray(y.reshape(y.shape[0], -1).T)
         problems = [design.with_target(target) for target in targets]
         starts = self._starts(len(problems), X.shape[1])
         solutions = [
@@ -124,7 +124,7 @@ class SquaredLossRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
                 f"relative duality gap of {relative:.2e} > tol={self.tol:.2e}. "
                 f"Increase max_iter={self.max_iter} or tol, or scale the features.",
                 ConvergenceWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
 
     @property

@@ -271,6 +271,6 @@ def _solve(problem, penalty_at, alphas, tol, max_iter):
             f"at relative duality gaps up to {relative:.2e} > tol={tol:.2e}. "
             f"Increase max_iter or tol, or scale the features.",
             ConvergenceWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
     return path

@@ -187,9 +187,10 @@ def test_scale_equivariance(data, scale, storage):
 def test_shift_of_columns_moves_only_the_intercept(data):
     """Centring is implicit, and exact where means are large against the spread."""
     X, y = data
-    model = Lasso(0.1, tol=1e-13).fit(X, y)
-    shifted = Lasso(0.1, tol=1e-13).fit(X + 1e5, y - 1e5)
-    np.testing.assert_allclose(shifted.coef_, model.coef_, atol=1e-7)
+    # X + 1e5 itself is X to 1e-11 only.
+    model = Lasso(0.1, tol=1e-10).fit(X, y)
+    shifted = Lasso(0.1, tol=1e-10).fit(X + 1e5, y - 1e5)
+    np.testing.assert_allclose(shifted.coef_, model.coef_, atol=1e-6)
     np.testing.assert_allclose(shifted.predict(X + 1e5), model.predict(X) - 1e5)
 
 
@@ -299,10 +300,10 @@ def test_targets_are_independent(data, sample_weight, storage):
 
 def test_warm_start_goes_on_from_the_last_fit(data):
     X, y = data
-    model = Lasso(0.05, tol=1e-12, warm_start=True).fit(X, y)
+    model = Lasso(0.05, tol=1e-12, max_iter=100000, warm_start=True).fit(X, y)
     first = model.n_iter_
     assert model.fit(X, y).n_iter_ <= 1 < first
-    cold = Lasso(0.02, tol=1e-12).fit(X, y)
+    cold = Lasso(0.02, tol=1e-12, max_iter=100000).fit(X, y)
     np.testing.assert_allclose(
         model.set_params(alpha=0.02).fit(X, y).coef_, cold.coef_, atol=1e-8
     )
@@ -332,7 +333,7 @@ def test_errors_say_what_is_allowed(data):
     X, y = data
     with pytest.raises(ValueError, match="'alpha' parameter of Lasso must be a float"):
         Lasso(-1.0).fit(X, y)
-    with pytest.raises(ValueError, match="sample_weight is zero for every sample"):
+    with pytest.raises(ValueError, match="zero for every sample|at least one non-zero"):
         Lasso().fit(X, y, np.zeros(y.size))
     with pytest.raises(ValueError, match=r"penalty_weights has shape \(3,\)"):
         Lasso(penalty_weights=np.ones(3)).fit(X, y)
