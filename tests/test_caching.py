@@ -1,0 +1,173 @@
+"""The disk cache is hit, right and optional: each law in processes of its own."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+import sparselearn
+from sparselearn._kernels._coordinate_descent import descend
+from sparselearn.linear_model import Lasso
+
+PACKAGE = Path(sparselearn.__file__).parent
+
+FIT = """
+import numpy as np
+from sparselearn.linear_model import ElasticNet, Lasso
+X = np.asfortranarray(np.sin(np.arange(60.0)).reshape(20, 3))
+y = X @ [1.0, 0.0, -2.0]
+print(repr(float(Lasso(0.01, fit_intercept=False).fit(X, y).coef_[2])))
+"""
+
+COUNT = """
+import importlib, pkgutil
+import sparselearn._kernels
+hits = misses = 0
+for info in pkgutil.iter_modules(sparselearn._kernels.__path__, "sparselearn._kernels."):
+    for thing in vars(importlib.import_module(info.name)).values():
+        if hasattr(thing, "stats") and hasattr(thing, "py_func"):
+            hits += sum(thing.stats.cache_hits.values())
+            misses += sum(thing.stats.cache_misses.values())
+print(hits, misses)
+"""
+
+
+ONE_STEP = """
+import numpy as np
+from PENALTY
+from sparselearn._kernels._coordinate_descent import descend
+from sparselearn._kernels._jit import for_specs
+from sparselearn._solvers._problem import make_problem
+from sparselearn._validation import column_major
+problem = make_problem(column_major(np.eye(2)), np.full(1, 0.5), fit_intercept=False)
+coef, u = np.zeros(2), np.array([0.5, 0.0])
+for_specs(descend, L1(0.1))(
+    problem.design, L1(0.1), problem.curvature, np.arange(2), coef, u, 0.0, 9, 0.0)
+print(repr(float(coef[0])))
+"""
+
+
+def run(code, *, path=None, **environment):
+    """Run `code` in a fresh process; return what it printed, by lines."""
+    environment = {**os.environ, **environment}
+    environment.pop("NUMBA_DISABLE_JIT", None)
+    if path is not None:
+        environment["PYTHONPATH"] = str(path)
+    result = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        env=environment,
+        cwd=path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout.splitlines()
+
+
+@pytest.fixture
+def copy(tmp_path, monkeypatch):
+    """A copy of the package that may be edited, in a folder of its own."""
+    package = tmp_path / "sparselearn"
+    shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+    (where,) = run("import sparselearn; print(sparselearn.__file__)", path=tmp_path)
+    assert Path(where) == package / "__init__.py"
+    return tmp_path
+
+
+def test_importing_compiles_nothing(tmp_path):
+    cache = tmp_path / "cache"
+    code = "import sparselearn, sparselearn.cluster, sparselearn.pruning\n" + COUNT
+    assert run(code, NUMBA_CACHE_DIR=str(cache)) == ["0 0"]
+    assert not list(cache.rglob("*.nb?"))
+
+
+def test_the_second_process_compiles_nothing(tmp_path):
+    cache = {"NUMBA_CACHE_DIR": str(tmp_path)}
+    code = "import sparselearn\nsparselearn.warm_up(dtypes=['float64'])\n" + COUNT
+    hits, misses = map(int, run(code, **cache)[-1].split())
+    assert hits == 0
+    assert misses > 5
+    assert run(code, **cache)[-1] == f"{misses} 0"
+
+
+def test_an_edited_callee_is_not_served_stale(copy):
+    """The kernel's file is untouched, its callee in penalties.py is not."""
+    code = ONE_STEP.replace("PENALTY", "sparselearn.penalties import L1")
+    (first,) = run(code, path=copy)
+    assert float(first) == pytest.approx(0.8)
+    penalties = copy / "sparselearn" / "penalties.py"
+    source = penalties.read_text()
+    edited = source.replace("np.abs(z) - step * l1", "np.abs(z) - 5.0 * step * l1")
+    assert edited != source
+    penalties.write_text(edited)
+    assert float(*run(code, path=copy)) == pytest.approx(0.0)
+    penalties.write_text(source)
+    assert run(code, path=copy) == [first]
+
+
+USER_PENALTY = """
+from typing import NamedTuple
+import numpy as np
+from sparselearn import penalties
+
+class Mine(NamedTuple):
+    alpha: float
+
+@penalties.prox.register(Mine)
+def _(penalty, z, step, j):
+    return np.sign(z) * max(abs(z) - FACTOR * step * penalty.alpha, 0.0)
+"""
+
+
+def test_an_edited_user_penalty_is_not_served_stale(tmp_path):
+    for factor, expected in (("1.0", 0.8), ("2.0", 0.6)):
+        (tmp_path / "mine.py").write_text(USER_PENALTY.replace("FACTOR", factor))
+        code = ONE_STEP.replace("PENALTY", "mine import Mine as L1")
+        (printed,) = run(code, path=tmp_path)
+        assert float(printed) == pytest.approx(expected)
+
+
+def test_no_layout_compiles_a_second_kernel():
+    """C, Fortran, strided, read-only, memory-mapped; list of weights; int alpha."""
+    X = np.random.default_rng(0).standard_normal((20, 6))
+    y = X[:, 0]
+    frozen = np.asfortranarray(X)
+    frozen.flags.writeable = False
+    variants = [np.asfortranarray(X), np.ascontiguousarray(X), X[:, ::-1], frozen]
+    Lasso(0.1).fit(variants[0], y)
+    Lasso(0.1).fit(sp.csc_array(X), y)
+    signatures = len(descend.signatures)
+    assert signatures > 0
+    for other in variants:
+        Lasso(1, positive=True).fit(other, list(y), sample_weight=range(20))
+    csc = sp.csc_matrix(X)
+    csc.data.flags.writeable = csc.indices.flags.writeable = False
+    for other in (csc, sp.csr_array(X), sp.coo_array(X)):
+        Lasso(1).fit(other, y, sample_weight=[1] * 20)
+    assert len(descend.signatures) == signatures
+
+
+def test_works_where_no_cache_can_be_written(copy, tmp_path):
+    """Files stand where cache folders would be made: even root cannot write there."""
+    expected = run(FIT)
+    for folder in [copy / "sparselearn", *(copy / "sparselearn").rglob("*/")]:
+        (folder / "__pycache__").touch()
+    blocked = tmp_path / "file"
+    blocked.touch()
+    places = dict.fromkeys(("HOME", "XDG_CACHE_HOME", "LOCALAPPDATA"), str(blocked))
+    places["PYTHONDONTWRITEBYTECODE"] = "1"
+    assert run(FIT, path=copy, **places) == expected
+    assert not list(tmp_path.rglob("*.nbi"))
+
+
+def test_runs_without_compiling_at_all():
+    """NUMBA_DISABLE_JIT=1 runs the same source as plain Python."""
+    code = "import os\nos.environ['NUMBA_DISABLE_JIT'] = '1'\n" + FIT
+    assert float(run(code)[0]) == pytest.approx(float(run(FIT)[0]), rel=1e-12)
