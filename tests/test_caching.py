@@ -28,7 +28,8 @@ COUNT = """
 import importlib, pkgutil
 import sparselearn._kernels
 hits = misses = 0
-for info in pkgutil.iter_modules(sparselearn._kernels.__path__, "sparselearn._kernels."):
+path = sparselearn._kernels.__path__
+for info in pkgutil.iter_modules(path, "sparselearn._kernels."):
     for thing in vars(importlib.import_module(info.name)).values():
         if hasattr(thing, "stats") and hasattr(thing, "py_func"):
             hits += sum(thing.stats.cache_hits.values())
