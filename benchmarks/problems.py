@@ -62,7 +62,7 @@ def _dense(name, n, p, rho, n_active):
 def _text(name, n, p, density, *, fit_intercept=False):
     def make():
         rng = np.random.default_rng(0)
-        X = sp.random_array((n, p), density=density, format="csc", rng=rng)
+        X = sp.random(n, p, density=density, format="csc", random_state=rng)
         return _path(name, X, _respond(rng, X, 100), fit_intercept=fit_intercept)
 
     return make
