@@ -9,7 +9,7 @@ import math
 import numpy as np
 import scipy.sparse as sp
 from sklearn.pipeline import Pipeline
-from sklearn.utils.validation import check_array
+from sklearn.utils.validation import assert_all_finite, check_array
 
 __all__ = ["explained_variance", "hoyer_sparsity", "sparsity", "support_f1"]
 
@@ -59,8 +59,8 @@ def _sparsity_of_estimator(estimator):
     if hasattr(estimator, "coefs_"):
         return _share_of_zeros(estimator.coefs_)
     raise TypeError(
-        f"{type(estimator).__name__} has no sparsity_, coef_ or coefs_: fit it first, or "
-        "give the array whose zeros are to be counted."
+        f"{type(estimator).__name__} has no sparsity_, coef_ or coefs_: fit it first, "
+        "or give the array whose zeros are to be counted."
     )
 
 
@@ -69,8 +69,8 @@ def _share_of_zeros(arrays):
     size = sum(math.prod(X.shape) for X in arrays)
     if not size:
         raise ValueError("X has no entries, hence no share of zeros.")
-    n_nonzero = sum(np.count_nonzero(_values(X)) for X in arrays)
-    return 1.0 - n_nonzero / size
+    n_nonzero = sum(int(np.count_nonzero(_values(X))) for X in arrays)
+    return (size - n_nonzero) / size
 
 
 def _coordinates(X):
@@ -81,7 +81,7 @@ def _coordinates(X):
 
 
 def _values(X):
-    return _coordinates(X).data if sp.issparse(X) else X
+    return _coordinates(X).data if sp.issparse(X) else np.asarray(X)
 
 
 def hoyer_sparsity(X, *, axis=None):
@@ -121,20 +121,174 @@ def hoyer_sparsity(X, *, axis=None):
     X = X if sp.issparse(X) else np.asarray(X)
     if axis is not None and (axis not in (0, 1) or X.ndim != 2):
         raise ValueError(
-            f"axis must be None, or 0 or 1 for an X of two dimensions; got axis={axis!r} "
-            f"for an X of {X.ndim}."
+            "axis must be None, or 0 or 1 for an X of two dimensions; got "
+            f"axis={axis!r} for an X of {X.ndim}."
         )
     n = math.prod(X.shape) if axis is None else X.shape[axis]
     if n < 2:
         raise ValueError(f"Hoyer's sparsity needs at least 2 entries; got {n}.")
-    # Squares of what remains after this division neither overflow nor vanish together.
-    magnitudes = abs(X).astype(np.float64)
-    peak = _values(magnitudes).max(initial=0.0)
-    magnitudes = magnitudes * (1.0 / peak if peak > 0.0 else 0.0)
-    l1 = np.asarray(magnitudes.sum(axis=axis)).ravel()
-    squares = magnitudes.multiply(magnitudes) if sp.issparse(X) else magnitudes**2
-    l2 = np.sqrt(np.asarray(squares.sum(axis=axis)).ravel())
-    ratio = np.divide(l1, l2, out=np.ones_like(l1), where=l2 > 0.0)
-    # Rounding may put l1 / l2 outside of [1, sqrt(n)].
+    values, add = _magnitudes(X, axis)
+    assert_all_finite(values)
+    # After this division squares do not overflow, nor vanish all.
+    peak = values.max(initial=0.0)
+    if peak > 0.0:
+        values /= peak
+    l1, l2 = add(values), np.sqrt(add(values**2))
+    ratio = np.divide(l1, l2, out=np.ones(l1.shape), where=l2 > 0.0)
+    # Rounding may put the ratio outside of [1, sqrt(n)].
     result = np.clip((math.sqrt(n) - ratio) / (math.sqrt(n) - 1.0), 0.0, 1.0)
     return float(result[0]) if axis is None else result
+
+
+def _magnitudes(X, axis):
+    """Magnitudes of entries of `X`, and a function that sums such along `axis`."""
+    if not sp.issparse(X):
+        values = np.abs(X.astype(np.float64))
+        return values, lambda values: np.atleast_1d(values.sum(axis=axis))
+    X = _coordinates(X)
+    values = np.abs(X.data.astype(np.float64))
+    if axis is None:
+        return values, lambda values: np.atleast_1d(values.sum())
+    line, n_lines = X.coords[1 - axis], X.shape[1 - axis]
+    return values, lambda values: np.bincount(line, values, n_lines)
+
+
+def explained_variance(X, X_hat, *, mean=None):
+    r"""Share of the variance of X that a reconstruction explains.
+
+    .. math:: 1 - \frac{\sum_{ij} (x_{ij} - \hat x_{ij})^2}
+                       {\sum_{ij} (x_{ij} - \bar x_j)^2}
+
+    That is R² weighted by the variances of the columns: 1 for a perfect
+    reconstruction, 0 for one no better than the mean, negative for a worse one.
+
+    Parameters
+    ----------
+    X : array-like or sparse array of shape (n_samples, n_features)
+    X_hat : array-like or sparse array of shape (n_samples, n_features)
+        Reconstruction of X.
+    mean : array-like of shape (n_features,), default=None
+        What to measure the variance of X about: the mean of the training data, so
+        that figures of small test sets compare. None is the mean of X itself.
+
+    Returns
+    -------
+    explained_variance : float
+        If X does not vary, 1 for a perfect reconstruction and 0 for any other.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, or an entry is not finite.
+
+    Examples
+    --------
+    >>> from sparselearn.metrics import explained_variance
+    >>> X = [[1.0, 0.0], [3.0, 4.0]]
+    >>> explained_variance(X, [[1.0, 0.0], [3.0, 3.0]])
+    0.9
+    """
+    X, X_hat = (
+        check_array(
+            array, accept_sparse=("csr", "csc"), dtype=np.float64, input_name=name
+        )
+        for array, name in ((X, "X"), (X_hat, "X_hat"))
+    )
+    if X.shape != X_hat.shape:
+        raise ValueError(
+            f"X has shape {X.shape} and X_hat {X_hat.shape}; they must be equal."
+        )
+    mean = _mean(X) if mean is None else np.asarray(mean, dtype=np.float64)
+    if mean.shape != (X.shape[1],):
+        raise ValueError(
+            f"mean has shape {mean.shape}; it must have one entry for each feature, "
+            f"shape ({X.shape[1]},)."
+        )
+    residual = _sum_of_squares(X - X_hat)
+    total = _sum_of_squares_about(mean, X)
+    if total == 0.0:
+        return float(residual == 0.0)
+    return float(1.0 - residual / total)
+
+
+def _mean(X):
+    """Means of the columns, exact for columns that do not vary."""
+    mean = np.asarray(X.mean(axis=0)).ravel()
+    # The mean of what remains takes away the rounding of the first one.
+    return mean + _sum_about(mean, X) / X.shape[0]
+
+
+def _sum_about(mean, X):
+    if not sp.issparse(X):
+        return (X - mean).sum(axis=0)
+    X = _coordinates(X)
+    column = X.coords[1]
+    within = np.bincount(column, X.data - mean[column], X.shape[1])
+    return within - mean * (X.shape[0] - np.bincount(column, minlength=X.shape[1]))
+
+
+def _sum_of_squares(X):
+    values = _values(X)
+    return float(np.sum(values**2))
+
+
+def _sum_of_squares_about(mean, X):
+    """``sum_ij (x_ij - mean_j)²``; where x_ij is not stored, ``mean_j²`` each."""
+    if not sp.issparse(X):
+        return _sum_of_squares(X - mean)
+    X = _coordinates(X)
+    column = X.coords[1]
+    stored = np.bincount(column, minlength=X.shape[1])
+    within = _sum_of_squares(X.data - mean[column])
+    return within + float((X.shape[0] - stored) @ mean**2)
+
+
+def support_f1(true, estimated):
+    """F1 score of the entries that are not zero.
+
+    ``2 |S ∩ Ŝ| / (|S| + |Ŝ|)``, with S the support of `true` and Ŝ that of
+    `estimated`: the harmonic mean of the share of Ŝ that is right and the share of S
+    that is found.
+
+    Parameters
+    ----------
+    true, estimated : array-like or sparse arrays, of one shape
+        Coefficients or codes, or masks.
+
+    Returns
+    -------
+    f1 : float in [0, 1]
+        1 if both supports are empty.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ.
+
+    Examples
+    --------
+    >>> from sparselearn.metrics import support_f1
+    >>> support_f1([1.0, 0.0, 2.0, 0.0], [0.9, 0.1, 0.0, 0.0])
+    0.5
+    """
+    true, estimated = (
+        X if sp.issparse(X) else np.asarray(X) for X in (true, estimated)
+    )
+    if true.shape != estimated.shape:
+        raise ValueError(
+            f"true has shape {true.shape} and estimated {estimated.shape}; they must "
+            "be equal."
+        )
+    S, S_hat = _support(true), _support(estimated)
+    n_both = np.intersect1d(S, S_hat, assume_unique=True).size
+    n_sum = S.size + S_hat.size
+    return 2.0 * n_both / n_sum if n_sum else 1.0
+
+
+def _support(X):
+    """Sorted flat indices of the entries of `X` that are not zero."""
+    if not sp.issparse(X):
+        return np.flatnonzero(X)
+    X = _coordinates(X)
+    flat = np.ravel_multi_index(X.coords, X.shape)
+    return np.sort(flat[X.data != 0.0])

@@ -1,0 +1,82 @@
+"""The rows on which a fitted estimator is observed before it is pruned."""
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.utils.validation import validate_data
+
+from sparselearn._parallel import row_chunks
+from sparselearn._validation import column_major, row_weights
+
+__all__ = ["Calibration"]
+
+FLOATS = (np.float64, np.float32)
+CHUNK_ROWS = 4096  # rows in float64 at a time
+
+
+class Calibration:
+    """Data on which the blocks of a fitted estimator are observed.
+
+    Parameters
+    ----------
+    adapter : Adapter
+        That of `estimator`.
+    estimator : estimator
+        Fitted, no pipeline.
+    X : array-like of shape (n_samples, n_features) or None
+        As `estimator` sees it; None where there are no data.
+    sample_weight : array-like of shape (n_samples,) or None
+    """
+
+    def __init__(self, adapter, estimator, X, sample_weight=None):
+        self.adapter = adapter
+        self.estimator = estimator
+        self.X = None
+        if X is not None:
+            self.X = validate_data(
+                estimator, X, accept_sparse=("csr", "csc"), dtype=FLOATS, reset=False
+            )
+            self.weights = np.broadcast_to(
+                row_weights(sample_weight, self.X), self.X.shape[0]
+            )
+
+    def inputs(self, blocks):
+        """Iterate over what each of `blocks` reads; see :meth:`Adapter.inputs`."""
+        if self.X is None:
+            raise ValueError(
+                "X is needed: criterion='magnitude' takes the spread of a linear "
+                "model's features from it, refit='fold' the means of what is removed "
+                "(refit='none' does without)."
+            )
+        return self.adapter.inputs(self.estimator, blocks, self.X)
+
+    def mean(self, a):
+        """Weighted means of the columns of `a`, in float64."""
+        if sp.issparse(a):
+            return a.T @ self.weights
+        return self._sum(a, lambda rows: rows)
+
+    def std(self, a):
+        """Weighted standard deviations of the columns of `a`, in float64.
+
+        Around the mean, not E a² - (E a)², which cancels; for sparse `a` the entries
+        that are not stored contribute mean² times their weight, so that it is never
+        centred.
+        """
+        mean = self.mean(a)
+        if not sp.issparse(a):
+            return np.sqrt(self._sum(a, lambda rows: (rows - mean) ** 2))
+        a = column_major(a)
+        n_columns = a.shape[1]
+        column = np.repeat(np.arange(n_columns), np.diff(a.indptr))
+        weights = self.weights[a.indices]
+        stored = np.bincount(column, weights, n_columns)
+        squares = weights * (a.data - mean[column]) ** 2
+        within = np.bincount(column, squares, n_columns)
+        # A full column stores all the weight, up to rounding.
+        return np.sqrt(within + np.maximum(1.0 - stored, 0.0) * mean**2)
+
+    def _sum(self, a, function):
+        return sum(
+            self.weights[rows] @ function(a[rows].astype(np.float64, copy=False))
+            for rows in row_chunks(a.shape[0], CHUNK_ROWS)
+        )
