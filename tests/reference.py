@@ -63,3 +63,34 @@ def sparse_regression(rng, n, p):
     coef = np.zeros(p)
     coef[:5] = [3.0, -2.0, 1.0, 2.0, -1.0]
     return X, X @ coef + 0.5 * rng.standard_normal(n) + 4.0
+
+
+def distances(X, centroids):
+    """Of each row of X from each centroid."""
+    return np.linalg.norm(X[:, None, :] - centroids[None, :, :], axis=2)
+
+
+def triangle_codes(X, centroids):
+    """By how much each centroid is nearer than the mean one."""
+    d = distances(X, centroids)
+    return np.maximum(0.0, d.mean(axis=1, keepdims=True) - d)
+
+
+def soft_threshold_codes(X, centroids, threshold):
+    """By how much the projection on each centroid exceeds the threshold."""
+    directions = centroids / np.linalg.norm(centroids, axis=1, keepdims=True)
+    return np.maximum(0.0, X @ directions.T - threshold)
+
+
+def hard_codes(X, centroids):
+    """1 for the nearest centroid."""
+    return np.eye(len(centroids))[np.argmin(distances(X, centroids), axis=1)]
+
+
+def keep_largest(codes, n_nonzero):
+    """Each row with its `n_nonzero` largest entries alone, the first among equals."""
+    kept = np.zeros_like(codes)
+    for i, row in enumerate(codes):
+        largest = np.argsort(-row, kind="stable")[:n_nonzero]
+        kept[i, largest] = row[largest]
+    return kept
