@@ -1,0 +1,128 @@
+"""The sparsity report: how sparse a model of some data can be, and what it costs."""
+
+import sys
+from pathlib import Path
+
+from sparselearn._report import _html, _results
+from sparselearn._report._data import ReportError, load
+from sparselearn._report._files import (
+    PIPELINES,
+    check_folder,
+    published,
+    save_pipeline,
+)
+from sparselearn._report._models import BASELINE, MODELS
+from sparselearn._report._prepare import prepare
+from sparselearn._report._progress import Progress
+from sparselearn._report._sweep import plan, sweep
+
+__all__ = ["ReportError", "run"]
+
+INTERRUPTED = 130
+
+
+def run(options, command):
+    """Load, prepare, sweep, write; print the table.
+
+    Parameters
+    ----------
+    options : Namespace
+        What ``python -m sparselearn`` was given: data, target, task, models, out,
+        jobs, seed, joblib.
+    command : str
+        The same as one line, for the report.
+
+    Returns
+    -------
+    status : int
+        0, 1 if a model failed, 130 if interrupted.
+
+    Raises
+    ------
+    ReportError
+        For what the user can mend; nothing is written then.
+    """
+    out = Path(options.out)
+    check_folder(out)
+    data = load(options.data, options.target, options.task)
+    models = _chosen(options.models, data.task)
+    problem = prepare(data, options.seed)
+    outcomes, failures = [], []
+    try:
+        _sweep_all(problem, models, options.jobs, outcomes, failures)
+        _write(problem, outcomes, failures, out, command, options.joblib)
+    except KeyboardInterrupt:
+        return _keep(problem, outcomes, len(models), out)
+    return 1 if failures else 0
+
+
+def _chosen(names, task):
+    """The baseline, and of the models those asked for, or all that suit the task."""
+    for name in names or []:
+        if name not in MODELS:
+            raise ReportError(f"no model {name!r}; there are: {', '.join(MODELS)}")
+        if task not in MODELS[name].tasks:
+            raise ReportError(f"model {name!r} does not do {task}")
+    suited = [name for name, model in MODELS.items() if task in model.tasks]
+    chosen = {name: MODELS[name] for name in names or suited}
+    return {"dense": BASELINE, **chosen}
+
+
+def _sweep_all(problem, models, n_jobs, outcomes, failures):
+    """Append an outcome a model, as soon as there is one."""
+    fits = {name: plan(problem, model) for name, model in models.items()}
+    progress = Progress(sum(fits.values()))
+    end = 0
+    try:
+        for name, model in models.items():
+            end += fits[name]
+            progress.start(name)
+            try:
+                outcome = sweep(problem, name, model, n_jobs, progress.tick)
+            except Exception as error:  # one model's trouble is not another's
+                reason = str(error).strip().splitlines() or [""]
+                text = f"{name} failed: {type(error).__name__}: {reason[-1]}"
+                failures.append(text)
+                progress.fail(end, text)
+            else:
+                outcomes.append(outcome)
+                progress.finish(f"{outcome.best.cv_mean:.4f}")
+    finally:
+        progress.close()
+    if not outcomes:
+        raise ReportError("; ".join(failures))
+
+
+def _write(problem, outcomes, failures, out, command, joblib):
+    kind = "joblib" if joblib else "skops"
+    best = _results.ranked(outcomes)[0].best.pipeline
+    with published(out) as folder:
+        saved, trusted = save_pipeline(best, folder, kind)
+        rows = _results.rows_as_csv(outcomes, problem.metric)
+        (folder / "results.csv").write_text(rows, encoding="utf-8")
+        page = _html.render(
+            problem,
+            outcomes,
+            failures=failures,
+            command=command,
+            saved=saved,
+            trusted=trusted,
+        )
+        (folder / "report.html").write_text(page, encoding="utf-8")
+    for other in {*PIPELINES.values()} - {saved}:  # of an earlier report
+        (out / other).unlink(missing_ok=True)
+    print(_results.table(outcomes, problem.metric))
+    print(f"\n{_results.summary(outcomes, problem.metric)}")
+    print(f"\n{out / 'report.html'}  (also results.csv, {saved})")
+
+
+def _keep(problem, outcomes, n_models, out):
+    """After an interrupt, write the rows that are finished."""
+    kept = "nothing was finished"
+    if outcomes:
+        with published(out) as folder:
+            rows = _results.rows_as_csv(outcomes, problem.metric)
+            (folder / "results.csv").write_text(rows, encoding="utf-8")
+        kept = f"{len(outcomes)} of {n_models} rows are in {out / 'results.csv'}"
+    print(f"interrupted; {kept}", file=sys.stderr)
+    return INTERRUPTED

@@ -1,0 +1,372 @@
+"""Loading: a file becomes rows, a target, names, and a list of what was done."""
+
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.datasets import load_digits, load_svmlight_file
+
+__all__ = ["Data", "ReportError", "load"]
+
+TASKS = ("classification", "regression")
+MAX_CLASSES = 30  # whole numbers of more different values are taken for quantities
+MIN_ROWS = 20
+MIN_CLASS_ROWS = 4  # one to hold out, three for three folds
+
+
+class ReportError(Exception):
+    """What the user gave cannot be used; the message is one line for the terminal."""
+
+
+class Data(NamedTuple):
+    """Rows to learn from, as they were read.
+
+    Parameters
+    ----------
+    name : str
+    X : DataFrame, ndarray or csr_array of shape (n_rows, n_columns)
+        A frame has columns of float64 and of text (object), missing values as NaN.
+    y : ndarray of shape (n_rows,)
+        Without missing values.
+    target : str
+    task : {"classification", "regression"}
+    names : list of str or None
+        Names of the columns.
+    image_shape : (int, int) or None
+        If a row is an image.
+    notes : list of str
+        What was decided and done, in sentences.
+    """
+
+    name: str
+    X: object
+    y: np.ndarray
+    target: str
+    task: str
+    names: list | None
+    image_shape: tuple | None
+    notes: list
+
+
+def load(source=None, target=None, task="auto"):
+    """Read `source`, a path, or scikit-learn's digits for None.
+
+    Raises
+    ------
+    ReportError
+    """
+    if source is None:
+        frame = load_digits(as_frame=True).frame
+        loaded = _from_table(frame, target or "target", [])
+        name = "digits"
+    else:
+        path = Path(source)
+        loaded = _read(path, target)
+        name = path.name
+    X, y, target, names, image_shape, notes = loaded
+    X = _finite(X, notes)
+    if X.shape[1] == 0:
+        raise ReportError(f"{name} has no column besides the target {target!r}")
+    if names is None and image_shape:
+        names = [f"pixel_{i}_{j}" for i, j in np.ndindex(image_shape)]
+    X, y, task = _check_target(X, y, target, task, notes)
+    return Data(name, X, y, target, task, names, image_shape, notes)
+
+
+# -- files --------------------------------------------------------------------
+
+
+def _read(path, target):
+    if not path.exists():
+        raise ReportError(f"no such file: {path}")
+    kind = next((k for k in _READERS if path.name.lower().endswith(k)), None)
+    if path.is_dir() or kind is None:
+        raise ReportError(f"{path} is none of {', '.join(_READERS)}")
+    read = _READERS[kind]
+    try:
+        contents = read(path)
+    except ReportError:
+        raise
+    except Exception as error:  # readers raise the types of half a dozen libraries
+        reason = str(error).strip() or type(error).__name__
+        raise ReportError(f"cannot read {path}: {reason.splitlines()[0]}") from error
+    if read in (_read_comma, _read_tab, _read_parquet):
+        return _from_table(contents, target, [f"Read by {_CALLS[read]}."])
+    if target is not None:
+        raise ReportError(f"--target names a column of a table, and {path} is none")
+    return contents
+
+
+def _read_comma(path):
+    import pandas as pd
+
+    return pd.read_csv(path, na_values="?", low_memory=False)
+
+
+def _read_tab(path):
+    import pandas as pd
+
+    return pd.read_csv(path, sep="\t", na_values="?", low_memory=False)
+
+
+def _read_parquet(path):
+    import pandas as pd
+
+    return pd.read_parquet(path).reset_index(drop=True)
+
+
+def _read_svmlight(path):
+    X, y = load_svmlight_file(str(path))
+    return sp.csr_array(X), y, "label", None, None, []
+
+
+def _read_npz(path):
+    with np.load(path, allow_pickle=False) as file:
+        if "y" not in file or not ("X" in file or {"data", "indptr"} <= set(file)):
+            raise ReportError(
+                f"{path} has the arrays {', '.join(file)}; needed are y and X, or y "
+                "and the parts data, indices, indptr, shape of a CSR matrix"
+            )
+        y = file["y"]
+        names = (
+            list(map(str, file["feature_names"])) if "feature_names" in file else None
+        )
+        if "X" in file:
+            X, image_shape, notes = _flat_rows(file["X"], names)
+        else:
+            parts = file["data"], file["indices"].astype(np.int32), file["indptr"]
+            X = sp.csr_array(parts, shape=tuple(file["shape"])).astype(np.float64)
+            image_shape, notes = None, []
+    if y.shape != X.shape[:1]:
+        raise ReportError(f"{path}: y has shape {y.shape}, X has {X.shape[0]} rows")
+    if names is not None and len(names) != X.shape[1]:
+        raise ReportError(f"{path}: {len(names)} feature_names, {X.shape[1]} columns")
+    return X, y, "y", names, image_shape, notes
+
+
+def _flat_rows(X, names):
+    notes = []
+    image_shape = X.shape[1:] if X.ndim == 3 else None
+    if X.ndim != 2:
+        notes = [f"A row of shape {X.shape[1:]} was flattened."]
+        X = X.reshape(len(X), -1)
+    X = X.astype(np.result_type(X.dtype, np.float32), copy=False)
+    if image_shape is None and names is None:
+        image_shape = _smooth_square(X)
+        if image_shape:
+            notes.append(
+                f"Rows are shown as {image_shape[0]} x {image_shape[1]} images: their "
+                "number of columns is a square in which neighbours are correlated."
+            )
+    return X, image_shape, notes
+
+
+_READERS = {
+    ".csv": _read_comma,
+    ".csv.gz": _read_comma,
+    ".tsv": _read_tab,
+    ".tsv.gz": _read_tab,
+    ".parquet": _read_parquet,
+    ".npz": _read_npz,
+    ".svm": _read_svmlight,
+    ".libsvm": _read_svmlight,
+}
+_CALLS = {
+    _read_comma: 'pandas.read_csv(path, na_values="?")',
+    _read_tab: 'pandas.read_csv(path, sep="\\t", na_values="?")',
+    _read_parquet: "pandas.read_parquet(path)",
+}
+
+
+# -- tables -------------------------------------------------------------------
+
+
+def _from_table(frame, target, notes):
+    frame = frame.set_axis([str(column) for column in frame.columns], axis=1)
+    first = frame.columns[0] if len(frame.columns) else None
+    if first in ("", "Unnamed: 0") and target != first:
+        notes.append("The first column has no name and was taken for row numbers.")
+        frame = frame.drop(columns=first)
+    if target is None and len(frame.columns):
+        named = [c for c in ("target", "y", "label") if c in frame.columns]
+        target = named[0] if named else frame.columns[-1]
+        notes.append(f"No --target was given: {target!r} was taken.")
+    if target not in frame.columns:
+        known = ", ".join(frame.columns[:12]) + ("..." if frame.shape[1] > 12 else "")
+        raise ReportError(f"no column {target!r}; there are: {known}")
+    y = frame[target]
+    X = frame.drop(columns=target)
+    X = _two_kinds(X, notes)
+    names = list(X.columns)
+    y = y.astype(object).where(y.notna(), np.nan).infer_objects().to_numpy()
+    return X, y, target, names, _pixel_square(names), notes
+
+
+def _two_kinds(frame, notes):
+    """`frame` with columns of float64 and of text only; what is neither is dropped."""
+    import pandas as pd
+
+    columns, neither = {}, []
+    for name, column in frame.items():
+        kind = pd.api.types.infer_dtype(column, skipna=True)
+        if pd.api.types.is_any_real_numeric_dtype(column) or kind in (
+            "boolean",
+            "decimal",
+        ):
+            numbers = pd.to_numeric(column.astype(object), errors="coerce")
+            columns[name] = numbers.astype(np.float64)
+        elif kind == "string" or isinstance(column.dtype, pd.CategoricalDtype):
+            text = column.astype(object)
+            columns[name] = text.where(column.notna(), np.nan)
+        else:
+            neither.append(name)
+    if neither:
+        notes.append(f"Dropped, neither numbers nor text: {', '.join(neither)}.")
+    return pd.DataFrame(columns, index=frame.index)
+
+
+def _finite(X, notes):
+    """`X` with NaN for infinity."""
+    if hasattr(X, "columns"):
+        numbers = X.select_dtypes(np.float64)
+        infinite = np.isinf(numbers)
+        cleaned = X.mask(infinite.reindex(columns=X.columns, fill_value=False))
+    else:
+        values = X.data if sp.issparse(X) else X
+        infinite = np.isinf(values)
+        cleaned = X
+        if infinite.any():
+            cleaned = X.copy()
+            (cleaned.data if sp.issparse(X) else cleaned)[infinite] = np.nan
+    count = int(np.sum(np.asarray(infinite)))
+    if count == 0:
+        return X
+    notes.append(f"{count} infinite values were taken for missing ones.")
+    return cleaned
+
+
+# -- images -------------------------------------------------------------------
+
+
+def _square(n):
+    side = round(np.sqrt(n))
+    return (side, side) if side > 2 and side * side == n else None
+
+
+def _pixel_square(names):
+    """The shape of an image where all columns are called pixel-something."""
+    pixels = all(re.match(r"pixel", name, re.IGNORECASE) for name in names)
+    return _square(len(names)) if pixels and names else None
+
+
+def _smooth_square(X):
+    """The shape of an image where vertical neighbours, too, are correlated.
+
+    Features of a table are in no such order; spectra and series are correlated with
+    the next feature, but not with the one a row of the square away more than with
+    the one that is half a row away.
+    """
+    shape = _square(X.shape[1])
+    if shape is None or shape[0] < 8 or len(X) < 10:
+        return None
+    some = X[:: max(1, len(X) // 500)].astype(np.float64)
+    some = some - some.mean(axis=0)
+    size = np.sqrt((some**2).sum(axis=0))
+
+    def correlation(step):
+        dot = (some[:, step:] * some[:, :-step]).sum(axis=0)
+        both = size[step:] * size[:-step]
+        return np.mean(dot[both > 0] / both[both > 0]) if np.any(both > 0) else 0.0
+
+    side = shape[0]
+    near = min(correlation(1), correlation(side))
+    return (
+        shape if near > 0.4 and correlation(side) > 2 * correlation(side // 2) else None
+    )
+
+
+# -- target -------------------------------------------------------------------
+
+
+def _check_target(X, y, target, task, notes):
+    """Rows whose target is known, as the task needs it."""
+    present = _present(y)
+    if not present.all():
+        notes.append(f"{(~present).sum()} rows without a target were dropped.")
+        X, y = X[present], y[present]
+    numbers = _as_numbers(y)
+    guessed = _guess_task(numbers)
+    if task == "auto":
+        task = guessed
+        kinds = len(set(y.tolist()))
+        values = "text" if numbers is None else "numbers"
+        notes.append(f"Target: {values}, {kinds} different: taken for {task} (--task).")
+    if task == "regression":
+        if numbers is None:
+            raise ReportError(f"regression needs numbers in the target {target!r}")
+        y = numbers.astype(np.float64)
+        if len(y) < MIN_ROWS:
+            raise ReportError(f"{len(y)} rows with a target; needed are {MIN_ROWS}")
+        if np.ptp(y) == 0.0:
+            raise ReportError(f"the target {target!r} has one value only: {y[0]:g}")
+        return X, y, task
+    y = _as_labels(y, numbers)
+    X, y = _common_classes(X, y, target, notes)
+    return X, y, task
+
+
+def _present(y):
+    if y.dtype.kind == "f":
+        return np.isfinite(y)
+    if y.dtype.kind == "O":
+        return np.array([value == value and value is not None for value in y], bool)
+    return np.ones(len(y), dtype=bool)
+
+
+def _as_numbers(y):
+    if y.dtype.kind == "O" and any(isinstance(value, str) for value in y):
+        return None
+    try:
+        return y.astype(np.float64)
+    except (TypeError, ValueError):
+        return None
+
+
+def _guess_task(numbers):
+    if numbers is None:
+        return "classification"
+    values = np.unique(numbers)
+    whole = np.array_equal(values, np.round(values))
+    few = len(values) <= min(MAX_CLASSES, max(2, len(numbers) / MIN_CLASS_ROWS))
+    return "classification" if whole and few else "regression"
+
+
+def _as_labels(y, numbers):
+    if numbers is None:
+        return np.array([str(value) for value in y])
+    whole = np.array_equal(numbers, np.round(numbers))
+    return numbers.astype(np.int64) if whole else numbers.astype(str)
+
+
+def _common_classes(X, y, target, notes):
+    classes, counts = np.unique(y, return_counts=True)
+    if len(classes) < 2:
+        found = f": {classes[0]}" if len(classes) else ""
+        raise ReportError(f"the target {target!r} has {len(classes)} class{found}")
+    common = classes[counts >= MIN_CLASS_ROWS]
+    if len(common) < 2:
+        raise ReportError(
+            f"the target {target!r} has {len(classes)} classes, and fewer than two of "
+            f"them have {MIN_CLASS_ROWS} rows"
+        )
+    if len(common) < len(classes):
+        kept = np.isin(y, common)
+        rare = ", ".join(map(str, classes[counts < MIN_CLASS_ROWS][:10]))
+        notes.append(
+            f"Classes of fewer than {MIN_CLASS_ROWS} rows were dropped: {rare} "
+            f"({(~kept).sum()} rows)."
+        )
+        X, y = X[kept], y[kept]
+    return X, y

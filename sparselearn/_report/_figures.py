@@ -1,0 +1,162 @@
+"""The report's pictures, as PNG in base64."""
+
+import base64
+import io
+
+import numpy as np
+import scipy.sparse as sp
+
+from sparselearn._report._models import input_weights, targets
+from sparselearn._report._results import METRICS
+from sparselearn.inspection import CoefficientPathDisplay, SparsityScoreDisplay
+from sparselearn.linear_model import alpha_max, lasso_path
+
+__all__ = ["atoms", "coefficient_path", "feature_maps", "score_against_sparsity"]
+
+DPI = 144
+MAX_ATOMS = 100
+STYLE = {"font.size": 11, "axes.titlesize": 11, "legend.fontsize": 10}
+
+
+def _picture(draw, width, height):
+    """The PNG that ``draw(figure)`` makes; matplotlib's global state stays as it is."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        draw(figure)
+        file = io.BytesIO()
+        figure.savefig(file, format="png", dpi=DPI)
+    return base64.b64encode(file.getvalue()).decode("ascii")
+
+
+def score_against_sparsity(problem, outcomes):
+    """Every model's curve, and the dense baseline as a line."""
+    metric = problem.metric
+    swept = {o.name: o.cv_results for o in outcomes if o.swept}
+    dense = [o.best.cv_mean for o in outcomes if not o.swept]
+
+    def draw(figure):
+        display = SparsityScoreDisplay.from_cv_results(
+            swept,
+            baseline=dense[0] if dense else None,
+            score_name=f"Cross-validated {METRICS[metric]}",
+            ax=figure.subplots(),
+            xscale="log",
+        )
+        display.ax_.set_ylim(bottom=_bottom(problem, swept.values()))
+
+    return _picture(draw, 9, 5) if swept else None
+
+
+def _bottom(problem, results):
+    """Where the axis of scores begins: below every model's best, near the best ones.
+
+    A model that is pruned to nothing guesses, or, in regression, does far worse; what
+    the last percents cost would not be seen beside that.
+    """
+    bests = [np.max(r["mean_test_score"]) for r in results]
+    guess = 0.0
+    if problem.task == "classification":
+        guess = 1 / len(np.unique(problem.y))
+    reach = max(bests) - 0.4 * (max(bests) - guess)
+    lowest = min(np.min(r["mean_test_score"] - r["std_test_score"]) for r in results)
+    return max(lowest, min(reach, min(bests) - 0.05)) - 0.01
+
+
+def coefficient_path(problem, outcome):
+    """The Lasso's coefficients against its penalty.
+
+    With several classes there is one Lasso a class, all at the same alpha: a line is
+    then the Euclidean norm of a feature's coefficients over the classes.
+    """
+    columns = targets(problem).T
+    largest = max(alpha_max(problem.X, y) for y in columns)
+    alphas = largest * np.geomspace(1, 1e-3, 60)
+    coefs = [
+        sp.csr_array(lasso_path(problem.X, y, alphas=alphas).coefs) for y in columns
+    ]
+    name = "Coefficient"
+    if len(columns) > 1:
+        coefs = [np.sqrt(sum(class_coefs.power(2) for class_coefs in coefs))]
+        name = f"Norm over {len(columns)} classes"
+    (chosen,) = outcome.cv_results["params"][outcome.best_index].values()
+    display = CoefficientPathDisplay(
+        alphas,
+        coefs[0],
+        feature_names=problem.names,
+        alpha=chosen,
+        coef_name=name,
+    )
+    return _picture(lambda figure: display.plot(figure.subplots()), 9, 4.5)
+
+
+def atoms(problem, outcome):
+    """The `components_` of an outcome's pipeline as images; None if it has none."""
+    found = [
+        step for _, step in outcome.best.pipeline.steps if hasattr(step, "components_")
+    ]
+    if problem.data.image_shape is None or not found:
+        return None
+    components = np.asarray(found[0].components_)
+    order = np.argsort(-getattr(found[0], "counts_", np.zeros(len(components))))
+    images = _as_images(problem, components[order[:MAX_ATOMS]])
+
+    def draw(figure):
+        ax = figure.subplots()
+        ax.imshow(_mosaic(images), cmap="gray", interpolation="nearest")
+        ax.set_axis_off()
+
+    return _picture(draw, 6, 6 * _mosaic_ratio(len(images)))
+
+
+def feature_maps(problem, outcomes):
+    """Where in the image each model's weights are; None where rows are no images."""
+    weighed = {}
+    for outcome in outcomes:
+        weights = input_weights(outcome.best.pipeline, len(problem.preparation))
+        if weights is not None:
+            weighed[outcome.name] = weights / max(weights.max(), 1e-300)
+    if problem.data.image_shape is None or not weighed:
+        return None
+
+    def draw(figure):
+        panels = figure.subplots(1, len(weighed), squeeze=False)[0]
+        for ax, (name, weights) in zip(panels, weighed.items()):
+            image = np.zeros(np.prod(problem.data.image_shape))
+            image[problem.preparation["varies"].get_support()] = weights
+            image = image.reshape(problem.data.image_shape)
+            ax.imshow(
+                np.ma.masked_equal(image, 0), cmap="viridis", interpolation="nearest"
+            )
+            ax.set(title=name, xticks=[], yticks=[], facecolor="#E6E8EB")
+
+    return _picture(draw, 2.1 * len(weighed), 2.4)
+
+
+def _as_images(problem, rows):
+    """Prepared rows, as they were before they were scaled and lost constant pixels."""
+    for name in ("scale", "varies"):
+        rows = problem.preparation[name].inverse_transform(rows)
+    return rows.reshape(len(rows), *problem.data.image_shape)
+
+
+def _mosaic_ratio(n):
+    n_columns = int(np.ceil(np.sqrt(n)))
+    return int(np.ceil(n / n_columns)) / n_columns
+
+
+def _mosaic(images):
+    """One image of all, each at its own contrast, a thin white line between them."""
+    n, height, width = images.shape
+    n_columns = int(np.ceil(np.sqrt(n)))
+    n_lines = int(np.ceil(n / n_columns))
+    low = images.min(axis=(1, 2), keepdims=True)
+    spread = np.maximum(np.ptp(images, axis=(1, 2), keepdims=True), 1e-12)
+    sheet = np.ones((n_lines * (height + 1) - 1, n_columns * (width + 1) - 1))
+    for k, image in enumerate((images - low) / spread):
+        i, j = divmod(k, n_columns)
+        top, left = i * (height + 1), j * (width + 1)
+        sheet[top : top + height, left : left + width] = image
+    return sheet

@@ -1,0 +1,119 @@
+"""report.html: one file, with its pictures inside."""
+
+import platform
+from importlib import resources
+
+import numpy as np
+
+from sparselearn import __version__
+from sparselearn._report import _figures, _results
+from sparselearn._report._models import input_weights
+
+__all__ = ["render"]
+
+MAX_FEATURES = 30
+
+
+def render(problem, outcomes, *, failures, command, saved, trusted):
+    """The text of report.html.
+
+    Parameters
+    ----------
+    problem : Problem
+    outcomes : list of Outcome
+    failures : list of str
+        What went wrong with models that are not among `outcomes`.
+    command : str
+    saved : str or None
+        Name of the file with the best pipeline.
+    trusted : list of str or None
+        Types that skops must be told to trust; None for a joblib file.
+    """
+    import jinja2
+
+    source = resources.files("sparselearn._report").joinpath("template.html")
+    template = jinja2.Environment(
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    ).from_string(source.read_text(encoding="utf-8"))
+    data = problem.data
+    return template.render(
+        name=data.name,
+        facts=_facts(problem),
+        summary=_results.summary(outcomes, problem.metric),
+        metric=_results.METRICS[problem.metric],
+        table=[_results.cells(o) | {"swept": o.swept} for o in outcomes],
+        best=_results.ranked(outcomes)[0].name,
+        one_se=[_one_se(o) for o in outcomes if o.swept],
+        units={o.name: o.unit for o in outcomes if o.unit != "coefficients"},
+        figures=_pictures(problem, outcomes),
+        features=_features(problem, outcomes),
+        notes=problem.notes,
+        warnings=[(o.name, text) for o in outcomes for text in o.warnings],
+        failures=failures,
+        command=command,
+        saved=saved,
+        trusted=trusted,
+        seed=problem.seed,
+        versions=_versions(),
+    )
+
+
+def _facts(problem):
+    data = problem.data
+    kind = data.task
+    if data.task == "classification":
+        kind = f"classification into {len(np.unique(data.y))} classes"
+    n_rows, n_columns = data.X.shape
+    return f"{n_rows} rows, {n_columns} columns, {kind} by {data.target!r}"
+
+
+def _one_se(outcome):
+    sparse = outcome.sparse
+    return {
+        "model": outcome.name,
+        "chosen": sparse.parameter,
+        "sparsity": _results.percent(sparse.sparsity),
+        "CV score": f"{sparse.cv_mean:.4f} ± {sparse.cv_std:.4f}",
+        "held out": f"{sparse.held_out:.4f}",
+        "non-zeros": _results.count(sparse.n_nonzero),
+    }
+
+
+def _pictures(problem, outcomes):
+    by_name = {outcome.name: outcome for outcome in outcomes}
+    lasso = by_name.get("lasso")
+    atoms = {name: _figures.atoms(problem, o) for name, o in by_name.items()}
+    return {
+        "score": _figures.score_against_sparsity(problem, outcomes),
+        "path": _figures.coefficient_path(problem, lasso) if lasso else None,
+        "atoms": {name: picture for name, picture in atoms.items() if picture},
+        "maps": _figures.feature_maps(problem, outcomes),
+    }
+
+
+def _features(problem, outcomes):
+    """Which features each model kept, the most important ones by name."""
+    found = []
+    for outcome in outcomes:
+        weights = input_weights(outcome.best.pipeline, len(problem.preparation))
+        if weights is None or not outcome.swept:
+            continue
+        kept = np.flatnonzero(weights)
+        first = kept[np.argsort(-weights[kept], kind="stable")][:MAX_FEATURES]
+        largest = weights.max(initial=0) or 1.0
+        shares = [(problem.names[j], 100 * weights[j] / largest) for j in first]
+        found.append((outcome.name, len(kept), len(weights), shares))
+    return found
+
+
+def _versions():
+    names = ("sklearn", "numpy", "scipy", "numba", "pandas")
+    modules = [(name, __import__(name).__version__) for name in names]
+    return [
+        ("sparselearn", __version__),
+        ("Python", platform.python_version()),
+        *modules,
+    ]

@@ -1,0 +1,233 @@
+"""The models of the report: a table, and how their sparsity and weights are read.
+
+A model is one row of `MODELS`. Its `build` takes a `Problem` and returns the steps
+that follow the shared preparation; its `grid` returns the parameters to sweep, given
+the same. Where the fitted steps have `sparsity_` and `n_nonzero_coefs_`, or `coef_`
+or `coefs_`, or wrap estimators that have, that is all.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.neural_network import MLPClassifier, MLPRegressor
+from sklearn.preprocessing import StandardScaler, label_binarize
+
+from sparselearn.cluster import KMeansCoder
+from sparselearn.linear_model import ElasticNet, Lasso, alpha_max
+from sparselearn.pruning import Pruner
+
+__all__ = [
+    "BASELINE",
+    "MODELS",
+    "Model",
+    "input_weights",
+    "read_sparsity",
+    "targets",
+]
+
+SPARSITIES = (0.0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98, 0.99)
+N_ALPHAS = 12
+ALPHA_EPS = 1e-3  # the smallest alpha, as a share of the largest
+
+
+def read_sparsity(pipeline):
+    """The number of non-zeros of a fitted pipeline, and its share of zeros.
+
+    Both are of the first step that has a sparsity of its own, else of the weights of
+    the last one.
+    """
+    for _, step in pipeline.steps:
+        parts = _parts(step, "sparsity_")
+        if parts:
+            zeros = np.mean([np.mean(part.sparsity_) for part in parts])
+            return float(sum(p.n_nonzero_coefs_ for p in parts)), float(zeros)
+    weights = np.concatenate([w.ravel() for w in _weights(pipeline[-1])])
+    return float(np.count_nonzero(weights)), float(np.mean(weights == 0))
+
+
+class Model(NamedTuple):
+    """One row of the table.
+
+    Parameters
+    ----------
+    build : callable
+        Problem -> list of (name, estimator), what follows the preparation.
+    grid : callable
+        Problem -> dict of parameter -> values, as GridSearchCV takes it; the names
+        begin with a step's.
+    tasks : tuple of str
+    read : callable
+        Fitted pipeline -> (non-zeros, sparsity).
+    unit : str
+        What is counted as non-zero.
+    """
+
+    build: Callable
+    grid: Callable
+    tasks: tuple = ("classification", "regression")
+    read: Callable = read_sparsity
+    unit: str = "coefficients"
+
+
+# -- dense --------------------------------------------------------------------
+
+
+def _linear(problem):
+    if problem.task == "classification":
+        return LogisticRegression(max_iter=1000)
+    return Ridge()
+
+
+def _perceptron(problem):
+    epochs = int(np.clip(300_000 // len(problem.y), 20, 200))
+    options = {
+        "hidden_layer_sizes": (64,),
+        "learning_rate_init": 0.005,
+        "max_iter": epochs,
+        "n_iter_no_change": 5,
+        "tol": 1e-3,
+        "random_state": problem.seed,
+    }
+    if problem.task == "classification":
+        return MLPClassifier(**options)
+    # On few noisy rows it overfits without; classes bear a small penalty better.
+    return MLPRegressor(alpha=10.0, **options)
+
+
+# -- penalised ----------------------------------------------------------------
+
+
+def targets(problem):
+    """What a penalised least-squares fit sees: y, or one 0/1 column a class."""
+    if problem.task == "regression":
+        return problem.y[:, None]
+    return label_binarize(problem.y, classes=np.unique(problem.y)).astype(np.float64)
+
+
+def _least_squares(regressor):
+    def build(problem):
+        if problem.task == "classification":
+            return [("penalised", OneVsRestClassifier(regressor))]
+        return [("penalised", regressor)]
+
+    return build
+
+
+def _alphas(l1_ratio):
+    def grid(problem):
+        largest = max(
+            alpha_max(problem.X, y, l1_ratio=l1_ratio) for y in targets(problem).T
+        )
+        # At the largest itself all is zero; half a step below, something is not.
+        alphas = largest * np.geomspace(0.7, ALPHA_EPS, N_ALPHAS)
+        inner = "estimator__" if problem.task == "classification" else ""
+        return {f"penalised__{inner}alpha": alphas}
+
+    return grid
+
+
+# -- codes --------------------------------------------------------------------
+
+
+def _codes(problem):
+    n_rows = len(problem.y)
+    coder = KMeansCoder(
+        min(256, max(2, n_rows // 5)),
+        encoder="triangle",
+        batch_size=1024 if n_rows > 5000 else None,
+        random_state=problem.seed,
+    )
+    return [("coder", coder), ("linear", _linear(problem))]
+
+
+def _code_sizes(problem):
+    n_components = _codes(problem)[0][1].n_components
+    sizes = [2**k for k in range(n_components.bit_length())]
+    return {"coder__n_nonzero_coefs": sizes}
+
+
+# -- pruned -------------------------------------------------------------------
+
+
+def _pruned_linear(problem):
+    return [("pruner", Pruner(_linear(problem)))]
+
+
+def _pruned_perceptron(problem):
+    pruner = Pruner(_perceptron(problem))
+    if problem.task == "regression":
+        # A perceptron learns at the scale of 1.
+        pruner = TransformedTargetRegressor(pruner, transformer=StandardScaler())
+    return [("pruner", pruner)]
+
+
+def _sparsities(problem):
+    return {"pruner__sparsity": _leaving_some(problem.X.shape[1])}
+
+
+def _perceptron_sparsities(problem):
+    inner = "regressor__" if problem.task == "regression" else ""
+    return {f"pruner__{inner}sparsity": list(SPARSITIES)}
+
+
+def _leaving_some(n_weights):
+    return [s for s in SPARSITIES if (1 - s) * n_weights >= 1]
+
+
+BASELINE = Model(build=lambda p: [("linear", _linear(p))], grid=lambda problem: {})
+
+MODELS = {
+    "lasso": Model(build=_least_squares(Lasso()), grid=_alphas(1.0)),
+    "elastic-net": Model(build=_least_squares(ElasticNet()), grid=_alphas(0.5)),
+    "kmeans-codes": Model(build=_codes, grid=_code_sizes, unit="entries of a code"),
+    "pruned-linear": Model(build=_pruned_linear, grid=_sparsities),
+    "pruned-mlp": Model(
+        build=_pruned_perceptron, grid=_perceptron_sparsities, unit="weights"
+    ),
+}
+
+
+# -- reading fitted models ----------------------------------------------------
+
+
+def _inside(estimator):
+    """What a fitted estimator wraps."""
+    if hasattr(estimator, "estimators_"):
+        return list(np.ravel(estimator.estimators_))
+    for name in ("regressor_", "estimator_"):
+        if hasattr(estimator, name):
+            return [getattr(estimator, name)]
+    return []
+
+
+def _parts(estimator, attribute):
+    """The fitted estimators with `attribute`: this one, or those inside it."""
+    if hasattr(estimator, attribute):
+        return [estimator]
+    return [p for inner in _inside(estimator) for p in _parts(inner, attribute)]
+
+
+def _weights(estimator):
+    """All arrays of weights of a fitted estimator."""
+    layers = [w for part in _parts(estimator, "coefs_") for w in part.coefs_]
+    coefs = layers or [part.coef_ for part in _parts(estimator, "coef_")]
+    return [w.toarray() if sp.issparse(w) else np.asarray(w) for w in coefs]
+
+
+def input_weights(pipeline, n_before):
+    """Size of the weights on each prepared feature, over all outputs; or None.
+
+    None where the model does not weigh prepared features, but codes: where more than
+    one step follows the `n_before` of the preparation.
+    """
+    if len(pipeline) > n_before + 1:
+        return None
+    weights = _weights(pipeline[-1])
+    if _parts(pipeline[-1], "coefs_"):
+        return np.linalg.norm(weights[0], axis=1)
+    return np.linalg.norm(np.vstack([np.atleast_2d(w) for w in weights]), axis=0)

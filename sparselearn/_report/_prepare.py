@@ -1,0 +1,211 @@
+"""Preparing: the part that is held out, and what every pipeline begins with."""
+
+from typing import NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.compose import ColumnTransformer
+from sklearn.feature_selection import VarianceThreshold
+from sklearn.impute import SimpleImputer
+from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import (
+    MaxAbsScaler,
+    MinMaxScaler,
+    OneHotEncoder,
+    StandardScaler,
+)
+
+from sparselearn._report._data import Data, ReportError
+
+__all__ = ["Problem", "listed", "prepare"]
+
+HELD_OUT = 0.25
+N_FOLDS, MANY_ROWS, N_FOLDS_OF_MANY = 5, 5000, 3
+IMBALANCE = 3  # largest class over smallest, from which accuracy is balanced
+CATEGORIES = 50  # of one text column, at most
+
+
+class Problem(NamedTuple):
+    """What a model is asked to learn.
+
+    Parameters
+    ----------
+    data : Data
+    X, y : array of shape (n_train, n_features), ndarray of shape (n_train,)
+        The training rows, prepared; grids and factories look at these.
+    task : {"classification", "regression"}
+    seed : int
+    preparation : Pipeline
+        What made X, fitted; every model's pipeline begins with a clone of its steps.
+    names : ndarray of str of shape (n_features,)
+        Names of the prepared features.
+    train, test : (rows, target)
+        As they were read.
+    metric : str
+        A scorer of scikit-learn.
+    cv : splitter
+        The folds, the same for all models.
+    notes : list of str
+        Those of `data`, and what was done here.
+    """
+
+    data: Data
+    X: object
+    y: np.ndarray
+    task: str
+    seed: int
+    preparation: Pipeline
+    names: np.ndarray
+    train: tuple
+    test: tuple
+    metric: str
+    cv: object
+    notes: list
+
+
+def prepare(data, seed):
+    """Hold rows out, and fit on the others the steps that pipelines begin with."""
+    classes = data.task == "classification"
+    X_train, X_test, y_train, y_test = train_test_split(
+        data.X,
+        data.y,
+        test_size=HELD_OUT,
+        stratify=data.y if classes else None,
+        random_state=seed,
+    )
+    notes = [*data.notes]
+    preparation = Pipeline([*_clean(data, notes), *_scale(data, notes)])
+    try:
+        X = preparation.fit_transform(X_train)
+    except ValueError as error:
+        if "variance threshold" not in str(error):
+            raise
+        raise ReportError(f"{data.name}: every column is constant") from error
+    _note_constant(data, preparation, notes)
+    n_folds = N_FOLDS if len(y_train) < MANY_ROWS else N_FOLDS_OF_MANY
+    if classes:
+        n_folds = min(n_folds, int(np.unique(y_train, return_counts=True)[1].min()))
+    notes.append(
+        f"Held out for the last score: {len(y_test)} of {len(data.y)} rows"
+        f"{', stratified by class' if classes else ''}. The others are scored by "
+        f"{n_folds}-fold cross-validation; every fold prepares its own training rows."
+    )
+    splitter = StratifiedKFold if classes else KFold
+    return Problem(
+        data,
+        X,
+        y_train,
+        data.task,
+        seed,
+        preparation,
+        preparation.get_feature_names_out(data.names),
+        (X_train, y_train),
+        (X_test, y_test),
+        _metric(data, notes),
+        splitter(n_folds, shuffle=True, random_state=seed),
+        notes,
+    )
+
+
+def listed(names, at_most=10):
+    """`names` in one line, the first of them if they are many."""
+    names = list(map(str, names))
+    more = f" and {len(names) - at_most} more" if len(names) > at_most else ""
+    return ", ".join(names[:at_most]) + more
+
+
+def _clean(data, notes):
+    """Steps that make numbers without gaps of what was read."""
+    if hasattr(data.X, "columns"):
+        return [("columns", _clean_columns(data.X, notes))]
+    missing = int(np.isnan(data.X.data if sp.issparse(data.X) else data.X).sum())
+    if not missing:
+        return []
+    notes.append(f"{missing} missing values: the median of the column (SimpleImputer).")
+    return [("impute", SimpleImputer(strategy="median", keep_empty_features=True))]
+
+
+def _clean_columns(frame, notes):
+    text = [name for name in frame.columns if frame[name].dtype == object]
+    numbers = [name for name in frame.columns if name not in text]
+    missing = frame.isna().sum()
+    gaps = {name: count for name, count in missing.items() if count}
+    if gaps:
+        counts = listed(f"{name} ({count})" for name, count in gaps.items())
+        notes.append(
+            f"{sum(gaps.values())} missing values: the median of a column of numbers, "
+            f'a category "missing" in one of text (SimpleImputer): {counts}.'
+        )
+    if text:
+        notes.append(
+            f"Text columns are one-hot encoded (OneHotEncoder; at most {CATEGORIES} "
+            f"categories each, those seen once taken together): {listed(text)}."
+        )
+    one_hot = make_pipeline(
+        SimpleImputer(strategy="constant", fill_value="missing"),
+        OneHotEncoder(
+            min_frequency=2,
+            max_categories=CATEGORIES,
+            handle_unknown="infrequent_if_exist",
+            sparse_output=False,
+        ),
+    )
+    groups = [
+        ("number", SimpleImputer(strategy="median", keep_empty_features=True), numbers),
+        ("text", one_hot, text),
+    ]
+    # A column "sex_male" beside a column "sex": only the group tells them apart.
+    ambiguous = any(n.startswith(f"{t}_") for t in text for n in numbers + text)
+    return ColumnTransformer(
+        [group for group in groups if group[2]],
+        sparse_threshold=0,
+        verbose_feature_names_out=ambiguous,
+    )
+
+
+def _scale(data, notes):
+    """Steps that drop constant columns and bring the others to one scale."""
+    if sp.issparse(data.X):
+        scaler, how = MaxAbsScaler(), "divided by the largest absolute value"
+    elif data.image_shape:
+        scaler, how = MinMaxScaler(), "brought to the range from 0 to 1"
+    else:
+        scaler, how = StandardScaler(), "brought to mean 0 and variance 1"
+    notes.append(f"Each column is {how} ({type(scaler).__name__}).")
+    return [("varies", VarianceThreshold()), ("scale", scaler)]
+
+
+def _note_constant(data, preparation, notes):
+    constant = ~preparation["varies"].get_support()
+    if not constant.any():
+        return
+    before = preparation[:-2]
+    names = (
+        before.get_feature_names_out(data.names)
+        if len(before)
+        else np.array(data.names or [f"x{j}" for j in range(data.X.shape[1])])
+    )
+    count = constant.sum()
+    plural = "columns, constant in the training rows, were"
+    if count == 1:
+        plural = "column, constant in the training rows, was"
+    notes.append(
+        f"{count} {plural} dropped (VarianceThreshold): {listed(names[constant])}."
+    )
+
+
+def _metric(data, notes):
+    if data.task == "regression":
+        notes.append("Score: R2, the share of the target's variance explained.")
+        return "r2"
+    counts = np.unique(data.y, return_counts=True)[1]
+    if counts.max() <= IMBALANCE * counts.min():
+        notes.append("Score: accuracy, the share of rows classified correctly.")
+        return "accuracy"
+    notes.append(
+        "Score: balanced accuracy, the mean over classes of the share of a class that "
+        "is recognised, because the largest class is more than "
+        f"{IMBALANCE} times the smallest."
+    )
+    return "balanced_accuracy"

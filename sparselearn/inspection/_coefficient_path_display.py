@@ -1,0 +1,275 @@
+"""The coefficients of a linear model as its penalty falls."""
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.pipeline import Pipeline
+
+from sparselearn.inspection._style import FAINT, MUTED, PALETTE, axes, tidy
+from sparselearn.linear_model import elastic_net_path, lasso_path
+
+__all__ = ["CoefficientPathDisplay"]
+
+
+class CoefficientPathDisplay:
+    """Coefficients against the penalty's weight, the largest ones by name.
+
+    Make one with :meth:`from_path` or :meth:`from_estimator`.
+
+    Parameters
+    ----------
+    alphas : ndarray of shape (n_alphas,)
+        Weights of the penalty.
+    coefs : ndarray or sparse array of shape (n_features, n_alphas)
+    feature_names : sequence of str of shape (n_features,), default=None
+        None means "x0", "x1", ...
+    alpha : float, default=None
+        The chosen alpha, to be marked by a vertical line.
+    coef_name : str, default="Coefficient"
+        Label of the vertical axis.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+    figure_ : matplotlib Figure
+    lines_ : list of matplotlib Line2D
+        One for each feature that is non-zero somewhere, in the order of features.
+    labels_ : list of matplotlib Annotation
+        The names of the labelled features, the largest coefficient first.
+    alpha_line_ : matplotlib Line2D or None
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sparselearn.inspection import CoefficientPathDisplay
+    >>> from sparselearn.linear_model import Lasso
+    >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
+    >>> CoefficientPathDisplay.from_estimator(Lasso(alpha=0.5), X, y)  # doctest: +SKIP
+    """
+
+    def __init__(
+        self, alphas, coefs, *, feature_names=None, alpha=None, coef_name="Coefficient"
+    ):
+        self.alphas = alphas
+        self.coefs = coefs
+        self.feature_names = feature_names
+        self.alpha = alpha
+        self.coef_name = coef_name
+
+    @classmethod
+    def from_path(cls, path, *, feature_names=None, alpha=None, **kwargs):
+        """Draw what a path function returned.
+
+        Parameters
+        ----------
+        path : object with attributes `alphas` and `coefs`
+            As of :func:`~sparselearn.linear_model.lasso_path`.
+        feature_names : sequence of str of shape (n_features,), default=None
+        alpha : float, default=None
+            The chosen alpha, to be marked by a vertical line.
+        **kwargs
+            As in :meth:`plot`.
+
+        Returns
+        -------
+        display : CoefficientPathDisplay
+        """
+        display = cls(path.alphas, path.coefs, feature_names=feature_names, alpha=alpha)
+        return display.plot(**kwargs)
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator,
+        X,
+        y,
+        *,
+        sample_weight=None,
+        alphas=None,
+        n_alphas=100,
+        eps=1e-3,
+        feature_names=None,
+        **kwargs,
+    ):
+        """Solve the path of a Lasso or an elastic net on X and y, and draw it.
+
+        Parameters
+        ----------
+        estimator : Lasso, ElasticNet, or fitted Pipeline that ends in one
+            Its parameters, but for alpha, are those of the path; its alpha is marked.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+        sample_weight : array-like of shape (n_samples,), default=None
+        alphas, n_alphas, eps
+            As in :func:`~sparselearn.linear_model.lasso_path`.
+        feature_names : sequence of str of shape (n_features,), default=None
+            None means the names of the columns of X, if it has any.
+        **kwargs
+            As in :meth:`plot`.
+
+        Returns
+        -------
+        display : CoefficientPathDisplay
+        """
+        if isinstance(estimator, Pipeline):
+            before, estimator = estimator[:-1], estimator[-1]
+            if feature_names is None and hasattr(X, "columns"):
+                feature_names = before.get_feature_names_out()
+            X = before.transform(X)
+        if feature_names is None and hasattr(X, "columns"):
+            feature_names = list(X.columns)
+        parameters = estimator.get_params(deep=False)
+        alpha = parameters.pop("alpha")
+        shared = ("penalty_weights", "fit_intercept", "positive", "tol", "max_iter")
+        options = {name: parameters[name] for name in shared if name in parameters}
+        solve = lasso_path
+        if "l1_ratio" in parameters:
+            solve, options["l1_ratio"] = elastic_net_path, parameters["l1_ratio"]
+        path = solve(
+            X,
+            y,
+            sample_weight=sample_weight,
+            alphas=alphas,
+            n_alphas=n_alphas,
+            eps=eps,
+            **options,
+        )
+        return cls.from_path(path, feature_names=feature_names, alpha=alpha, **kwargs)
+
+    def plot(self, ax=None, *, xscale="relative", n_labels=7, line_kw=None):
+        """Draw one line a feature; the penalty falls from left to right.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a new figure.
+        xscale : {"relative", "alpha"}, default="relative"
+            ``-log10(alpha / alpha_max)``, with alpha_max the largest of `alphas`; or
+            alpha itself, on a falling logarithmic axis.
+        n_labels : int, default=7
+            How many features to colour and name: those with the largest coefficient
+            at the chosen alpha, or at the smallest one if none is chosen.
+        line_kw : dict, default=None
+            Passed to :meth:`matplotlib.axes.Axes.plot`, for all lines.
+
+        Returns
+        -------
+        self
+        """
+        if xscale not in ("relative", "alpha"):
+            raise ValueError(f"xscale={xscale!r} is neither 'relative' nor 'alpha'.")
+        self.ax_ = ax = axes(ax)
+        self.figure_ = ax.figure
+        alphas = np.asarray(self.alphas, dtype=np.float64)
+        place = alphas if xscale == "alpha" else -np.log10(alphas / alphas.max())
+        used, coefs = _used_rows(self.coefs)
+        largest = _largest(coefs, alphas, self.alpha)[:n_labels]
+        colours = dict(zip(largest, _cycle(PALETTE)))
+        self.lines_ = [
+            ax.plot(place, coef, **_look(colours.get(k)) | (line_kw or {}))[0]
+            for k, coef in enumerate(coefs)
+        ]
+        ax.axhline(0.0, color=MUTED, linewidth=0.8, zorder=1)
+        self._label_axis(ax, xscale)
+        self._mark_alpha(ax, xscale, alphas)
+        names = self.feature_names
+        self.labels_ = _write_names(
+            ax,
+            [str(used[k]) if names is None else str(names[used[k]]) for k in largest],
+            [self.lines_[k] for k in largest],
+            prefix="x" if names is None else "",
+        )
+        return self
+
+    def _label_axis(self, ax, xscale):
+        tidy(ax)
+        ax.margins(x=0)  # lines end where their names begin
+        if xscale == "alpha":
+            ax.set_xscale("log")
+            ax.xaxis.set_inverted(True)
+        label = "alpha" if xscale == "alpha" else "$-\\log_{10}(\\alpha/\\alpha_{max})$"
+        ax.set(xlabel=label, ylabel=self.coef_name)
+
+    def _mark_alpha(self, ax, xscale, alphas):
+        self.alpha_line_ = None
+        if self.alpha is None:
+            return
+        relative = xscale == "relative"
+        x = -np.log10(self.alpha / alphas.max()) if relative else self.alpha
+        look = {"color": MUTED, "linestyle": "--", "linewidth": 1.6, "zorder": 1}
+        self.alpha_line_ = ax.axvline(x, label=f"alpha = {self.alpha:.3g}", **look)
+        ax.legend(handles=[self.alpha_line_], loc="upper left", frameon=False)
+
+
+def _used_rows(coefs):
+    """Which features are non-zero somewhere, and their rows of `coefs`, dense."""
+    rows = sp.csr_array(coefs)
+    rows.eliminate_zeros()
+    used = np.flatnonzero(np.diff(rows.indptr))
+    return used, rows[used].toarray()
+
+
+def _largest(coefs, alphas, alpha):
+    """Rows of `coefs` by size at `alpha`, the largest first, then at the smallest."""
+    last = np.abs(coefs[:, np.argmin(alphas)])
+    at = last if alpha is None else np.abs(coefs[:, np.abs(alphas - alpha).argmin()])
+    return np.lexsort((-last, -at)).tolist()
+
+
+def _cycle(colours):
+    while True:
+        yield from colours
+
+
+def _look(colour):
+    if colour is None:
+        return {"color": FAINT, "linewidth": 1.0, "zorder": 1.5}
+    return {"color": colour, "linewidth": 2.2, "zorder": 2.5}
+
+
+def _write_names(ax, names, lines, prefix):
+    """Write each name to the right of the end of its line, none over another."""
+    if not names:
+        return []
+    ends = np.array([line.get_ydata()[_right_end(ax, line)] for line in lines])
+    low, high = ax.get_ylim()
+    ax.set_ylim(low, high)  # what follows must not move the lines
+    heights = _apart((ends - low) / (high - low), 0.06)
+    return [
+        ax.annotate(
+            prefix + name,
+            xy=(1.0, end),
+            xycoords=("axes fraction", "data"),
+            xytext=(1.03, height),
+            textcoords="axes fraction",
+            color=line.get_color(),
+            va="center",
+            annotation_clip=False,
+            arrowprops={"arrowstyle": "-", "color": line.get_color(), "shrinkA": 0},
+        )
+        for name, end, height, line in zip(names, ends, heights, lines)
+    ]
+
+
+def _right_end(ax, line):
+    x = line.get_xdata()
+    return int(np.argmin(x) if ax.xaxis.get_inverted() else np.argmax(x))
+
+
+def _apart(heights, gap):
+    """`heights` moved up or down as little as keeps them `gap` apart, in their order.
+
+    With t_k = h_k - k gap for sorted h, "apart" reads "t rises": pool neighbours that
+    fall (isotonic regression).
+    """
+    order = np.argsort(heights, kind="stable")
+    pools = []
+    for k, i in enumerate(order):
+        pools.append([heights[i] - k * gap, 1])
+        while len(pools) > 1 and pools[-2][0] > pools[-1][0]:
+            mean, size = pools.pop()
+            before, n = pools[-1]
+            pools[-1] = [(before * n + mean * size) / (n + size), n + size]
+    level = np.repeat([mean for mean, _ in pools], [size for _, size in pools])
+    moved = np.empty(len(order))
+    moved[order] = level + gap * np.arange(len(order))
+    return moved
