@@ -66,7 +66,7 @@ def _coerced(cls):
     return cls
 
 
-class ElasticNetFamily(ABC):
+class ElasticNetFamily(ABC):  # noqa: B024 - a name for `register`, nothing abstract
     """The penalties ``l1 |w| + l2 w^2 / 2`` with a field `positive`.
 
     A member says its `strengths`; all other maths are shared.

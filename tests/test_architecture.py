@@ -26,7 +26,8 @@ FLOORS = [
     },
     {"feature_selection", "model_selection", "pruning"},
     {"inspection", "metrics", "datasets"},
-    {"_report", "_warm_up", "__main__", "__init__"},
+    {"_report", "_warm_up"},
+    {"__main__", "__init__"},
 ]
 RANK_OF = {name: rank for rank, names in enumerate(FLOORS) for name in names}
 

@@ -11,7 +11,7 @@ from reference import minimise_on_grid
 
 from sparselearn import penalties
 from sparselearn._kernels._jit import for_specs, kernel
-from sparselearn._solvers._coordinate_descent import require_formulas
+from sparselearn._solvers._squared_loss import require_formulas
 
 WEIGHTS = [0.0, 0.5, 2.0]
 PENALTIES = [

@@ -1,17 +1,20 @@
 """How far from optimal: duality gaps in numpy float64, trusting no kernel.
 
-Fenchel duality for ``P(w) = sum_i s_i f(y_i, x_i' w) + sum_j h_j(w_j)`` gives, for
-every theta in R^n (orthogonal to s if there is an intercept),
+Fenchel duality for ``P(w) = sum_i s_i (y_i - x_i' w)^2 / 2 + sum_j h_j(w_j)`` gives,
+for every theta in R^n (orthogonal to s if there is an intercept),
 
-    P(w) >= D(theta) = - sum_i s_i f*(y_i, -theta_i) - sum_j h*_j(x_j' (s theta)).
+    P(w) >= D(theta) = sum_i s_i (theta_i y_i - theta_i^2 / 2) - sum_j h*_j(v_j),
+    v = X' S theta.
 
-The gap P - D is a sum over rows and features of Fenchel-Young terms, each >= 0, and
-is summed as such: the difference of P and D itself would be rounding long before.
+With the residual r = y - X w the gap P - D is a sum of terms that are each >= 0,
 
-At the optimum theta is minus the derivative of the loss, for the squared loss the
-residual r; elsewhere ``theta = c r`` with c <= 1 brings the correlations into the
-domain of h*. Unpenalised columns demand ``x_j' (s theta) = 0``: their part of r is
-projected out first (Fercoq, Gramfort and Salmon, 2015, for the scaling).
+    sum_i s_i (r_i - theta_i)^2 / 2 + sum_j (h_j(w_j) + h*_j(v_j) - w_j v_j),
+
+and is summed as such: the difference of P and D itself would be rounding long before.
+
+At the optimum theta = r; elsewhere ``theta = c r``, and c <= 1 brings v into the
+domain of h* (Fercoq, Gramfort and Salmon, 2015). Unpenalised columns demand v_j = 0:
+their part of r is projected out first.
 """
 
 from dataclasses import dataclass
@@ -20,15 +23,40 @@ import numpy as np
 from scipy.linalg import orth
 from scipy.optimize import nnls
 
-from sparselearn import losses, penalties
+from sparselearn import penalties
 from sparselearn._kernels._jit import registered
 
-__all__ = ["Certificate", "Certifier", "critical_alpha"]
+__all__ = ["Certificate", "Certifier", "Fit", "critical_alpha", "free_features"]
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What a coefficient vector leaves over; no penalty is involved.
+
+    Attributes
+    ----------
+    correlation : ndarray (n_features,)
+        ``X' S r``, minus the gradient of the loss.
+    square : float
+        ``sum_i s_i r_i^2``.
+    residual : ndarray (n_samples,) or None
+        r, centred if there is an intercept; None if only sums over rows are at hand.
+    projected : ndarray (n_features,)
+        ``X' S theta`` with theta the residual less its part along the free columns.
+    removed : float
+        ``sum_i s_i (r_i - theta_i)^2``.
+    """
+
+    correlation: np.ndarray
+    square: float
+    residual: np.ndarray
+    projected: np.ndarray
+    removed: float
 
 
 @dataclass(frozen=True)
 class Certificate:
-    """What is known about a coefficient vector.
+    """How good a coefficient vector is.
 
     Attributes
     ----------
@@ -36,16 +64,10 @@ class Certificate:
         P(w).
     gap : float
         P(w) - D(theta): an upper bound of P(w) - min P.
-    residual : ndarray (n_samples,)
-        ``y - X w``, centred if there is an intercept.
-    correlation : ndarray (n_features,)
-        ``X' (s r)``, minus the gradient of the loss.
     """
 
     objective: float
     gap: float
-    residual: np.ndarray
-    correlation: np.ndarray
 
 
 class Certifier:
@@ -62,45 +84,56 @@ class Certifier:
     def __init__(self, problem, penalty):
         self.problem = problem
         self.free = free_features(penalty, problem.curvature.size)
-        self._positive = getattr(penalty, "positive", False)
+        self.positive = getattr(penalty, "positive", False)
         if self.free.size:
             root = np.sqrt(problem.weights).reshape(-1, 1)
             self._columns = root * problem.centred_columns(self.free)
-            if not self._positive:
+            if not self.positive:
                 self._basis = orth(self._columns)
 
     def __call__(self, penalty, coef):
         """Certify `coef`, an ndarray (n_features,), from scratch."""
-        problem, loss, everything = self.problem, losses.Quadratic(), slice(None)
-        weights, target = problem.weights, problem.target
-        support = np.flatnonzero(coef)
-        residual = problem.residual(coef)
-        correlation = problem.correlation(weights * residual)
-        objective = np.sum(weights * losses.value(loss, residual, 0.0))
-        objective += np.sum(penalties.value(penalty, coef[support], support))
+        return self.bound(penalty, coef, self.measure(coef))
 
-        theta, projected = residual, correlation
-        if self.free.size:
-            theta = self._without_free(residual)
-            projected = problem.correlation(weights * theta)
-            projected[self.free] = self._feasible(projected[self.free])
+    def measure(self, coef):
+        """The `Fit` of `coef`: one pass over X, two if there are free features."""
+        problem = self.problem
+        residual = problem.residual(coef)
+        correlation = problem.correlation(problem.weights * residual)
+        square = np.sum(problem.weights * residual**2)
+        if not self.free.size:
+            return Fit(correlation, square, residual, correlation, 0.0)
+        theta = self._without_free(residual)
+        projected = problem.correlation(problem.weights * theta)
+        along = projected[self.free]
+        projected[self.free] = np.minimum(along, 0.0) if self.positive else 0.0
+        removed = np.sum(problem.weights * (residual - theta) ** 2)
+        return Fit(correlation, square, residual, projected, removed)
+
+    def bound(self, penalty, coef, fit):
+        """The `Certificate` of `coef` under `penalty`, from its `Fit`."""
+        everything = slice(None)
+        support = np.flatnonzero(coef)
+        objective = 0.5 * fit.square
+        objective += np.sum(penalties.value(penalty, coef[support], support))
+        kept = max(fit.square - fit.removed, 0.0)
 
         def gap(scale):
-            rows = losses.fenchel_gap(loss, target, target - residual, -scale * theta)
-            features = _fenchel_gap(penalty, coef, scale * projected, everything)
-            return np.sum(weights * rows) + np.sum(features)
+            rows = 0.5 * ((1.0 - scale) ** 2 * kept + fit.removed)
+            features = _fenchel_gap(penalty, coef, scale * fit.projected, everything)
+            return rows + np.sum(features)
 
-        scale = penalties.dual_scale(penalty, coef, projected, everything)
-        smallest = min(gap(1.0), gap(np.min(scale, initial=1.0)))
-        return Certificate(objective, smallest, residual, correlation)
+        scales = penalties.dual_scale(penalty, coef, fit.projected, everything)
+        scale = np.min(scales, initial=1.0)
+        smallest = gap(scale)
+        # Where h* is finite everywhere, theta = r may bound better.
+        if scale < 1.0:
+            smallest = min(smallest, gap(1.0))
+        return Certificate(objective, smallest)
 
     def null_residual(self):
         """The residual of the fitted null model, least squares on the free features."""
         return self._without_free(self.problem.target)
-
-    def _feasible(self, correlation):
-        """The correlations with free columns, less rounding: at most 0, or 0."""
-        return np.minimum(correlation, 0.0) if self._positive else 0.0
 
     def _without_free(self, residual):
         """`residual` less its part along the free columns, rows weighted by s.
@@ -112,7 +145,7 @@ class Certifier:
             return residual
         root = np.sqrt(self.problem.weights)
         scaled = root * residual
-        if self._positive:
+        if self.positive:
             fitted = self._columns @ nnls(self._columns, scaled)[0]
         else:
             fitted = self._basis @ (self._basis.T @ scaled)

@@ -5,9 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
-from sparselearn import penalties
-from sparselearn._solvers._certificates import Certifier
-from sparselearn._solvers._coordinate_descent import solve
+from sparselearn._solvers._squared_loss import Solver
 
 __all__ = ["PathResult", "solve_path"]
 
@@ -41,36 +39,28 @@ class PathResult:
 def solve_path(problem, penalty_at, alphas, *, tol, max_iter, dtype=np.float64):
     """Solve ``penalty_at(alpha)`` for each of the decreasing `alphas`.
 
-    The first working set at alpha' holds the features that the sequential strong
-    rule keeps: those that would violate optimality at ``2 alpha' - alpha`` with the
-    correlations at alpha (Tibshirani et al., 2012).
-
     Returns
     -------
     PathResult
         With coefficients of `dtype`.
     """
-    shared = Certifier(problem, penalty_at(1.0))
-    columns, records = [], []
-    coef, correlation, previous = None, None, np.inf
+    solver, columns, records = None, [], []
     for alpha in alphas:
-        solution = solve(
-            problem,
-            penalty_at(alpha),
-            tol=tol,
-            max_iter=max_iter,
-            start=coef,
-            candidates=_strong(penalty_at, alpha, previous, correlation),
-            # At alpha = 0 every feature is unpenalised.
-            certifier=shared if alpha > 0.0 else None,
-        )
-        coef, certificate = solution.coef, solution.certificate
-        correlation, previous = certificate.correlation, alpha
-        columns.append(sp.csc_array(coef.astype(dtype).reshape(-1, 1)))
+        penalty = penalty_at(alpha)
+        # At alpha = 0 every feature is unpenalised: a problem of another kind.
+        if solver is None or alpha == 0.0:
+            solver = Solver(
+                problem,
+                penalty,
+                start=None if solver is None else solver.coef,
+                n_solves=len(alphas),
+            )
+        solution = solver.solve(penalty, tol=tol, max_iter=max_iter)
+        columns.append(sp.csc_array(solution.coef.astype(dtype).reshape(-1, 1)))
         records.append(
             (
-                problem.intercept(coef),
-                certificate.gap,
+                problem.intercept(solution.coef),
+                solution.certificate.gap,
                 solution.n_iter,
                 solution.converged,
             )
@@ -83,15 +73,4 @@ def solve_path(problem, penalty_at, alphas, *, tol, max_iter, dtype=np.float64):
         dual_gaps=dual_gaps,
         n_iter=n_iter,
         converged=converged,
-    )
-
-
-def _strong(penalty_at, alpha, previous, correlation):
-    """Indices that the sequential strong rule keeps; None at the first alpha."""
-    if correlation is None:
-        return None
-    bound = penalty_at(max(2.0 * alpha - previous, 0.0))
-    at_zero = np.zeros_like(correlation)
-    return np.flatnonzero(
-        penalties.subdifferential_distance(bound, at_zero, correlation, slice(None))
     )

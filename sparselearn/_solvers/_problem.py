@@ -8,6 +8,7 @@ target, implicitly: X is neither copied nor, when sparse, filled in.
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import scipy.sparse as sp
@@ -49,7 +50,7 @@ class Problem:
         """Row weights s, of shape (n_samples,) or (1,)."""
         return self.design.weights
 
-    @property
+    @cached_property
     def null_value(self):
         """The objective of w = 0: half the weighted variance of the target."""
         return 0.5 * np.sum(self.weights * self.target**2)
@@ -118,8 +119,9 @@ def multiply(X, coef, features):
         return X[:, features].astype(np.float64) @ coef
     product = np.zeros(X.shape[0])
     for block in _blocks(features.size, X.shape[0]):
-        columns = X[:, features[block]].astype(np.float64, copy=False)
-        product += columns @ coef[block]
+        # The rows of X.T are contiguous.
+        columns = X.T[features[block]].astype(np.float64, copy=False)
+        product += coef[block] @ columns
     return product
 
 

@@ -12,8 +12,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sparselearn import penalties
 from sparselearn._compat import Interval, fit_context
-from sparselearn._solvers._coordinate_descent import solve
 from sparselearn._solvers._problem import make_problem
+from sparselearn._solvers._squared_loss import Solver
 from sparselearn._validation import check_penalty_weights, validate_regression
 
 __all__ = ["SquaredLossRegressor", "elastic_net_penalty"]
@@ -82,7 +82,9 @@ class SquaredLossRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         problems = [design.with_target(target) for target in targets]
         starts = self._starts(len(problems), X.shape[1])
         solutions = [
-            solve(problem, penalty, tol=self.tol, max_iter=self.max_iter, start=start)
+            Solver(problem, penalty, start=start).solve(
+                penalty, tol=self.tol, max_iter=self.max_iter
+            )
             for problem, start in zip(problems, starts)
         ]
         self._store(problems, solutions, X.dtype, single=y.ndim == 1)
@@ -122,7 +124,8 @@ class SquaredLossRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             warnings.warn(
                 f"{type(self).__name__} stopped after {self.n_iter_} epochs at a "
                 f"relative duality gap of {relative:.2e} > tol={self.tol:.2e}. "
-                f"Increase max_iter={self.max_iter} or tol, or scale the features.",
+                f"Increase max_iter={self.max_iter} or tol; below about 1e-14, tol "
+                "asks for less than rounding.",
                 ConvergenceWarning,
                 stacklevel=4,
             )

@@ -269,7 +269,8 @@ def _solve(problem, penalty_at, alphas, tol, max_iter):
         warnings.warn(
             f"{missed.size} of {alphas.size} alphas stopped after {max_iter} epochs "
             f"at relative duality gaps up to {relative:.2e} > tol={tol:.2e}. "
-            f"Increase max_iter or tol, or scale the features.",
+            "Increase max_iter or tol; below about 1e-14, tol asks for less than "
+            "rounding.",
             ConvergenceWarning,
             stacklevel=4,
         )

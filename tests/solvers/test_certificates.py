@@ -7,9 +7,13 @@ from reference import centred, coordinate_descent, elastic_net_objective, lasso_
 
 from sparselearn import penalties
 from sparselearn._solvers._certificates import Certifier, critical_alpha, free_features
-from sparselearn._solvers._coordinate_descent import solve
 from sparselearn._solvers._problem import make_problem
+from sparselearn._solvers._squared_loss import Solver
 from sparselearn._validation import column_major
+
+
+def solve(problem, penalty, **stopping):
+    return Solver(problem, penalty).solve(penalty, **stopping)
 
 
 @pytest.fixture

@@ -1,0 +1,115 @@
+"""Loops on the Gram matrix of a working set.
+
+The working set lists m columns of the design; ``gram[a, b]`` is the product
+``sum_i s_i (x_ia - means_a)(x_ib - means_b)`` of two of them. With the correlations
+``g = c - gram w`` at hand a visit costs O(1), and a step O(m), whatever the number of
+rows.
+"""
+
+from sparselearn._kernels._jit import kernel
+from sparselearn.penalties import prox
+
+__all__ = [
+    "descend_gram",
+    "gather_centred",
+    "gather_upper",
+    "gram_rows_compressed",
+]
+
+
+@kernel
+def descend_gram(
+    gram, penalty, features, coef, correlation, max_epochs, tol, until_settled
+):
+    """Minimise over the working set; overwrite `coef` and `correlation`.
+
+    The step at position k, with j = features[k] and L = gram[k, k], is ::
+
+        w_k <- prox_{h_j / L}(w_k + g_k / L),    g <- g - dw_k gram[k]
+
+    An epoch visits all positions. Descent ends after `max_epochs`, after an epoch
+    with no step worth more than `tol`, max_k L (dw_k)^2 <= tol, or, if
+    `until_settled`, after one in which no sign changed (0 counts as a sign).
+
+    Returns
+    -------
+    n_epochs : int
+    """
+    n_epochs = 0
+    for _ in range(max_epochs):
+        n_epochs += 1
+        settled = True
+        largest = 0.0
+        for k in range(coef.size):
+            curvature = gram[k, k]
+            if curvature == 0.0:
+                continue
+            old = coef[k]
+            step = 1.0 / curvature
+            new = prox(penalty, old + step * correlation[k], step, features[k])
+            change = new - old
+            if change != 0.0:
+                if (new > 0.0) != (old > 0.0) or (new < 0.0) != (old < 0.0):
+                    settled = False
+                coef[k] = new
+                for i in range(coef.size):
+                    correlation[i] -= change * gram[k, i]
+                largest = max(largest, curvature * change**2)
+        if largest <= tol or (settled and until_settled):
+            break
+    return n_epochs
+
+
+@kernel
+def gather_upper(gram, positions, out):
+    """Write the upper triangle of ``gram[positions][:, positions]`` to `out`.
+
+    `out` is Fortran-ordered, so both are read and written along their rows of memory.
+    """
+    for b in range(positions.size):
+        row = positions[b]
+        for a in range(b + 1):
+            out[a, b] = gram[row, positions[a]]
+
+
+@kernel
+def gather_centred(values, means, scale, features, start, out):
+    """Write ``scale_i (x_ij - means_j)`` of some rows and columns to `out`.
+
+    Row i of `out`, Fortran-ordered, is row ``start + i`` of `values`; column k is
+    column ``features[k]``. `scale` has length n_rows, or 1 for all rows.
+    """
+    for k in range(features.size):
+        j = features[k]
+        mean = means[j]
+        if scale.size == 1:
+            for i in range(out.shape[0]):
+                out[i, k] = scale[0] * (values[start + i, j] - mean)
+        else:
+            for i in range(out.shape[0]):
+                out[i, k] = scale[start + i] * (values[start + i, j] - mean)
+
+
+@kernel
+def gram_rows_compressed(design, new, features, scratch, out):
+    """Write the Gram products of the columns `new` with the columns `features`.
+
+    ``out[k, a] = x_new[k]' S x_features[a] - means means``; `scratch`, of length
+    n_rows, is 0 before and after.
+    """
+    data, indices, indptr = design.data, design.indices, design.indptr
+    means, weights = design.means, design.weights
+    weighted = weights.size == design.n_rows
+    for k in range(new.size):
+        j = new[k]
+        for q in range(indptr[j], indptr[j + 1]):
+            weight = weights[indices[q]] if weighted else weights[0]
+            scratch[indices[q]] = weight * data[q]
+        for a in range(features.size):
+            other = features[a]
+            product = -means[j] * means[other]
+            for q in range(indptr[other], indptr[other + 1]):
+                product += data[q] * scratch[indices[q]]
+            out[k, a] = product
+        for q in range(indptr[j], indptr[j + 1]):
+            scratch[indices[q]] = 0.0

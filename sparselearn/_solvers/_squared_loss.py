@@ -1,0 +1,229 @@
+"""The squared loss with a convex penalty: working sets, stopped by a duality gap.
+
+1. Bound the gap of the coefficients; if gap <= tol * (objective of w = 0), stop.
+2. Take into the working set the features that violate optimality most.
+3. Minimise over the working set (``_working_set.py``).
+4. Measure the fit, one pass over X, which gives all correlations; go to 1.
+
+On a path the `Solver` keeps its coefficients, its working set and all that was
+formed for it, and step 2 begins with the features that the sequential strong rule
+keeps (Tibshirani et al., 2012; Johnson and Guestrin, 2015; Massias, Gramfort and
+Salmon, 2018; Larsson and Wallin, 2022).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+
+from sparselearn import penalties
+from sparselearn._kernels._jit import registered
+from sparselearn._solvers._certificates import Certificate, Certifier, Fit
+from sparselearn._solvers._working_set import DesignWorkingSet, GramWorkingSet
+
+__all__ = ["Solution", "Solver"]
+
+SMALLEST_WORKING_SET = 50
+# A Gram matrix of so many columns takes half a gigabyte.
+LARGEST_GRAM = 8192
+# Rounds without a new feature and without a smaller gap: what is left is rounding.
+IDLE_ROUNDS = 5
+
+
+@dataclass(frozen=True)
+class Solution:
+    """Coefficients with their certificate.
+
+    Attributes
+    ----------
+    coef : float64 ndarray (n_features,)
+    certificate : Certificate
+    n_iter : int
+        Epochs of descent over the working set.
+    converged : bool
+        Whether the gap met the tolerance.
+    """
+
+    coef: np.ndarray
+    certificate: Certificate
+    n_iter: int
+    converged: bool
+
+
+class Solver:
+    """Solves one problem under one penalty after another.
+
+    Parameters
+    ----------
+    problem : Problem
+        With a target.
+    penalty : spec
+        Any of the penalties to come. Convex, with `prox`, `value`, `conjugate`,
+        `dual_scale` and `subdifferential_distance` registered; TypeError otherwise.
+    start : ndarray (n_features,), optional
+        Coefficients to start from; not written to.
+    n_solves : int
+        How many penalties are to come, about.
+    """
+
+    def __init__(self, problem, penalty, *, start=None, n_solves=1):
+        require_formulas(penalty)
+        n_features = problem.curvature.size
+        self.problem = problem
+        self.certifier = Certifier(problem, penalty)
+        self.coef = np.zeros(n_features)
+        # Of a constant column only rounding is left: it never joins.
+        self._eligible = problem.curvature > 0.0
+        self._member = np.zeros(n_features, dtype=bool)
+        self._previous = None
+        if start is not None:
+            self.coef[self._eligible] = start[self._eligible]
+        self.fit = self.certifier.measure(self.coef)
+        self.n_passes = 1
+        self._set_up(penalty, n_solves)
+
+    def _set_up(self, penalty, n_solves):
+        """Choose the kind of working set, and its first features."""
+        problem = self.problem
+        moment = self.fit.correlation
+        if self.coef.any():
+            moment = problem.correlation(problem.weights * problem.target)
+            self.n_passes += 1
+        if _wants_gram(problem, penalty):
+            self._working = GramWorkingSet(problem, moment)
+            n_samples, n_features = problem.matrix.shape
+            if n_samples > n_features and n_features <= 12 * n_solves:
+                # Forming the whole Gram matrix costs less than the passes it spares.
+                self._join(np.flatnonzero(self._eligible))
+        else:
+            self._working = DesignWorkingSet(problem)
+        self._join(np.flatnonzero((self.coef != 0.0) & ~self._member))
+
+    @property
+    def n_members(self):
+        """The size of the working set."""
+        return self._working.features.size
+
+    def solve(self, penalty, *, tol, max_iter):
+        """Minimise under `penalty`, from where the last one ended.
+
+        Parameters
+        ----------
+        penalty : spec
+        tol : float
+            Stop at a duality gap of `tol` times the objective of w = 0.
+        max_iter : int
+            At most so many epochs of descent.
+
+        Returns
+        -------
+        Solution
+        """
+        target = tol * self.problem.null_value
+        certificate = self.certifier.bound(penalty, self.coef, self.fit)
+        best, idle, n_iter, precision = np.inf, 0, 0, 1e-2
+        candidates = self._strong(penalty)
+        while certificate.gap > target and n_iter < max_iter and idle < IDLE_ROUNDS:
+            if candidates is None:
+                candidates = self._violations(penalty)
+            grown = self._join(self._worst(candidates))
+            candidates = None
+            if not grown:
+                precision *= 0.1
+            n_iter += self._working.minimise(
+                penalty,
+                self.coef,
+                self.fit,
+                precision * max(certificate.gap, target),
+                max_iter - n_iter,
+            )
+            self.fit = self._measure()
+            certificate = self.certifier.bound(penalty, self.coef, self.fit)
+            idle = 0 if grown or certificate.gap < 0.9 * best else idle + 1
+            best = min(best, certificate.gap)
+        self._previous = penalty
+        return Solution(
+            self.coef.copy(), certificate, n_iter, bool(certificate.gap <= target)
+        )
+
+    def _measure(self):
+        """The fit of the coefficients, without a pass over X where that can be."""
+        everyone = self.n_members == np.count_nonzero(self._eligible)
+        if everyone and not self.certifier.free.size:
+            summary = self._working.summary(self.coef)
+            if summary is not None:
+                correlation = np.zeros_like(self.coef)
+                correlation[self._working.features], square = summary
+                return Fit(correlation, square, None, correlation, 0.0)
+        self.n_passes += 1
+        return self.certifier.measure(self.coef)
+
+    def _join(self, new):
+        """Take the features `new` into the working set; return how many."""
+        if new.size:
+            self._member[new] = True
+            self._working.grow(new)
+        if self.n_members > LARGEST_GRAM and isinstance(self._working, GramWorkingSet):
+            features = self._working.features
+            self._working = DesignWorkingSet(self.problem)
+            self._working.grow(features)
+        return new.size
+
+    def _violations(self, penalty, coef=None):
+        """How far each feature outside the working set is from optimal; else 0."""
+        coef = self.coef if coef is None else coef
+        distance = penalties.subdifferential_distance(
+            penalty, coef, self.fit.correlation, slice(None)
+        )
+        return np.where(self._member | ~self._eligible, 0.0, distance)
+
+    def _strong(self, penalty):
+        """Violations at the penalty of the sequential strong rule, 2 new - old.
+
+        A feature whose correlation moves no faster than the penalty's threshold
+        cannot become active unless it violates that.
+        """
+        before = self._previous
+        if before is None or not hasattr(penalty, "alpha"):
+            return None
+        bound = penalty._replace(alpha=max(2.0 * penalty.alpha - before.alpha, 0.0))
+        return self._violations(bound, np.zeros_like(self.coef))
+
+    def _worst(self, violations):
+        """The features of the largest violations, as many again as are active."""
+        room = max(
+            SMALLEST_WORKING_SET, np.count_nonzero(self.coef), self.n_members // 2
+        )
+        worst = np.flatnonzero(violations)
+        if worst.size > room:
+            # In units of the objective: a step along x_j gains d_j^2 / (2 L_j).
+            gain = violations[worst] ** 2 / self.problem.curvature[worst]
+            worst = worst[np.argpartition(gain, -room)[-room:]]
+        return worst
+
+
+def _wants_gram(problem, penalty):
+    """Whether the Gram matrix of a working set pays.
+
+    With sparse columns of few entries an epoch on the columns costs less than a row
+    of the Gram matrix.
+    """
+    if not isinstance(penalty, penalties.ElasticNetFamily):
+        return False
+    if not sp.issparse(problem.matrix):
+        return True
+    n_samples, n_features = problem.matrix.shape
+    return problem.matrix.nnz > 0.05 * n_features * min(n_samples, n_features)
+
+
+def require_formulas(penalty):
+    """Raise the TypeError that names what `penalty` lacks, before any kernel does."""
+    for formula in (
+        penalties.prox,
+        penalties.value,
+        penalties.conjugate,
+        penalties.dual_scale,
+        penalties.subdifferential_distance,
+    ):
+        if not registered(formula, type(penalty)):
+            formula(penalty)

@@ -1,0 +1,106 @@
+"""The Gram kernels against their slow twins."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from reference import centred, coordinate_descent
+
+from sparselearn import penalties
+from sparselearn._kernels._gram import (
+    descend_gram,
+    gather_centred,
+    gather_upper,
+    gram_rows_compressed,
+)
+from sparselearn._solvers._problem import make_problem
+from sparselearn._validation import column_major
+
+
+@pytest.fixture(params=[False, True], ids=["plain", "weighted"])
+def weights(request, rng):
+    weights = rng.uniform(0.1, 1.0, 15) if request.param else np.ones(15)
+    weights /= weights.sum()
+    return weights if request.param else weights[:1]
+
+
+@pytest.fixture
+def X(rng):
+    X = rng.standard_normal((15, 6)) + 2.0
+    X[:, 4] = X[:, 1]
+    X[rng.uniform(size=X.shape) < 0.4] = 0.0
+    return X
+
+
+@pytest.mark.parametrize("positive", [False, True])
+@pytest.mark.parametrize("n_epochs", [1, 4])
+def test_descent_takes_the_same_steps(X, weights, positive, n_epochs):
+    s = np.broadcast_to(weights, (15,))
+    _, Xc = centred(X, s, True)
+    y = np.sin(np.arange(15.0))
+    y -= s @ y
+    # The working set holds three columns, in an order of its own.
+    features = np.array([3, 0, 1])
+    omega = np.array([1.0, 0.5, 9.0, 2.0, 9.0, 9.0])
+    penalty = penalties.WeightedElasticNet(0.04, 0.5, omega, positive)
+    columns = Xc[:, features]
+    gram = columns.T @ (s[:, None] * columns)
+    coef, correlation = np.zeros(3), columns.T @ (s * y)
+    done = descend_gram(
+        gram, penalty, features, coef, correlation, n_epochs, -1.0, False
+    )
+    l1 = l2 = 0.02 * omega[features]
+    slow = coordinate_descent(
+        columns, y, s, l1, l2, positive=positive, n_epochs=n_epochs
+    )
+    assert done == n_epochs
+    np.testing.assert_allclose(coef, slow, atol=1e-12)
+    residual = y - columns @ coef
+    np.testing.assert_allclose(correlation, columns.T @ (s * residual), atol=1e-12)
+
+
+def test_descent_may_end_when_no_sign_changes(rng):
+    A = rng.standard_normal((30, 5))
+    gram, moment = A.T @ A, 50.0 * np.ones(5)
+    ends = []
+    for until_settled in (True, False):
+        coef, correlation = np.zeros(5), moment.copy()
+        features, penalty = np.arange(5), penalties.L1(1.0)
+        ends.append(
+            descend_gram(
+                gram, penalty, features, coef, correlation, 500, 1e-20, until_settled
+            )
+        )
+    assert ends[0] < ends[1] < 500
+    signs = np.sign(np.linalg.solve(gram, moment))
+    assert np.array_equal(np.sign(coef), signs)
+
+
+def test_gathers(X, weights, rng):
+    s = np.broadcast_to(weights, (15,))
+    means, Xc = centred(X, s, True)
+    root = np.sqrt(weights)
+    out = np.empty((7, 3), order="F")
+    features = np.array([4, 0, 2])
+    gather_centred(np.asfortranarray(X), means, root, features, 5, out)
+    expected = (np.sqrt(s)[:, None] * Xc)[5:12][:, features]
+    np.testing.assert_allclose(out, expected, atol=1e-15)
+
+    gram = rng.standard_normal((6, 6))
+    gram += gram.T
+    upper = np.zeros((3, 3), order="F")
+    gather_upper(gram, features, upper)
+    np.testing.assert_array_equal(upper, np.triu(gram[np.ix_(features, features)]))
+
+
+def test_compressed_products(X, weights):
+    s = np.broadcast_to(weights, (15,))
+    _, Xc = centred(X, s, True)
+    design = make_problem(
+        column_major(sp.csc_array(X)), weights, fit_intercept=True
+    ).design
+    new, features = np.array([5, 1]), np.array([0, 2, 5, 1])
+    scratch, out = np.zeros(15), np.empty((2, 4))
+    gram_rows_compressed(design, new, features, scratch, out)
+    expected = Xc[:, new].T @ (s[:, None] * Xc[:, features])
+    np.testing.assert_allclose(out, expected, atol=1e-14)
+    assert not scratch.any()

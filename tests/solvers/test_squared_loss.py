@@ -1,0 +1,177 @@
+"""The solver's laws: every route gives the certified answer."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from reference import centred, coordinate_descent, sparse_regression
+
+from sparselearn import penalties
+from sparselearn._solvers import _squared_loss, _working_set
+from sparselearn._solvers._certificates import critical_alpha
+from sparselearn._solvers._problem import make_problem
+from sparselearn._solvers._squared_loss import Solver
+from sparselearn._solvers._working_set import DesignWorkingSet, GramWorkingSet
+from sparselearn._validation import column_major
+
+
+def problem_of(X, y, weights=None, *, intercept=True):
+    if weights is None:
+        weights = np.full(1, 1 / y.size)
+    problem = make_problem(column_major(X), weights, fit_intercept=intercept)
+    return problem.with_target(y)
+
+
+@pytest.fixture
+def data(rng):
+    X, y = sparse_regression(rng, 50, 30)
+    weights = rng.uniform(size=50)
+    weights[:2] = 0.0
+    return X, y, weights / weights.sum()
+
+
+@pytest.mark.parametrize("storage", [np.asarray, sp.csc_array])
+@pytest.mark.parametrize("block", [10, 10**6])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_gram_grows_to_the_gram(data, storage, block, weighted, monkeypatch):
+    """However the columns arrive, and in however many blocks of rows."""
+    monkeypatch.setattr(_working_set, "BLOCK", block)
+    X, y, weights = data
+    s = weights if weighted else np.full(50, 1 / 50)
+    problem = problem_of(storage(X), y, weights if weighted else None)
+    _, Xc = centred(X, s, True)
+    working = GramWorkingSet(problem, Xc.T @ (s * problem.target))
+    for new in ([4], [0, 7, 2], range(8, 30)):
+        working.grow(np.array(new))
+    columns = Xc[:, working.features]
+    expected = columns.T @ (s[:, None] * columns)
+    np.testing.assert_allclose(working.gram, expected, atol=1e-13)
+    coef = np.zeros(30)
+    coef[[0, 4, 8]] = 1.0, -2.0, 0.5
+    correlation, square = working.summary(coef)
+    residual = problem.residual(coef)
+    np.testing.assert_allclose(correlation, columns.T @ (s * residual), atol=1e-12)
+    assert square == pytest.approx(s @ residual**2)
+
+
+@pytest.mark.parametrize("kind", [GramWorkingSet, DesignWorkingSet])
+@pytest.mark.parametrize("positive", [False, True])
+@pytest.mark.parametrize("l1_ratio", [1.0, 0.3])
+def test_both_kinds_minimise(data, kind, positive, l1_ratio, monkeypatch):
+    X, y, weights = data
+    problem = problem_of(X, y, weights)
+    alpha = 0.1 * critical_alpha(problem, penalties.L1(1.0))
+    penalty = penalties.ElasticNet(alpha, l1_ratio, positive)
+    wants = lambda *_: kind is GramWorkingSet  # noqa: E731
+    monkeypatch.setattr(_squared_loss, "_wants_gram", wants)
+    tol = 1e-14 if l1_ratio == 1.0 else 1e-20
+    solution = Solver(problem, penalty).solve(penalty, tol=tol, max_iter=10**5)
+    _, Xc = centred(X, weights, True)
+    l1, l2 = np.full(30, alpha * l1_ratio), np.full(30, alpha * (1 - l1_ratio))
+    slow = coordinate_descent(
+        Xc, problem.target, weights, l1, l2, positive=positive, n_epochs=3000
+    )
+    assert solution.converged
+    np.testing.assert_allclose(solution.coef, slow, atol=1e-7)
+
+
+def test_a_gram_too_large_is_left_on_the_way(data, monkeypatch):
+    X, y, weights = data
+    problem = problem_of(X, y, weights)
+    penalty = penalties.L1(0.01 * critical_alpha(problem, penalties.L1(1.0)))
+    expected = Solver(problem, penalty).solve(penalty, tol=1e-12, max_iter=10**5)
+    monkeypatch.setattr(_squared_loss, "LARGEST_GRAM", 4)
+    monkeypatch.setattr(_squared_loss, "SMALLEST_WORKING_SET", 3)
+    solver = Solver(problem, penalty)
+    assert isinstance(solver._working, GramWorkingSet)
+    solution = solver.solve(penalty, tol=1e-12, max_iter=10**5)
+    assert isinstance(solver._working, DesignWorkingSet)
+    np.testing.assert_allclose(solution.coef, expected.coef, atol=1e-6)
+
+
+@pytest.mark.parametrize("storage", [np.asarray, sp.csc_array])
+def test_singular_supports_are_certified(storage, rng):
+    """Duplicate columns, and more active columns than rows can tell apart."""
+    X = rng.standard_normal((12, 6))
+    X = np.hstack([X, X, X[:, :3] @ rng.standard_normal((3, 6))])
+    y = X @ rng.standard_normal(18)
+    problem = problem_of(storage(X), y, intercept=False)
+    largest = critical_alpha(problem, penalties.L1(1.0))
+    solver = Solver(problem, penalties.L1(1.0), n_solves=20)
+    for alpha in largest * np.geomspace(1, 1e-3, 20):
+        penalty = penalties.L1(alpha)
+        solution = solver.solve(penalty, tol=1e-7, max_iter=10**5)
+        assert solution.converged
+
+
+def test_a_path_takes_about_one_pass_a_point(rng):
+    """And none where the Gram matrix of all columns is at hand."""
+    wide = problem_of(*sparse_regression(rng, 40, 200))
+    tall = problem_of(*sparse_regression(rng, 400, 20))
+    for problem, most in ((wide, 45), (tall, 1)):
+        largest = critical_alpha(problem, penalties.L1(1.0))
+        solver = Solver(problem, penalties.L1(1.0), n_solves=30)
+        for alpha in largest * np.geomspace(1, 0.05, 30):
+            solver.solve(penalties.L1(alpha), tol=1e-10, max_iter=10**4)
+        assert solver.n_passes <= most
+        exact = solver.certifier(penalties.L1(alpha), solver.coef)
+        assert exact.gap <= 1e-10 * problem.null_value
+
+
+def test_the_order_of_penalties_does_not_matter(data):
+    """Up, down or repeated: the state that is kept is right for each."""
+    X, y, weights = data
+    problem = problem_of(X, y, weights)
+    largest = critical_alpha(problem, penalties.L1(1.0))
+    solver = Solver(problem, penalties.L1(1.0))
+    for share in (0.5, 0.01, 0.01, 0.3, 2.0, 0.1):
+        penalty = penalties.L1(share * largest)
+        found = solver.solve(penalty, tol=1e-13, max_iter=10**5)
+        fresh = Solver(problem, penalty).solve(penalty, tol=1e-13, max_iter=10**5)
+        np.testing.assert_allclose(found.coef, fresh.coef, atol=1e-8)
+
+
+class Mine(NamedTuple):
+    """An L1 penalty of a user's own, with the formulas that are asked for."""
+
+    alpha: float
+
+
+@penalties.value.register(Mine)
+def _(penalty, w, j):
+    return penalty.alpha * np.abs(w)
+
+
+@penalties.prox.register(Mine)
+def _(penalty, z, step, j):
+    return np.sign(z) * np.maximum(np.abs(z) - step * penalty.alpha, 0.0)
+
+
+@penalties.conjugate.register(Mine)
+def _(penalty, v, j):
+    return np.where(np.abs(v) > penalty.alpha * (1 + 1e-12), np.inf, 0.0)
+
+
+@penalties.dual_scale.register(Mine)
+def _(penalty, w, g, j):
+    return np.minimum(penalty.alpha / np.maximum(np.abs(g), 1e-300), 1.0)
+
+
+@penalties.subdifferential_distance.register(Mine)
+def _(penalty, w, g, j):
+    outside = np.maximum(np.abs(g) - penalty.alpha, 0.0)
+    return np.where(w == 0.0, outside, np.abs(g - penalty.alpha * np.sign(w)))
+
+
+@pytest.mark.parametrize("storage", [np.asarray, sp.csc_array])
+def test_a_penalty_of_ones_own(data, storage):
+    X, y, weights = data
+    problem = problem_of(storage(X), y, weights)
+    solver = Solver(problem, Mine(1.0))
+    for alpha in (0.5, 0.1):
+        own = solver.solve(Mine(alpha), tol=1e-11, max_iter=10**5)
+        l1 = penalties.L1(alpha)
+        ours = Solver(problem, l1).solve(l1, tol=1e-11, max_iter=10**5)
+        assert own.converged
+        np.testing.assert_allclose(own.coef, ours.coef, atol=1e-5)
