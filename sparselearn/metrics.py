@@ -74,8 +74,8 @@ def _share_of_zeros(arrays):
 
 
 def _coordinates(X):
-    """Sparse `X` as a coo_array without duplicates, sharing no memory with it."""
-    X = sp.coo_array(X, copy=True)
+    """Sparse `X` as a coo_array without duplicates; `X` keeps its own."""
+    X = sp.coo_array(X)
     X.sum_duplicates()
     return X
 

@@ -10,7 +10,7 @@ from sparselearn._validation import column_major, row_weights
 __all__ = ["Calibration"]
 
 FLOATS = (np.float64, np.float32)
-CHUNK_ROWS = 4096  # rows in float64 at a time
+CHUNK_ROWS = 4096  # rows that are centred, or brought to float64, at a time
 
 
 class Calibration:
@@ -77,6 +77,6 @@ class Calibration:
 
     def _sum(self, a, function):
         return sum(
-            self.weights[rows] @ function(a[rows].astype(np.float64, copy=False))
+            self.weights[rows] @ function(a[rows])
             for rows in row_chunks(a.shape[0], CHUNK_ROWS)
         )
