@@ -14,7 +14,7 @@ from sparselearn._report._files import (
 from sparselearn._report._models import BASELINE, MODELS
 from sparselearn._report._prepare import prepare
 from sparselearn._report._progress import Progress
-from sparselearn._report._sweep import plan, sweep
+from sparselearn._report._sweep import plan, recorded_warnings, sweep
 
 __all__ = ["ReportError", "run"]
 
@@ -44,13 +44,14 @@ def run(options, command):
     """
     out = Path(options.out)
     check_folder(out)
-    data = load(options.data, options.target, options.task)
-    models = _chosen(options.models, data.task)
-    problem = prepare(data, options.seed)
+    with recorded_warnings() as warned:
+        data = load(options.data, options.target, options.task)
+        models = _chosen(options.models, data.task)
+        problem = prepare(data, options.seed)
     outcomes, failures = [], []
     try:
         _sweep_all(problem, models, options.jobs, outcomes, failures)
-        _write(problem, outcomes, failures, out, command, options.joblib)
+        _write(problem, outcomes, failures, warned, out, command, options.joblib)
     except KeyboardInterrupt:
         return _keep(problem, outcomes, len(models), out)
     return 1 if failures else 0
@@ -93,7 +94,7 @@ def _sweep_all(problem, models, n_jobs, outcomes, failures):
         raise ReportError("; ".join(failures))
 
 
-def _write(problem, outcomes, failures, out, command, joblib):
+def _write(problem, outcomes, failures, warned, out, command, joblib):
     kind = "joblib" if joblib else "skops"
     best = _results.ranked(outcomes)[0].best.pipeline
     with published(out) as folder:
@@ -104,6 +105,7 @@ def _write(problem, outcomes, failures, out, command, joblib):
             problem,
             outcomes,
             failures=failures,
+            warned=warned,
             command=command,
             saved=saved,
             trusted=trusted,

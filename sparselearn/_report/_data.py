@@ -262,14 +262,14 @@ def _pixel_square(names):
 
 
 def _smooth_square(X):
-    """The shape of an image where vertical neighbours, too, are correlated.
+    """The shape of an image where neighbours, vertical ones too, are correlated.
 
-    Features of a table are in no such order; spectra and series are correlated with
-    the next feature, but not with the one a row of the square away more than with
-    the one that is half a row away.
+    Columns of a table are in no such order; those of a spectrum or a series resemble
+    the next ones, but not those one row of the square away more than those half a row
+    nearer or farther.
     """
     shape = _square(X.shape[1])
-    if shape is None or shape[0] < 8 or len(X) < 10:
+    if shape is None or shape[0] < 8 or len(X) < 10 or not np.isfinite(X).all():
         return None
     some = X[:: max(1, len(X) // 500)].astype(np.float64)
     some = some - some.mean(axis=0)
@@ -281,10 +281,9 @@ def _smooth_square(X):
         return np.mean(dot[both > 0] / both[both > 0]) if np.any(both > 0) else 0.0
 
     side = shape[0]
-    near = min(correlation(1), correlation(side))
-    return (
-        shape if near > 0.4 and correlation(side) > 2 * correlation(side // 2) else None
-    )
+    below = correlation(side)
+    beside = max(correlation(side // 2), correlation(side + side // 2))
+    return shape if min(correlation(1), below) > max(0.25, 2 * beside) else None
 
 
 # -- target -------------------------------------------------------------------

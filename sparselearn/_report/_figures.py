@@ -74,9 +74,9 @@ def coefficient_path(problem, outcome):
     columns = targets(problem).T
     largest = max(alpha_max(problem.X, y) for y in columns)
     alphas = largest * np.geomspace(1, 1e-3, 60)
-    coefs = [
-        sp.csr_array(lasso_path(problem.X, y, alphas=alphas).coefs) for y in columns
-    ]
+    # To the eye a gap of 1e-4 is none.
+    paths = [lasso_path(problem.X, y, alphas=alphas, tol=1e-4) for y in columns]
+    coefs = [sp.csr_array(path.coefs) for path in paths]
     name = "Coefficient"
     if len(columns) > 1:
         coefs = [np.sqrt(sum(class_coefs.power(2) for class_coefs in coefs))]

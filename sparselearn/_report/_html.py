@@ -8,13 +8,14 @@ import numpy as np
 from sparselearn import __version__
 from sparselearn._report import _figures, _results
 from sparselearn._report._models import input_weights
+from sparselearn._report._sweep import recorded_warnings
 
 __all__ = ["render"]
 
 MAX_FEATURES = 30
 
 
-def render(problem, outcomes, *, failures, command, saved, trusted):
+def render(problem, outcomes, *, failures, warned, command, saved, trusted):
     """The text of report.html.
 
     Parameters
@@ -23,6 +24,8 @@ def render(problem, outcomes, *, failures, command, saved, trusted):
     outcomes : list of Outcome
     failures : list of str
         What went wrong with models that are not among `outcomes`.
+    warned : list of str
+        Warnings from reading and preparing the data.
     command : str
     saved : str or None
         Name of the file with the best pipeline.
@@ -39,6 +42,11 @@ def render(problem, outcomes, *, failures, command, saved, trusted):
         undefined=jinja2.StrictUndefined,
     ).from_string(source.read_text(encoding="utf-8"))
     data = problem.data
+    with recorded_warnings() as from_drawing:
+        figures = _pictures(problem, outcomes)
+    warnings = [("data", text) for text in warned]
+    warnings += [(o.name, text) for o in outcomes for text in o.warnings]
+    warnings += [("pictures", text) for text in dict.fromkeys(from_drawing)]
     return template.render(
         name=data.name,
         facts=_facts(problem),
@@ -48,10 +56,10 @@ def render(problem, outcomes, *, failures, command, saved, trusted):
         best=_results.ranked(outcomes)[0].name,
         one_se=[_one_se(o) for o in outcomes if o.swept],
         units={o.name: o.unit for o in outcomes if o.unit != "coefficients"},
-        figures=_pictures(problem, outcomes),
+        figures=figures,
         features=_features(problem, outcomes),
         notes=problem.notes,
-        warnings=[(o.name, text) for o in outcomes for text in o.warnings],
+        warnings=warnings,
         failures=failures,
         command=command,
         saved=saved,

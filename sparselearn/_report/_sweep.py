@@ -4,6 +4,7 @@ import functools
 import time
 import warnings
 from collections import Counter
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +20,7 @@ __all__ = [
     "as_text",
     "one_se_below",
     "plan",
+    "recorded_warnings",
     "sparsest",
     "sweep",
 ]
@@ -69,15 +71,28 @@ class Outcome(NamedTuple):
     warnings: list
 
 
+@contextmanager
+def recorded_warnings():
+    """Keep warnings from the terminal; give a list that has their texts afterwards."""
+    texts = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            yield texts
+        finally:
+            for warning in caught:
+                message = " ".join(str(warning.message).split())
+                texts.append(f"{warning.category.__name__}: {message[:300]}")
+
+
 class QuietPipeline(Pipeline):
     """A pipeline that keeps the warnings of its fit, which a worker would print."""
 
     def fit(self, X, y=None, **params):
         """Fit, and set `warnings_`."""
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
+        with recorded_warnings() as caught:
             super().fit(X, y, **params)
-        self.warnings_ = [_warning_text(warning) for warning in caught]
+        self.warnings_ = list(caught)
         return self
 
 
@@ -97,8 +112,11 @@ class TickingSearch(GridSearchCV):
 
 
 def plan(problem, model):
-    """The number of fits that `sweep` makes of `model`."""
-    n_candidates = len(ParameterGrid(model.grid(problem)))
+    """The number of fits that `sweep` makes of `model`; 0 if it will fail."""
+    try:
+        n_candidates = len(ParameterGrid(model.grid(problem)))
+    except Exception:  # the sweep will say what is wrong
+        return 0
     return n_candidates * problem.cv.get_n_splits() + (2 if n_candidates > 1 else 1)
 
 
@@ -123,21 +141,20 @@ def sweep(problem, name, model, n_jobs, tick):
         QuietPipeline([(step, clone(estimator)) for step, estimator in steps]),
         model.grid(problem),
         scoring=functools.partial(_measure, metric=problem.metric, read=model.read),
-        refit="score",
+        refit=_best_index,
         cv=problem.cv,
         n_jobs=n_jobs,
         error_score="raise",
     )
     search.tick = tick
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+    with recorded_warnings() as caught:
         search.fit(*problem.train)
         tick(1)
         best = _choice(
             problem, model, search, search.best_index_, search.best_estimator_
         )
         sparse = _sparsest(problem, model, search, best)
-        if search.best_params_:
+        if len(search.cv_results_["params"]) > 1:
             tick(1)
         seconds = _predict_seconds(best.pipeline, problem.test[0])
     return Outcome(
@@ -159,10 +176,9 @@ def sweep(problem, name, model, n_jobs, tick):
 
 def _measure(pipeline, X, y, *, metric, read):
     """What the search records of one fit, on rows that the fit has not seen."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+    with recorded_warnings() as caught:
         score = get_scorer(metric)(pipeline, X, y)
-    texts = [*pipeline.warnings_, *map(_warning_text, caught)]
+    texts = [*pipeline.warnings_, *caught]
     n_nonzero, sparsity = read(pipeline)
     return {
         "score": score,
@@ -174,11 +190,6 @@ def _measure(pipeline, X, y, *, metric, read):
 
 
 _UNCONVERGED = f"{ConvergenceWarning.__name__}: "
-
-
-def _warning_text(warning):
-    message = " ".join(str(warning.message).split())
-    return f"{warning.category.__name__}: {message[:300]}"
 
 
 def _summary(search, caught):
@@ -196,13 +207,18 @@ def _summary(search, caught):
         )
     if count["warned"] > count["unconverged"]:
         lines.append(f"{count['warned']} of {n_fits} fits gave a warning of some kind.")
-    texts = Counter([*search.best_estimator_.warnings_, *map(_warning_text, caught)])
+    texts = Counter([*search.best_estimator_.warnings_, *caught])
     return lines + [
         f"{text} ({n} times)" if n > 1 else text for text, n in texts.items()
     ]
 
 
 # -- the choice ---------------------------------------------------------------
+
+
+def _best_index(cv_results):
+    """The best mean score; among equal ones, the sparsest."""
+    return sparsest(cv_results, np.max(cv_results["mean_test_score"]))
 
 
 def one_se_below(cv_results, i):

@@ -1,0 +1,677 @@
+"""The main job, run in this process on small data with few models."""
+
+import base64
+import csv
+import re
+import sys
+import warnings
+
+import matplotlib
+import numpy as np
+import pytest
+from scipy import sparse as sp
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.datasets import dump_svmlight_file, load_diabetes, load_digits, load_wine
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import accuracy_score
+from sklearn.model_selection import (
+    StratifiedKFold,
+    cross_val_score,
+    train_test_split,
+)
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sparselearn.__main__ import main
+from sparselearn._report._data import ReportError, load
+from sparselearn._report._models import MODELS, Model
+from sparselearn._report._prepare import prepare
+from sparselearn._report._progress import Progress
+from sparselearn._report._sweep import one_se_below, sparsest
+from sparselearn.linear_model import Lasso
+
+pd = pytest.importorskip("pandas")
+pytest.importorskip("jinja2")
+skops = pytest.importorskip("skops.io")
+matplotlib.use("Agg")
+
+
+@pytest.fixture
+def run(tmp_path, capsys):
+    """Run ``python -m sparselearn``; give the status and what it said."""
+
+    def call(*arguments, jobs=1, out=tmp_path / "out"):
+        everything = [*map(str, arguments), "--out", str(out), "--jobs", str(jobs)]
+        capsys.readouterr()
+        status = main(everything)
+        said = capsys.readouterr()
+        return status, said.out, said.err
+
+    return call
+
+
+@pytest.fixture
+def out(tmp_path):
+    return tmp_path / "out"
+
+
+@pytest.fixture(scope="module")
+def wine(tmp_path_factory):
+    path = tmp_path_factory.mktemp("data") / "wine.csv"
+    load_wine(as_frame=True).frame.to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture
+def mixed():
+    """Numbers, text, gaps, a constant column, dates and row numbers."""
+    rng = np.random.default_rng(0)
+    n = 80
+    frame = pd.DataFrame(
+        {
+            "age": rng.normal(40, 10, n).round(1),
+            "noise": rng.normal(size=n),
+            "city": rng.choice(["Oslo", "Bergen", "Voss"], n),
+            "always": np.ones(n),
+            "empty": np.full(n, np.nan),
+            "smoker": rng.random(n) < 0.5,
+        }
+    )
+    frame["bought"] = np.where(
+        (frame["age"] > 45) | (frame["city"] == "Voss"), "yes", "no"
+    )
+    frame.loc[3:9, "age"] = np.nan
+    frame.loc[5:6, "city"] = None
+    return frame
+
+
+def rows_of(out):
+    with open(out / "results.csv", encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def page_of(out):
+    return (out / "report.html").read_text(encoding="utf-8")
+
+
+def load_pipeline(out):
+    path = out / "best-pipeline.skops"
+    return skops.load(path, trusted=skops.get_untrusted_types(file=path))
+
+
+# -- what is written ----------------------------------------------------------
+
+
+def test_lasso_row_is_what_scikit_learn_recomputes(run, out, wine):
+    status, said, _ = run(wine, "--models", "lasso", "--seed", 3)
+    dense, lasso = rows_of(out)
+    assert status == 0
+    assert (dense["model"], lasso["model"]) == ("dense", "lasso")
+
+    X, y = load_wine(return_X_y=True)
+    X_train, X_test, y_train, y_test = train_test_split(
+        X, y, test_size=0.25, stratify=y, random_state=3
+    )
+    folds = StratifiedKFold(5, shuffle=True, random_state=3)
+
+    def scores(model):
+        pipeline = make_pipeline(StandardScaler(), model)
+        return cross_val_score(pipeline, X_train, y_train, cv=folds)
+
+    def fitted(model):
+        return make_pipeline(StandardScaler(), model).fit(X_train, y_train)
+
+    baseline = LogisticRegression(max_iter=1000)
+    assert float(dense["cv_mean"]) == pytest.approx(scores(baseline).mean())
+    expected = accuracy_score(y_test, fitted(baseline).predict(X_test))
+    assert float(dense["held_out"]) == pytest.approx(expected)
+    assert (dense["parameter"], dense["nonzeros"]) == ("", "39.0")
+
+    problem = prepare(load(wine), 3)
+    alphas = MODELS["lasso"].grid(problem)["penalised__estimator__alpha"]
+    models = [OneVsRestClassifier(Lasso(alpha=alpha)) for alpha in alphas]
+    by_alpha = np.array([scores(model) for model in models])
+    mean, std = by_alpha.mean(axis=1), by_alpha.std(axis=1)
+    best = np.flatnonzero(mean == mean.max())[0]  # alphas fall: the sparsest of equals
+    assert lasso["parameter"] == f"alpha={alphas[best]:.4g}"
+    assert float(lasso["cv_mean"]) == pytest.approx(mean[best])
+    assert float(lasso["cv_std"]) == pytest.approx(std[best])
+    model = fitted(models[best])
+    coefs = np.vstack([one.coef_ for one in model[-1].estimators_])
+    assert float(lasso["nonzeros"]) == np.count_nonzero(coefs)
+    assert float(lasso["sparsity"]) == pytest.approx(np.mean(coefs == 0))
+    expected = accuracy_score(y_test, model.predict(X_test))
+    assert float(lasso["held_out"]) == pytest.approx(expected)
+    standard_error = by_alpha[best].std(ddof=1) / np.sqrt(5)
+    enough = np.flatnonzero(mean >= mean[best] - standard_error)[0]
+    assert lasso["within_1se_parameter"] == f"alpha={alphas[enough]:.4g}"
+    assert float(lasso["within_1se_cv_mean"]) == pytest.approx(mean[enough])
+
+    for column in ("fit_seconds", "predict_us_per_row"):
+        assert float(lasso[column]) > 0.0
+    assert f"{mean[best]:.4f} ± {std[best]:.4f}" in said
+    assert str(out / "report.html") in said
+
+
+def test_page_is_one_file_that_says_everything(run, out, wine):
+    status, _, _ = run(wine, "--models", "kmeans-codes", "lasso", "pruned-linear")
+    page = page_of(out)
+    assert status == 0
+    assert sorted(path.name for path in out.iterdir()) == [
+        "best-pipeline.skops",
+        "report.html",
+        "results.csv",
+    ]
+    for name in ("dense", "kmeans-codes", "lasso", "pruned-linear"):
+        assert f"<td>{name}</td>" in page
+    pictures = re.findall(r'src="data:image/png;base64,([^"]+)"', page)
+    assert len(pictures) == 2  # the scores and the path
+    for picture in pictures:
+        assert base64.b64decode(picture).startswith(b"\x89PNG")
+    assert not re.search(r"https?:|src=\"(?!data:)|<link|<script|@import", page)
+    assert "alcohol" in page
+    assert "Held out for the last score: 45 of 178 rows" in page
+    assert "entries of a code in kmeans-codes" in page
+    assert "python -m sparselearn" in page
+
+
+def test_saved_pipeline_predicts_the_same_from_the_file_itself(run, out, wine):
+    run(wine, "--models", "pruned-mlp")
+    best = rows_of(out)[1]
+    frame = pd.read_csv(wine)
+    _, X_test, _, y_test = train_test_split(
+        frame.drop(columns="target"),
+        frame["target"],
+        test_size=0.25,
+        stratify=frame["target"],
+        random_state=0,
+    )
+    pipeline = load_pipeline(out)
+    assert pipeline.score(X_test, y_test) == pytest.approx(float(best["held_out"]))
+    (trusted,) = re.findall(r"trusted = \[\n(.*?)\]", page_of(out), flags=re.DOTALL)
+    kinds = skops.get_untrusted_types(file=out / "best-pipeline.skops")
+    assert re.findall(r"&#34;(.*?)&#34;|\"(.*?)\"", trusted) == [("", k) for k in kinds]
+
+
+def test_joblib_only_if_asked(run, out, wine):
+    import joblib
+
+    run(wine, "--models", "lasso")
+    (out / "mine.txt").write_text("stays")
+    status, said, _ = run(wine, "--models", "lasso", "--joblib")
+    assert status == 0
+    assert sorted(path.name for path in out.iterdir()) == [
+        "best-pipeline.joblib",
+        "mine.txt",
+        "report.html",
+        "results.csv",
+    ]
+    pipeline = joblib.load(out / "best-pipeline.joblib")
+    frame = pd.read_csv(wine).drop(columns="target")
+    assert set(pipeline.predict(frame)) == {0, 1, 2}
+    assert "best-pipeline.joblib" in said
+
+
+def test_jobs_change_only_times(run, tmp_path, wine):
+    arguments = (wine, "--models", "lasso")
+    _, _, error = run(*arguments, jobs=1, out=tmp_path / "one")
+    run(*arguments, jobs=2, out=tmp_path / "two")
+    one, two = rows_of(tmp_path / "one"), rows_of(tmp_path / "two")
+    for row in [*one, *two]:
+        del row["fit_seconds"], row["predict_us_per_row"]
+    assert one == two
+    done = [re.match(r"(\d+)/(\d+) fits, \d+ s: (.*)", s) for s in error.splitlines()]
+    assert all(done)
+    assert done[-1][1] == done[-1][2]
+    assert [line[3].split(":")[0] for line in done] == ["dense", "lasso"]
+
+
+def test_mixed_columns_are_prepared_and_said(run, out, mixed, tmp_path):
+    mixed.to_csv(tmp_path / "mixed.csv")  # with row numbers
+    status, _, error = run(tmp_path / "mixed.csv", "--models", "pruned-linear")
+    assert status == 0
+    page = page_of(out)
+    for said in (
+        "The first column has no name and was taken for row numbers.",
+        "No --target was given: &#39;bought&#39; was taken.",
+        "age (7), city (2), empty (80)",
+        "Text columns are one-hot encoded",
+        "dropped (VarianceThreshold): always, empty.",
+    ):
+        assert said in page
+    assert "city_Voss" in page
+    assert ">always<" not in page
+    assert "Warning" not in error
+    raw = pd.read_csv(tmp_path / "mixed.csv")
+    predicted = load_pipeline(out).predict(raw)
+    assert np.mean(predicted == raw["bought"]) > 0.5
+    assert set(predicted) == {"yes", "no"}
+
+
+def test_regression_and_sparse_rows(run, out, tmp_path):
+    X, y = load_diabetes(return_X_y=True)
+    X = sp.csr_array(np.where(np.abs(X) > 0.03, X, 0.0)[:150])
+    dump_svmlight_file(X, y[:150], str(tmp_path / "d.svm"))
+    status, _, _ = run(tmp_path / "d.svm", "--models", "elastic-net", "kmeans-codes")
+    assert status == 0
+    assert {row["metric"] for row in rows_of(out)} == {"r2"}
+    assert "MaxAbsScaler" in page_of(out)
+    assert load_pipeline(out).predict(X).shape == (150,)
+
+
+def test_images_show_centroids_and_where_weights_are(run, out, tmp_path):
+    X, y = load_digits(n_class=3, return_X_y=True)
+    np.savez(tmp_path / "images.npz", X=X.reshape(-1, 8, 8)[:120], y=y[:120])
+    run(tmp_path / "images.npz", "--models", "kmeans-codes", "pruned-linear")
+    page = page_of(out)
+    assert 'alt="Centroids as images"' in page
+    assert 'alt="Weights of each model, as images"' in page
+    assert "pixel_3_4" in page
+    assert "A row of shape (8, 8) was flattened." in page
+
+
+# -- files --------------------------------------------------------------------
+
+
+def test_formats_agree(mixed, tmp_path):
+    mixed.to_csv(tmp_path / "a.csv", index=False)
+    mixed.to_csv(tmp_path / "a.csv.gz", index=False)
+    mixed.to_csv(tmp_path / "a.tsv", index=False, sep="\t")
+    names = ["a.csv", "a.csv.gz", "a.tsv"]
+    try:
+        mixed.to_parquet(tmp_path / "a.parquet")
+        names.append("a.parquet")
+    except ImportError:
+        pass
+    first, *others = (load(tmp_path / name, "bought") for name in names)
+    assert first.task == "classification"
+    assert first.X["smoker"].dtype == np.float64
+    for other in others:
+        pd.testing.assert_frame_equal(other.X, first.X)
+        np.testing.assert_array_equal(other.y, first.y)
+
+
+def test_arrays_and_libsvm_agree(tmp_path, rng):
+    X = rng.normal(size=(40, 6)) * (rng.random((40, 6)) < 0.4)
+    X[0, [0, 5]] = 1.0  # libsvm files begin to count where a row begins
+    X = sp.csr_array(X)
+    y = np.arange(40) % 2
+    parts = {"data": X.data, "indices": X.indices.astype(np.uint16)}
+    parts |= {"indptr": X.indptr, "shape": np.array(X.shape), "y": y}
+    names = np.array(list("abcdef"))
+    np.savez(tmp_path / "parts.npz", **parts, feature_names=names)
+    np.savez(tmp_path / "dense.npz", X=X.toarray(), y=y)
+    dump_svmlight_file(X, y, str(tmp_path / "a.libsvm"))
+    loaded = [load(tmp_path / n) for n in ("parts.npz", "dense.npz", "a.libsvm")]
+    for data in loaded:
+        rows = data.X.toarray() if sp.issparse(data.X) else data.X
+        np.testing.assert_allclose(rows, X.toarray())
+        np.testing.assert_array_equal(data.y, y)
+        assert data.image_shape is None
+    assert [data.names for data in loaded] == [list("abcdef"), None, None]
+    assert sp.issparse(loaded[0].X)
+    assert sp.issparse(loaded[2].X)
+
+
+def test_squares_of_smooth_columns_are_images(tmp_path, rng):
+    X, y = load_digits(return_X_y=True)
+    waves = np.cumsum(rng.normal(size=(100, 64)), axis=1)
+    for name, rows, shape in [
+        ("digits", X, (8, 8)),
+        ("shuffled", X[:, rng.permutation(64)], None),
+        ("noise", rng.normal(size=(100, 64)), None),
+        ("waves", waves, None),
+        ("no square", X[:, :63], None),
+    ]:
+        np.savez(tmp_path / "a.npz", X=rows, y=y[: len(rows)])
+        assert load(tmp_path / "a.npz").image_shape == shape, name
+
+
+@pytest.mark.parametrize(
+    ("y", "task"),
+    [
+        (np.arange(60) % 2, "classification"),
+        (np.arange(60) % 2 == 0, "classification"),
+        (np.repeat([1.0, -1.0], 30), "classification"),
+        (np.array(["a", "b", "c"] * 20), "classification"),
+        (np.arange(60), "regression"),
+        (np.linspace(0, 1, 60), "regression"),
+        (np.repeat([0.5, 1.5], 30), "regression"),
+    ],
+)
+def test_task_is_guessed_from_the_target(tmp_path, rng, y, task):
+    np.savez(tmp_path / "a.npz", X=rng.normal(size=(60, 2)), y=y)
+    data = load(tmp_path / "a.npz")
+    assert data.task == task
+    if task == "classification" and y.dtype.kind in "fU":
+        np.testing.assert_array_equal(data.y, y)
+
+
+def test_what_cannot_be_learned_from_is_dropped_and_said(tmp_path, rng):
+    y = np.repeat([0.0, 1.0, 2.0, np.nan], [30, 30, 3, 5])
+    X = rng.normal(size=(68, 2))
+    X[0, 0], X[1, 1] = np.inf, -np.inf
+    np.savez(tmp_path / "a.npz", X=X, y=y)
+    data = load(tmp_path / "a.npz")
+    assert len(data.y) == 60
+    assert np.isnan(data.X).sum() == 2
+    said = " ".join(data.notes)
+    assert "5 rows without a target were dropped" in said
+    assert "fewer than 4 rows were dropped: 2 (3 rows)" in said
+    assert "2 infinite values" in said
+    assert np.isfinite(prepare(data, 0).X).all()
+
+
+def test_unbalanced_classes_get_a_balanced_score(tmp_path, rng):
+    for rest, metric in ((20, "accuracy"), (10, "balanced_accuracy")):
+        y = np.repeat([0, 1], [40, rest])
+        np.savez(tmp_path / "a.npz", X=rng.normal(size=(len(y), 2)), y=y)
+        assert prepare(load(tmp_path / "a.npz"), 0).metric == metric
+
+
+# -- errors -------------------------------------------------------------------
+
+
+def bad_gzip(path):
+    (path / "a.csv.gz").write_bytes(b"\x1f\x8b\x08 not really")
+    return [path / "a.csv.gz"], "cannot read"
+
+
+def one_class(path):
+    pd.DataFrame({"x": range(30), "y": ["a"] * 30}).to_csv(path / "a.csv")
+    return [path / "a.csv", "--target", "y"], "'y' has 1 class: a"
+
+
+def one_value(path):
+    np.savez(path / "a.npz", X=np.eye(30), y=np.full(30, 2.5))
+    return [path / "a.npz"], "one value only: 2.5"
+
+
+def pickled(path):
+    np.savez(path / "a.npz", X=np.array([{}, []], dtype=object), y=np.zeros(2))
+    return [path / "a.npz"], "cannot read"
+
+
+def wrong_arrays(path):
+    np.savez(path / "a.npz", A=np.eye(3))
+    return [path / "a.npz"], "needed are y and X"
+
+
+def wrong_length(path):
+    np.savez(path / "a.npz", X=np.eye(3), y=np.zeros(2))
+    return [path / "a.npz"], "X has 3 rows"
+
+
+def constant(path):
+    np.savez(path / "a.npz", X=np.ones((40, 3)), y=np.arange(40) % 2)
+    return [path / "a.npz"], "every column is constant"
+
+
+def no_features(path):
+    pd.DataFrame({"y": range(30)}).to_csv(path / "a.csv", index=False)
+    return [path / "a.csv"], "no column besides"
+
+
+def text_target(path):
+    pd.DataFrame({"x": range(30), "y": ["a", "b"] * 15}).to_csv(path / "a.csv")
+    return [path / "a.csv", "--task", "regression"], "needs numbers"
+
+
+def not_a_table(path):
+    (path / "a.parquet").write_bytes(b"PAR0" * 10)
+    return [path / "a.parquet"], "cannot read"
+
+
+def not_svm(path):
+    (path / "a.svm").write_text("1 one:two\n")
+    return [path / "a.svm"], "cannot read"
+
+
+def empty(path):
+    (path / "a.csv").write_text("")
+    return [path / "a.csv"], "cannot read"
+
+
+def unknown_kind(path):
+    (path / "a.xlsx").write_text("")
+    return [path / "a.xlsx"], "none of .csv"
+
+
+def out_is_a_file(path):
+    (path / "file").write_text("")
+    return ["--out", path / "file"], "is a file"
+
+
+MISTAKES = [
+    bad_gzip,
+    one_class,
+    one_value,
+    pickled,
+    wrong_arrays,
+    wrong_length,
+    constant,
+    no_features,
+    text_target,
+    not_a_table,
+    not_svm,
+    empty,
+    unknown_kind,
+    out_is_a_file,
+    lambda path: ([path / "nowhere.csv"], "no such file"),
+    lambda path: (["--target", "size"], "no column 'size'"),
+    lambda path: (["--models", "forest"], "no model 'forest'; there are: lasso"),
+    lambda path: (["--jobs", "0"], "0 is neither -1 nor at least 1"),
+    lambda path: (["--seed", "-1"], "-1 is not from 0"),
+    lambda path: (["--task", "ranking"], "invalid choice: 'ranking'"),
+]
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_mistake_is_one_line_and_status_2(mistake, tmp_path, capsys, monkeypatch):
+    if mistake is not_a_table:
+        pytest.importorskip("pyarrow")
+    monkeypatch.setenv("SPARSELEARN_OUT", str(tmp_path / "out"))
+    arguments, message = mistake(tmp_path)
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(SystemExit) as stop:
+        main([str(argument) for argument in arguments])
+    said = capsys.readouterr()
+    assert stop.value.code == 2
+    assert said.out == ""
+    assert said.err.startswith("python -m sparselearn: ")
+    assert said.err.count("\n") == 1
+    assert message in said.err
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize("name", ["pandas", "matplotlib", "jinja2", "skops"])
+def test_missing_package_is_named(name, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(SystemExit) as stop:
+        main([])
+    assert stop.value.code == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert name in error
+    assert 'pip install "sparselearn[report]"' in error
+
+
+def test_output_folder_comes_from_the_environment(tmp_path, monkeypatch, wine):
+    monkeypatch.setenv("SPARSELEARN_OUT", str(tmp_path / "deep" / "here"))
+    assert main([str(wine), "--models", "pruned-linear", "--jobs", "1"]) == 0
+    assert (tmp_path / "deep" / "here" / "report.html").exists()
+    assert [path.name for path in (tmp_path / "deep").iterdir()] == ["here"]
+
+
+# -- models that misbehave ----------------------------------------------------
+
+
+class Nuisance(ClassifierMixin, BaseEstimator):
+    """Raises or warns in `fit`; else a linear model with two weights."""
+
+    def __init__(self, trouble=None, size=0):
+        self.trouble = trouble
+        self.size = size
+
+    def fit(self, X, y):
+        if isinstance(self.trouble, Warning):
+            warnings.warn(self.trouble, stacklevel=1)
+        elif self.trouble is not None:
+            raise self.trouble
+        self.classes_ = np.unique(y)
+        self.coef_ = np.array([[1.0, 0.0] + [0.0] * (X.shape[1] - 2)])
+        return self
+
+    def predict(self, X):
+        return np.full(len(X), self.classes_[0])
+
+    def __sklearn_clone__(self):
+        return Nuisance(self.trouble, self.size)
+
+
+def nuisance(trouble=None):
+    return Model(
+        build=lambda problem: [("nuisance", Nuisance(trouble))],
+        grid=lambda problem: {"nuisance__size": [1, 2]},
+    )
+
+
+def test_interrupt_keeps_finished_rows(run, out, wine, monkeypatch):
+    monkeypatch.setitem(MODELS, "slow", nuisance(KeyboardInterrupt()))
+    status, said, error = run(wine, "--models", "lasso", "slow", "pruned-linear")
+    assert status == 130
+    assert said == ""
+    assert "interrupted; 2 of 4 rows are in" in error.splitlines()[-1]
+    assert [row["model"] for row in rows_of(out)] == ["dense", "lasso"]
+    assert [path.name for path in out.iterdir()] == ["results.csv"]
+    assert sorted(path.name for path in out.parent.iterdir()) == ["out"]
+
+
+def test_interrupt_before_the_first_row_leaves_nothing(run, out, wine, monkeypatch):
+    def interrupt(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sparselearn._report.load", interrupt)
+    status, _, error = run(wine)
+    assert status == 130
+    assert error == "interrupted; nothing was finished\n"
+    assert not out.exists()
+
+
+def test_failing_model_is_told_and_the_others_stay(run, out, wine, monkeypatch):
+    monkeypatch.setitem(MODELS, "broken", nuisance(ZeroDivisionError("by nought")))
+    status, _, error = run(wine, "--models", "broken", "lasso")
+    assert status == 1
+    assert "broken failed: ZeroDivisionError: by nought" in error
+    assert "broken failed: ZeroDivisionError: by nought" in page_of(out)
+    assert [row["model"] for row in rows_of(out)] == ["dense", "lasso"]
+    last = error.splitlines()[-1]
+    assert re.match(r"(\d+)/\1 fits", last)
+
+
+def test_warnings_are_listed_not_printed(run, out, wine, monkeypatch):
+    monkeypatch.setitem(MODELS, "hasty", nuisance(ConvergenceWarning("too <few>")))
+    status, said, error = run(wine, "--models", "hasty")
+    assert status == 0
+    assert "Warning" not in said + error
+    page = page_of(out)
+    assert "10 of 10 fits of the cross-validation stopped before" in page
+    assert "ConvergenceWarning: too &lt;few&gt;" in page
+
+
+def test_a_model_is_one_row_of_the_table(run, out, wine, monkeypatch):
+    monkeypatch.setitem(MODELS, "new", nuisance())
+    run(wine, "--models", "new")
+    row = rows_of(out)[1]
+    assert (row["model"], row["parameter"]) == ("new", "size=1")
+    assert float(row["nonzeros"]) == 1
+    assert float(row["sparsity"]) == pytest.approx(12 / 13)
+    assert "new: 1 of 13" in page_of(out)
+
+
+def test_model_that_does_not_do_the_task_is_refused(wine, monkeypatch, tmp_path):
+    model = nuisance()._replace(tasks=("regression",))
+    monkeypatch.setitem(MODELS, "other", model)
+    with pytest.raises(SystemExit) as stop:
+        main([str(wine), "--models", "other", "--out", str(tmp_path / "out")])
+    assert stop.value.code == 2
+
+
+# -- parts --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("task", ["classification", "regression"])
+@pytest.mark.parametrize("name", MODELS)
+def test_every_model_sweeps_its_sparsity(name, task, tmp_path, rng):
+    """Its first and last candidate fit, and the sparsity read is that of the fit."""
+    X = rng.normal(size=(60, 9))
+    score = X[:, 0] + 0.3 * rng.normal(size=60)
+    y = (score > 0).astype(int) if task == "classification" else score
+    np.savez(tmp_path / "a.npz", X=X, y=y)
+    problem = prepare(load(tmp_path / "a.npz"), 0)
+    model = MODELS[name]
+    ((parameter, values),) = model.grid(problem).items()
+    found = []
+    for value in (values[0], values[-1]):
+        pipeline = clone(
+            make_pipeline(*(step for _, step in model.build(problem))), safe=True
+        )
+        step, _, rest = parameter.partition("__")
+        position = [step for step, _ in model.build(problem)].index(step)
+        pipeline[position].set_params(**{rest: value})
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            pipeline.fit(problem.X, problem.y)
+        n_nonzero, sparsity = model.read(pipeline)
+        assert n_nonzero >= 1
+        if parameter.endswith("sparsity"):
+            assert sparsity == pytest.approx(value, abs=0.06)
+        found.append(sparsity)
+    assert found[0] != found[1]
+
+
+def test_sparsest_candidate_by_hand():
+    results = {
+        "mean_test_score": np.array([0.90, 0.95, 0.94, 0.94, 0.80]),
+        "std_test_score": np.array([0.0, 0.02, 0.0, 0.0, 0.0]),
+        "mean_test_sparsity": np.array([0.99, 0.2, 0.6, 0.6, 0.7]),
+        **{f"split{i}_test_score": None for i in range(5)},
+    }
+    results["mean_test_score"][3] += 0.001
+    assert one_se_below(results, 1) == pytest.approx(0.95 - 0.02 / 2)
+    assert sparsest(results, 0.94) == 3
+    assert sparsest(results, 0.96) is None
+
+
+class Terminal:
+    def __init__(self):
+        self.text = ""
+
+    def isatty(self):
+        return True
+
+    def write(self, text):
+        self.text += text
+
+    def flush(self):
+        pass
+
+
+def test_bar_on_a_terminal_fills_and_goes():
+    stream = Terminal()
+    progress = Progress(4, stream)
+    progress.start("lasso")
+    progress.tick(4)
+    progress.close()
+    first, *_, last, wiped = stream.text.split("\r\x1b[K")[1:]
+    assert re.match(r"\[-+\] 0/4 fits", first)
+    assert re.match(r"\[#+\] 4/4 fits .* lasso", last)
+    assert wiped == ""
+    assert "\n" not in stream.text
+
+
+def test_report_error_is_for_users_only():
+    assert issubclass(ReportError, Exception)
+    assert not issubclass(ReportError, ValueError | OSError)
