@@ -5,9 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
+from sparselearn._solvers._certificates import critical_alpha
 from sparselearn._solvers._squared_loss import Solver
 
-__all__ = ["PathResult", "solve_path"]
+__all__ = ["PathResult", "alpha_grid", "solve_path", "solve_to_size"]
+
+# Two alphas of a path are 7% apart; so many halvings bring them to 1e-5.
+BISECTIONS = 12
 
 
 @dataclass(frozen=True)
@@ -74,3 +78,48 @@ def solve_path(problem, penalty_at, alphas, *, tol, max_iter, dtype=np.float64):
         n_iter=n_iter,
         converged=converged,
     )
+
+
+def alpha_grid(largest, n_alphas=100, eps=1e-3):
+    """`n_alphas` in geometric progression from `largest` down to `eps` times it."""
+    if largest == 0.0:  # nothing correlates with y: every alpha gives the same
+        largest = np.finfo(np.float64).tiny / eps
+    return np.geomspace(largest, largest * eps, n_alphas)
+
+
+def solve_to_size(problem, penalty_at, n_nonzero, *, tol, max_iter):
+    """The least-penalised solution of the path with at most `n_nonzero` coefficients.
+
+    The default path is followed until its solutions are larger; between the last that
+    is not and the first that is, alpha is bisected. Unpenalised coefficients count.
+
+    Returns
+    -------
+    alpha : float
+    solution : Solution
+        The null model where even that is larger.
+    """
+    alphas = alpha_grid(critical_alpha(problem, penalty_at(1.0)))
+    solver = Solver(problem, penalty_at(alphas[0]), n_solves=alphas.size)
+
+    def solve(alpha):
+        solution = solver.solve(penalty_at(alpha), tol=tol, max_iter=max_iter)
+        return solution, np.count_nonzero(solution.coef) <= n_nonzero
+
+    alpha, (solution, _) = alphas[0], solve(alphas[0])
+    for candidate in alphas[1:]:
+        found, small = solve(candidate)
+        if not small:
+            break
+        alpha, solution = candidate, found
+    else:
+        return alpha, solution
+    larger = candidate
+    for _ in range(BISECTIONS):
+        candidate = np.sqrt(alpha * larger)
+        found, small = solve(candidate)
+        if small:
+            alpha, solution = candidate, found
+        else:
+            larger = candidate
+    return alpha, solution

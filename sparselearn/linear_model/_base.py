@@ -1,6 +1,7 @@
 """What the squared-loss estimators share."""
 
 import warnings
+from functools import partial
 from numbers import Integral, Real
 
 import numpy as np
@@ -11,8 +12,10 @@ from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sparselearn import penalties
-from sparselearn._compat import Interval, fit_context
+from sparselearn._compat import Interval, StrOptions, fit_context
+from sparselearn._solvers._path import solve_to_size
 from sparselearn._solvers._problem import make_problem
+from sparselearn._solvers._refit import refit_on_support
 from sparselearn._solvers._squared_loss import Solver
 from sparselearn._validation import check_penalty_weights, validate_regression
 
@@ -39,8 +42,10 @@ class SquaredLossRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
     _parameter_constraints = {
         "alpha": [Interval(Real, 0, None, closed="left")],
         "penalty_weights": ["array-like", None],
+        "n_nonzero_coefs": [Interval(Integral, 0, None, closed="left"), None],
         "fit_intercept": ["boolean"],
         "positive": ["boolean"],
+        "refit_support": [StrOptions({"ols", "ridge"}), None],
         "tol": [Interval(Real, 0, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "warm_start": ["boolean"],
@@ -71,8 +76,8 @@ class SquaredLossRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             Fitted estimator.
         """
         X, y, weights = validate_regression(self, X, y, sample_weight)
-        penalty = elastic_net_penalty(
-            self.alpha,
+        penalty_at = partial(
+            elastic_net_penalty,
             l1_ratio=self._l1_ratio,
             penalty_weights=check_penalty_weights(self.penalty_weights, X.shape[1]),
             positive=self.positive,
@@ -81,15 +86,25 @@ class SquaredLossRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         targets = np.ascontiguousarray(y.reshape(y.shape[0], -1).T)
         problems = [design.with_target(target) for target in targets]
         starts = self._starts(len(problems), X.shape[1])
-        solutions = [
-            Solver(problem, penalty, start=start).solve(
-                penalty, tol=self.tol, max_iter=self.max_iter
+        alphas, solutions = zip(
+            *(
+                self._solve(problem, penalty_at, start)
+                for problem, start in zip(problems, starts)
             )
-            for problem, start in zip(problems, starts)
-        ]
-        self._store(problems, solutions, X.dtype, single=y.ndim == 1)
+        )
+        self._store(problems, alphas, solutions, X.dtype, single=y.ndim == 1)
         self._warn_unless_converged(problems, solutions)
         return self
+
+    def _solve(self, problem, penalty_at, start):
+        """The alpha in use and the solution for one target."""
+        stopping = {"tol": self.tol, "max_iter": self.max_iter}
+        if self.n_nonzero_coefs is not None:
+            return solve_to_size(problem, penalty_at, self.n_nonzero_coefs, **stopping)
+        penalty = penalty_at(self.alpha)
+        return self.alpha, Solver(problem, penalty, start=start).solve(
+            penalty, **stopping
+        )
 
     def _starts(self, n_targets, n_features):
         """The coefficients to start from, one array or None for each target."""
@@ -99,17 +114,24 @@ class SquaredLossRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
                 return list(coef)
         return [None] * n_targets
 
-    def _store(self, problems, solutions, dtype, *, single):
+    def _store(self, problems, alphas, solutions, dtype, *, single):
         """Set the fitted attributes; without the axis of targets for a `single` one."""
 
         def shaped(values, kind):
             values = np.array(values, dtype=kind)
             return values[0] if single else values
 
-        self.coef_ = shaped([s.coef for s in solutions], dtype)
+        coefs = [s.coef for s in solutions]
+        if self.refit_support is not None:
+            coefs = [
+                refit_on_support(p, c, self.refit_support, positive=self.positive)
+                for p, c in zip(problems, coefs)
+            ]
+        self.coef_ = shaped(coefs, dtype)
         self.intercept_ = shaped(
-            [p.intercept(s.coef) for p, s in zip(problems, solutions)], dtype
+            [p.intercept(c) for p, c in zip(problems, coefs)], dtype
         )
+        self.alpha_ = shaped(alphas, float)
         self.dual_gap_ = shaped([s.certificate.gap for s in solutions], float)
         self.objective_ = shaped([s.certificate.objective for s in solutions], float)
         self.n_iter_ = max(s.n_iter for s in solutions)

@@ -23,11 +23,18 @@ class Lasso(SquaredLossRegressor):
     penalty_weights : array-like of shape (n_features,), default=None
         The weights :math:`\omega` >= 0; 0 leaves a feature unpenalised, inf drops it.
         None means 1 for all.
+    n_nonzero_coefs : int, default=None
+        Instead of `alpha`, the number of non-zeros wanted for each target: the least
+        penalised solution of the path that has at most so many. Any number is allowed,
+        also one that nothing reaches.
     fit_intercept : bool, default=True
         Whether to fit the intercept. Centring is implicit: X is not copied and, if
         sparse, stays so.
     positive : bool, default=False
         Whether to constrain the coefficients to be >= 0.
+    refit_support : {"ols", "ridge"}, default=None
+        Fit the selected features again without the penalty, which shrinks: by least
+        squares, or with a ridge penalty of 1% of their mean variance.
     tol : float, default=1e-6
         Stop at a duality gap of `tol` times the objective of w = 0.
     max_iter : int, default=10000
@@ -40,8 +47,11 @@ class Lasso(SquaredLossRegressor):
     coef_ : ndarray of shape (n_features,) or (n_targets, n_features)
         Coefficients, of the dtype of X.
     intercept_ : float or ndarray of shape (n_targets,)
+    alpha_ : float or ndarray of shape (n_targets,)
+        The alpha in use.
     dual_gap_ : float or ndarray of shape (n_targets,)
-        How far the objective is from its minimum at most, in units of the objective.
+        How far the objective is from its minimum at most, in its own units;
+        of the penalised solution, before any refit.
     objective_ : float or ndarray of shape (n_targets,)
         The objective above.
     n_iter_ : int
@@ -91,16 +101,20 @@ class Lasso(SquaredLossRegressor):
         alpha=1.0,
         *,
         penalty_weights=None,
+        n_nonzero_coefs=None,
         fit_intercept=True,
         positive=False,
+        refit_support=None,
         tol=1e-6,
         max_iter=10000,
         warm_start=False,
     ):
         self.alpha = alpha
         self.penalty_weights = penalty_weights
+        self.n_nonzero_coefs = n_nonzero_coefs
         self.fit_intercept = fit_intercept
         self.positive = positive
+        self.refit_support = refit_support
         self.tol = tol
         self.max_iter = max_iter
         self.warm_start = warm_start

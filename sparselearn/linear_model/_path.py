@@ -9,7 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from sparselearn._compat import Interval, validate_params
 from sparselearn._solvers._certificates import critical_alpha
-from sparselearn._solvers._path import solve_path
+from sparselearn._solvers._path import alpha_grid, solve_path
 from sparselearn._solvers._problem import make_problem
 from sparselearn._validation import check_penalty_weights, check_regression
 from sparselearn.linear_model._base import elastic_net_penalty
@@ -248,10 +248,7 @@ def _grid(problem, penalty_at, alphas, n_alphas, eps):
                 f"alphas must be a non-empty sequence of numbers >= 0; got {alphas!r}."
             )
         return alphas
-    largest = critical_alpha(problem, penalty_at(1.0))
-    if largest == 0.0:  # nothing correlates with y: every alpha gives the same
-        largest = np.finfo(np.float64).tiny / eps
-    return np.geomspace(largest, largest * eps, n_alphas)
+    return alpha_grid(critical_alpha(problem, penalty_at(1.0)), n_alphas, eps)
 
 
 def _solve(problem, penalty_at, alphas, tol, max_iter):

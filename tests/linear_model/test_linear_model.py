@@ -385,3 +385,51 @@ def test_sample_weight_is_routed(rng):
     scaled = piped[0].transform(X)
     expected = Lasso(0.1).fit(scaled, y, weights)
     np.testing.assert_array_equal(piped[-1].coef_, expected.coef_)
+
+
+@pytest.mark.parametrize("storage", ["dense", "csr"])
+def test_n_nonzero_coefs_gives_the_largest_that_fits(data, storage):
+    """At most so many, and a slightly smaller alpha has more."""
+    X, y = data
+    X = STORAGES[storage](X)
+    for wanted in (0, 1, 3, 6):
+        model = Lasso(n_nonzero_coefs=wanted, tol=1e-12).fit(X, y)
+        assert model.n_nonzero_coefs_ <= wanted
+        less = Lasso(0.999 * model.alpha_, tol=1e-12).fit(X, y)
+        assert less.n_nonzero_coefs_ > wanted
+        same = Lasso(model.alpha_, tol=1e-12).fit(X, y)
+        np.testing.assert_allclose(same.coef_, model.coef_, atol=1e-7)
+    everything = Lasso(n_nonzero_coefs=10**6).fit(X, y)
+    assert everything.alpha_ == pytest.approx(1e-3 * alpha_max(X, y))
+
+
+def test_n_nonzero_coefs_is_for_each_target(data):
+    X, y = data
+    model = Lasso(n_nonzero_coefs=3).fit(X, np.column_stack([y, 100 * np.cos(y)]))
+    counts = np.count_nonzero(model.coef_, axis=1)
+    assert np.all((counts <= 3) & (counts > 0))
+    assert model.alpha_.shape == (2,)
+
+
+@pytest.mark.parametrize("storage", ["dense", "csr"])
+@pytest.mark.parametrize("positive", [False, True])
+def test_refit_undoes_the_shrinkage(data, sample_weight, storage, positive):
+    X, y = data
+    options = {"n_nonzero_coefs": 5, "positive": positive}
+    model = Lasso(refit_support="ols", **options)
+    model.fit(STORAGES[storage](X), y, sample_weight)
+    shrunk = Lasso(**options).fit(X, y, sample_weight)
+    chosen = shrunk.support_
+    exact = sklearn.linear_model.LinearRegression(positive=positive)
+    exact.fit(X[:, chosen], y, sample_weight)
+    np.testing.assert_allclose(model.coef_[chosen], exact.coef_, atol=1e-7)
+    assert model.intercept_ == pytest.approx(exact.intercept_)
+    assert not np.delete(model.coef_, chosen).any()
+    assert model.dual_gap_ == pytest.approx(shrunk.dual_gap_, abs=1e-9)
+    ridge = Lasso(refit_support="ridge", **options).fit(X, y, sample_weight)
+    assert np.linalg.norm(ridge.coef_) < np.linalg.norm(model.coef_)
+    errors = [
+        np.average((y - m.predict(X)) ** 2, weights=sample_weight)
+        for m in (model, ridge, shrunk)
+    ]
+    assert errors[0] < min(errors[1:])
