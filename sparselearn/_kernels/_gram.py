@@ -12,6 +12,7 @@ from sparselearn.penalties import prox
 __all__ = [
     "descend_gram",
     "gather_centred",
+    "gather_rows",
     "gather_upper",
     "gram_rows_compressed",
 ]
@@ -88,6 +89,14 @@ def gather_centred(values, means, scale, features, start, out):
         else:
             for i in range(out.shape[0]):
                 out[i, k] = scale[start + i] * (values[start + i, j] - mean)
+
+
+@kernel
+def gather_rows(values, rows, out):
+    """Write ``values[rows]`` to `out`, both Fortran-ordered."""
+    for j in range(values.shape[1]):
+        for i in range(rows.size):
+            out[i, j] = values[rows[i], j]
 
 
 @kernel

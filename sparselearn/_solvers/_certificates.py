@@ -25,6 +25,7 @@ from scipy.optimize import nnls
 
 from sparselearn import penalties
 from sparselearn._kernels._jit import registered
+from sparselearn._solvers._moments import MomentProblem
 
 __all__ = ["Certificate", "Certifier", "Fit", "critical_alpha", "free_features"]
 
@@ -75,7 +76,8 @@ class Certifier:
 
     Parameters
     ----------
-    problem : Problem
+    problem : Problem or MomentProblem
+        Of the latter, fits are sums over rows too, and cost no pass.
     penalty : spec
         Any of the penalties to come; which coefficients it leaves unpenalised must
         not change among them.
@@ -84,12 +86,12 @@ class Certifier:
     def __init__(self, problem, penalty):
         self.problem = problem
         self.free = free_features(penalty, problem.curvature.size)
-        self.positive = getattr(penalty, "positive", False)
-        if self.free.size:
-            root = np.sqrt(problem.weights).reshape(-1, 1)
-            self._columns = root * problem.centred_columns(self.free)
-            if not self.positive:
-                self._basis = orth(self._columns)
+        free, positive = self.free, getattr(penalty, "positive", False)
+        self._project = None
+        if free.size and isinstance(problem, MomentProblem):
+            self._project = _MomentProjection(problem.gram, free, positive)
+        elif free.size:
+            self._project = _RowProjection(problem, free, positive)
 
     def __call__(self, penalty, coef):
         """Certify `coef`, an ndarray (n_features,), from scratch."""
@@ -97,17 +99,10 @@ class Certifier:
 
     def measure(self, coef):
         """The `Fit` of `coef`: one pass over X, two if there are free features."""
-        problem = self.problem
-        residual = problem.residual(coef)
-        correlation = problem.correlation(problem.weights * residual)
-        square = np.sum(problem.weights * residual**2)
+        correlation, square, residual = self.problem.measure(coef)
         if not self.free.size:
             return Fit(correlation, square, residual, correlation, 0.0)
-        theta = self._without_free(residual)
-        projected = problem.correlation(problem.weights * theta)
-        along = projected[self.free]
-        projected[self.free] = np.minimum(along, 0.0) if self.positive else 0.0
-        removed = np.sum(problem.weights * (residual - theta) ** 2)
+        projected, removed = self._project(correlation, residual)
         return Fit(correlation, square, residual, projected, removed)
 
     def bound(self, penalty, coef, fit):
@@ -131,26 +126,66 @@ class Certifier:
             smallest = min(smallest, gap(1.0))
         return Certificate(objective, smallest)
 
-    def null_residual(self):
-        """The residual of the fitted null model, least squares on the free features."""
-        return self._without_free(self.problem.target)
 
-    def _without_free(self, residual):
-        """`residual` less its part along the free columns, rows weighted by s.
+class _RowProjection:
+    """Takes the part along the free columns out of a residual.
 
-        Under a sign constraint, "orthogonal to the columns" becomes "at most 0 along
-        them", which is what the residual of non-negative least squares is.
-        """
-        if not self.free.size:
-            return residual
-        root = np.sqrt(self.problem.weights)
-        scaled = root * residual
+    Under a sign constraint, "orthogonal to the columns" becomes "at most 0 along
+    them", which is what the residual of non-negative least squares is.
+    """
+
+    def __init__(self, problem, free, positive):
+        self.problem, self.free, self.positive = problem, free, positive
+        self._root = np.sqrt(np.broadcast_to(problem.weights, problem.target.shape))
+        self._columns = self._root[:, None] * problem.centred_columns(free)
+        if not positive:
+            self._basis = orth(self._columns)
+
+    def __call__(self, correlation, residual):
+        """The correlations of what is left, and the square of what was taken out."""
+        theta = self.theta(residual)
+        projected = self.problem.correlation(self.problem.weights * theta)
+        projected[self.free] = _feasible(projected[self.free], self.positive)
+        return projected, np.sum(self.problem.weights * (residual - theta) ** 2)
+
+    def theta(self, residual):
+        """`residual` less its part along the free columns."""
+        scaled = self._root * residual
         if self.positive:
             fitted = self._columns @ nnls(self._columns, scaled)[0]
         else:
             fitted = self._basis @ (self._basis.T @ scaled)
-        weighted = root > 0.0
-        return residual - np.divide(fitted, root, where=weighted, out=0.0 * residual)
+        out = np.zeros_like(residual)
+        return residual - np.divide(fitted, self._root, out, where=self._root > 0.0)
+
+
+class _MomentProjection:
+    """The same from sums over rows; see `_RowProjection`."""
+
+    def __init__(self, gram, free, positive):
+        self.free, self.positive = free, positive
+        self._rows = gram[free]
+        values, vectors = np.linalg.eigh(self._rows[:, free])
+        kept = values > 1e-12 * max(values[-1], 0.0)
+        # G_FF = R' R for the positive, and its pseudo-inverse H H'.
+        self._R = np.sqrt(values[kept])[:, None] * vectors[:, kept].T
+        self._H = vectors[:, kept] / np.sqrt(values[kept])
+
+    def __call__(self, correlation, residual=None):
+        """The correlations of what is left, and the square of what was taken out."""
+        target = self._H.T @ correlation[self.free]
+        if self.positive:
+            step = nnls(self._R, target)[0]
+        else:
+            step = self._H @ target
+        projected = correlation - step @ self._rows
+        projected[self.free] = _feasible(projected[self.free], self.positive)
+        return projected, np.sum((self._R @ step) ** 2)
+
+
+def _feasible(correlation, positive):
+    """The correlations left with free columns, without rounding."""
+    return np.minimum(correlation, 0.0) if positive else np.zeros_like(correlation)
 
 
 def _fenchel_gap(penalty, w, v, j):
@@ -171,8 +206,8 @@ def critical_alpha(problem, penalty):
 
     With a `penalty` of alpha = 1 this is alpha_max.
     """
-    residual = Certifier(problem, penalty).null_residual()
-    correlation = problem.correlation(problem.weights * residual)
+    fit = Certifier(problem, penalty).measure(np.zeros(problem.curvature.size))
+    correlation = fit.projected
     if not getattr(penalty, "positive", False):
         correlation = np.abs(correlation)
     thresholds = np.broadcast_to(

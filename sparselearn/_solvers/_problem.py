@@ -74,6 +74,12 @@ class Problem:
             residual -= _weighted_sum(self.weights, residual)
         return residual
 
+    def measure(self, coef):
+        """``X' S r``, ``sum_i s_i r_i^2`` and r, the residual of `coef`."""
+        residual = self.residual(coef)
+        weighted = self.weights * residual
+        return self.correlation(weighted), weighted @ residual, residual
+
     def correlation(self, u):
         """``(X - means)' u`` in float64, of shape (n_features,)."""
         return correlate(self.matrix, u) - self.design.means * np.sum(u)

@@ -18,7 +18,8 @@ import scipy.sparse as sp
 
 from sparselearn import penalties
 from sparselearn._kernels._jit import registered
-from sparselearn._solvers._certificates import Certificate, Certifier, Fit
+from sparselearn._solvers._certificates import Certificate, Certifier
+from sparselearn._solvers._moments import MomentProblem, moments_of
 from sparselearn._solvers._working_set import DesignWorkingSet, GramWorkingSet
 
 __all__ = ["Solution", "Solver"]
@@ -55,8 +56,7 @@ class Solver:
 
     Parameters
     ----------
-    problem : Problem
-        With a target.
+    problem : Problem with a target, or MomentProblem
     penalty : spec
         Any of the penalties to come. Convex, with `prox`, `value`, `conjugate`,
         `dual_scale` and `subdifferential_distance` registered; TypeError otherwise.
@@ -68,6 +68,9 @@ class Solver:
 
     def __init__(self, problem, penalty, *, start=None, n_solves=1):
         require_formulas(penalty)
+        if _sums_pay(problem, penalty, n_solves):
+            sums = moments_of(problem.matrix, problem.target, problem.weights)
+            problem = sums.problem(fit_intercept=problem.fit_intercept)
         n_features = problem.curvature.size
         self.problem = problem
         self.certifier = Certifier(problem, penalty)
@@ -76,28 +79,15 @@ class Solver:
         self._eligible = problem.curvature > 0.0
         self._member = np.zeros(n_features, dtype=bool)
         self._previous = None
-        if start is not None:
-            self.coef[self._eligible] = start[self._eligible]
         self.fit = self.certifier.measure(self.coef)
+        self._working = _working_set(problem, penalty, self.fit.correlation)
+        if isinstance(problem, MomentProblem):
+            self._join(np.flatnonzero(self._eligible))
         self.n_passes = 1
-        self._set_up(penalty, n_solves)
-
-    def _set_up(self, penalty, n_solves):
-        """Choose the kind of working set, and its first features."""
-        problem = self.problem
-        moment = self.fit.correlation
-        if self.coef.any():
-            moment = problem.correlation(problem.weights * problem.target)
-            self.n_passes += 1
-        if _wants_gram(problem, penalty):
-            self._working = GramWorkingSet(problem, moment)
-            n_samples, n_features = problem.matrix.shape
-            if n_samples > n_features and n_features <= 12 * n_solves:
-                # Forming the whole Gram matrix costs less than the passes it spares.
-                self._join(np.flatnonzero(self._eligible))
-        else:
-            self._working = DesignWorkingSet(problem)
-        self._join(np.flatnonzero((self.coef != 0.0) & ~self._member))
+        if start is not None and np.any(start):
+            self.coef[self._eligible] = start[self._eligible]
+            self._join(np.flatnonzero((self.coef != 0.0) & ~self._member))
+            self._measure()
 
     @property
     def n_members(self):
@@ -137,7 +127,7 @@ class Solver:
                 precision * max(certificate.gap, target),
                 max_iter - n_iter,
             )
-            self.fit = self._measure()
+            self._measure()
             certificate = self.certifier.bound(penalty, self.coef, self.fit)
             idle = 0 if grown or certificate.gap < 0.9 * best else idle + 1
             best = min(best, certificate.gap)
@@ -147,23 +137,16 @@ class Solver:
         )
 
     def _measure(self):
-        """The fit of the coefficients, without a pass over X where that can be."""
-        everyone = self.n_members == np.count_nonzero(self._eligible)
-        if everyone and not self.certifier.free.size:
-            summary = self._working.summary(self.coef)
-            if summary is not None:
-                correlation = np.zeros_like(self.coef)
-                correlation[self._working.features], square = summary
-                return Fit(correlation, square, None, correlation, 0.0)
-        self.n_passes += 1
-        return self.certifier.measure(self.coef)
+        self.fit = self.certifier.measure(self.coef)
+        self.n_passes += not isinstance(self.problem, MomentProblem)
 
     def _join(self, new):
         """Take the features `new` into the working set; return how many."""
         if new.size:
             self._member[new] = True
             self._working.grow(new)
-        if self.n_members > LARGEST_GRAM and isinstance(self._working, GramWorkingSet):
+        too_large = self.n_members > LARGEST_GRAM
+        if too_large and not isinstance(self.problem, MomentProblem):
             features = self._working.features
             self._working = DesignWorkingSet(self.problem)
             self._working.grow(features)
@@ -202,18 +185,29 @@ class Solver:
         return worst
 
 
-def _wants_gram(problem, penalty):
-    """Whether the Gram matrix of a working set pays.
+def _sums_pay(problem, penalty, n_solves):
+    """Whether one pass for all sums costs less than a pass for each solution."""
+    if not isinstance(penalty, penalties.ElasticNetFamily):
+        return False
+    if isinstance(problem, MomentProblem) or sp.issparse(problem.matrix):
+        return False
+    n_samples, n_features = problem.matrix.shape
+    return n_samples > n_features and n_features <= 12 * n_solves
+
+
+def _working_set(problem, penalty, moment):
+    """The kind of working set for `problem`.
 
     With sparse columns of few entries an epoch on the columns costs less than a row
     of the Gram matrix.
     """
     if not isinstance(penalty, penalties.ElasticNetFamily):
-        return False
-    if not sp.issparse(problem.matrix):
-        return True
-    n_samples, n_features = problem.matrix.shape
-    return problem.matrix.nnz > 0.05 * n_features * min(n_samples, n_features)
+        return DesignWorkingSet(problem)
+    if not isinstance(problem, MomentProblem) and sp.issparse(problem.matrix):
+        n_samples, n_features = problem.matrix.shape
+        if problem.matrix.nnz <= 0.05 * n_features * min(n_samples, n_features):
+            return DesignWorkingSet(problem)
+    return GramWorkingSet(problem, moment)
 
 
 def require_formulas(penalty):

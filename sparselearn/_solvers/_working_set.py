@@ -30,6 +30,7 @@ from sparselearn._kernels._gram import (
     gram_rows_compressed,
 )
 from sparselearn._kernels._jit import for_specs
+from sparselearn._solvers._moments import MomentProblem
 
 __all__ = ["DesignWorkingSet", "GramWorkingSet"]
 
@@ -56,9 +57,6 @@ class DesignWorkingSet:
     def grow(self, new):
         """Take in the features `new`, none of them in yet."""
         self.features = np.concatenate([self.features, new])
-
-    def summary(self, coef):
-        """None: what `coef` leaves over takes a pass over the columns."""
 
     def minimise(self, penalty, coef, fit, accuracy, max_epochs):
         """Improve `coef`, an ndarray (n_features,), in place.
@@ -95,7 +93,7 @@ class GramWorkingSet:
 
     Parameters
     ----------
-    problem : Problem
+    problem : Problem or MomentProblem
     moment : ndarray (n_features,)
         ``X' S y``.
     """
@@ -127,19 +125,11 @@ class GramWorkingSet:
         self._buffer[old:size, :size] = rows
         self._buffer[:old, old:size] = rows[:, :old].T
 
-    def summary(self, coef):
-        """Correlations of the columns, and ``sum_i s_i r_i^2``, from sums over rows.
-
-        `coef` has shape (n_features,), and no support outside `features`.
-        """
-        w, moment = coef[self.features], self._moment[self.features]
-        correlation = moment - self.gram @ w
-        square = 2.0 * self.problem.null_value - w @ (moment + correlation)
-        return correlation, max(square, 0.0)
-
     def _products(self, new):
         """Gram products of the features `new`, the last ones, with all."""
         problem, features = self.problem, self.features
+        if isinstance(problem, MomentProblem):
+            return problem.gram[np.ix_(new, features)]
         n_samples = problem.matrix.shape[0]
         products = np.zeros((new.size, features.size))
         if sp.issparse(problem.matrix):
