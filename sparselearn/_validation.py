@@ -103,8 +103,13 @@ _REGRESSION = {
 }
 
 
-def validate_regression(estimator, X, y, sample_weight=None):
+def validate_regression(estimator, X, y, sample_weight=None, *, multi_output=True):
     """Check the input of a linear model's `fit`, and set its feature attributes.
+
+    Parameters
+    ----------
+    multi_output : bool
+        Whether y may have several columns.
 
     Returns
     -------
@@ -112,7 +117,8 @@ def validate_regression(estimator, X, y, sample_weight=None):
     y : float64 ndarray of shape (n_samples,) or (n_samples, n_targets)
     weights : as :func:`row_weights`
     """
-    X, y = validate_data(estimator, X, y, **_REGRESSION)
+    options = _REGRESSION | {"multi_output": multi_output}
+    X, y = validate_data(estimator, X, y, **options)
     return column_major(X), y.astype(np.float64), row_weights(sample_weight, X)
 
 

@@ -16,7 +16,8 @@ with l1_ratio = 1 or weights = 1 where the name does not speak of them. With
 one of inf keeps it at 0.
 """
 
-from abc import ABC
+import functools
+from abc import ABC, ABCMeta
 from typing import NamedTuple
 
 import numpy as np
@@ -57,6 +58,7 @@ def _coerced(cls):
     """Build specs of one type only: an int or a strided array would recompile."""
     create = cls.__new__
 
+    @functools.wraps(create)
     def __new__(cls, *args, **kwargs):
         spec = create(cls, *args, **kwargs)
         kinds = cls.__annotations__
@@ -71,6 +73,14 @@ class ElasticNetFamily(ABC):  # noqa: B024 - a name for `register`, nothing abst
 
     A member says its `strengths`; all other maths are shared.
     """
+
+    members = []
+
+    @classmethod
+    def register(cls, penalty):
+        """Make `penalty`, a NamedTuple class, a member."""
+        cls.members.append(penalty)
+        return ABCMeta.register(cls, penalty)
 
 
 @ElasticNetFamily.register

@@ -1,5 +1,6 @@
 """Laws of every penalty, by brute force and by definition."""
 
+import inspect
 import pickle
 from typing import NamedTuple
 
@@ -163,6 +164,10 @@ def test_specs_are_of_one_type_whatever_made_them():
     assert pickle.loads(pickle.dumps(penalties.L1(0.5))) == penalties.L1(0.5)
 
 
+def test_specs_say_their_fields():
+    assert list(inspect.signature(penalties.L1).parameters) == ["alpha", "positive"]
+
+
 def test_a_spec_does_not_freeze_the_users_array():
     weights = np.ones(3)
     penalties.WeightedL1(1.0, weights)
@@ -178,7 +183,7 @@ class Bridge(NamedTuple):
 def test_an_unknown_penalty_is_refused_by_name():
     with pytest.raises(TypeError, match="prox has no formula for Bridge; it has one"):
         penalties.prox(Bridge(1.0), 1.0, 1.0, 0)
-    with pytest.raises(TypeError, match="ElasticNetFamily"):
+    with pytest.raises(TypeError, match="one for ElasticNet, L1, "):
         require_formulas(Bridge(1.0))
     with pytest.raises(Exception, match="value has no formula for Bridge"):
         for_specs(all_formulas, Bridge(1.0))(Bridge(1.0), 1.0, 1.0, 1.0, 0)

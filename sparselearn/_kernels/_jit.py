@@ -115,7 +115,9 @@ def registered(generic, kind):
 
 
 def _refusal(generic, kind):
-    known = sorted(k.__name__ for k in generic.registry if k is not object)
+    kinds = [k for k in generic.registry if k is not object]
+    members = [m for k in kinds for m in getattr(k, "members", [k])]
+    known = sorted(m.__name__ for m in members)
     name = getattr(kind, "__name__", str(kind))
     return (
         f"{generic.__name__} has no formula for {name}; it has one for "

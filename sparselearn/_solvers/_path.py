@@ -8,10 +8,17 @@ import scipy.sparse as sp
 from sparselearn._solvers._certificates import critical_alpha
 from sparselearn._solvers._squared_loss import Solver
 
-__all__ = ["PathResult", "alpha_grid", "solve_path", "solve_to_size"]
+__all__ = [
+    "PathResult",
+    "alpha_grid",
+    "check_alphas",
+    "solve_path",
+    "solve_to_size",
+]
 
 # Two alphas of a path are 7% apart; so many halvings bring them to 1e-5.
 BISECTIONS = 12
+EXACT = 1e-9
 
 
 @dataclass(frozen=True)
@@ -87,11 +94,23 @@ def alpha_grid(largest, n_alphas=100, eps=1e-3):
     return np.geomspace(largest, largest * eps, n_alphas)
 
 
+def check_alphas(alphas):
+    """`alphas` as a decreasing float64 ndarray; ValueError if it cannot be one."""
+    alphas = np.sort(np.asarray(alphas, dtype=np.float64))[::-1]
+    if alphas.ndim != 1 or not alphas.size or not alphas[-1] >= 0.0:
+        raise ValueError(
+            f"alphas must be a non-empty sequence of numbers >= 0; got {alphas!r}."
+        )
+    return alphas
+
+
 def solve_to_size(problem, penalty_at, n_nonzero, *, tol, max_iter):
     """The least-penalised solution of the path with at most `n_nonzero` coefficients.
 
     The default path is followed until its solutions are larger; between the last that
     is not and the first that is, alpha is bisected. Unpenalised coefficients count.
+
+    Where the count changes is found more finely than `tol` would tell apart.
 
     Returns
     -------
@@ -103,7 +122,9 @@ def solve_to_size(problem, penalty_at, n_nonzero, *, tol, max_iter):
     solver = Solver(problem, penalty_at(alphas[0]), n_solves=alphas.size)
 
     def solve(alpha):
-        solution = solver.solve(penalty_at(alpha), tol=tol, max_iter=max_iter)
+        solution = solver.solve(
+            penalty_at(alpha), tol=min(tol, EXACT), max_iter=max_iter
+        )
         return solution, np.count_nonzero(solution.coef) <= n_nonzero
 
     alpha, (solution, _) = alphas[0], solve(alphas[0])

@@ -22,7 +22,7 @@ from sparselearn._solvers._certificates import Certificate, Certifier
 from sparselearn._solvers._moments import MomentProblem, moments_of
 from sparselearn._solvers._working_set import DesignWorkingSet, GramWorkingSet
 
-__all__ = ["Solution", "Solver"]
+__all__ = ["Solution", "Solver", "sums_pay"]
 
 SMALLEST_WORKING_SET = 50
 # A Gram matrix of so many columns takes half a gigabyte.
@@ -68,7 +68,8 @@ class Solver:
 
     def __init__(self, problem, penalty, *, start=None, n_solves=1):
         require_formulas(penalty)
-        if _sums_pay(problem, penalty, n_solves):
+        by_rows = not isinstance(problem, MomentProblem)
+        if by_rows and sums_pay(problem.matrix, penalty, n_solves):
             sums = moments_of(problem.matrix, problem.target, problem.weights)
             problem = sums.problem(fit_intercept=problem.fit_intercept)
         n_features = problem.curvature.size
@@ -185,13 +186,11 @@ class Solver:
         return worst
 
 
-def _sums_pay(problem, penalty, n_solves):
-    """Whether one pass for all sums costs less than a pass for each solution."""
-    if not isinstance(penalty, penalties.ElasticNetFamily):
+def sums_pay(X, penalty, n_solves):
+    """Whether one pass for all sums over rows costs less than one a solution."""
+    if sp.issparse(X) or not isinstance(penalty, penalties.ElasticNetFamily):
         return False
-    if isinstance(problem, MomentProblem) or sp.issparse(problem.matrix):
-        return False
-    n_samples, n_features = problem.matrix.shape
+    n_samples, n_features = X.shape
     return n_samples > n_features and n_features <= 12 * n_solves
 
 

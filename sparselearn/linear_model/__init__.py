@@ -1,13 +1,16 @@
 """Sparse linear models, each with a certificate of optimality."""
 
 from sparselearn._solvers._path import PathResult
+from sparselearn.linear_model._cv import ElasticNetCV, LassoCV
 from sparselearn.linear_model._elastic_net import ElasticNet
 from sparselearn.linear_model._lasso import Lasso
 from sparselearn.linear_model._path import alpha_max, elastic_net_path, lasso_path
 
 __all__ = [
     "ElasticNet",
+    "ElasticNetCV",
     "Lasso",
+    "LassoCV",
     "PathResult",
     "alpha_max",
     "elastic_net_path",

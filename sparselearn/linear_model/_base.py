@@ -99,6 +99,11 @@ class SquaredLossRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
     def _solve(self, problem, penalty_at, start):
         """The alpha in use and the solution for one target."""
         stopping = {"tol": self.tol, "max_iter": self.max_iter}
+        if self.n_nonzero_coefs is not None and self._l1_ratio == 0.0:
+            raise ValueError(
+                "l1_ratio=0 makes no coefficient zero: n_nonzero_coefs="
+                f"{self.n_nonzero_coefs} needs an l1_ratio > 0."
+            )
         if self.n_nonzero_coefs is not None:
             return solve_to_size(problem, penalty_at, self.n_nonzero_coefs, **stopping)
         penalty = penalty_at(self.alpha)
@@ -137,7 +142,8 @@ class SquaredLossRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         self.n_iter_ = max(s.n_iter for s in solutions)
         self.support_ = np.flatnonzero(np.any(np.atleast_2d(self.coef_) != 0.0, axis=0))
         self.n_nonzero_coefs_ = int(np.count_nonzero(self.coef_))
-        self.sparsity_ = 1.0 - self.n_nonzero_coefs_ / self.coef_.size
+        size = self.coef_.size
+        self.sparsity_ = (size - self.n_nonzero_coefs_) / size
 
     def _warn_unless_converged(self, problems, solutions):
         missed = [(p, s) for p, s in zip(problems, solutions) if not s.converged]

@@ -45,7 +45,8 @@ class Lasso(SquaredLossRegressor):
     Attributes
     ----------
     coef_ : ndarray of shape (n_features,) or (n_targets, n_features)
-        Coefficients, of the dtype of X.
+        Coefficients, of the dtype of X; the certificate is of their float64
+        values.
     intercept_ : float or ndarray of shape (n_targets,)
     alpha_ : float or ndarray of shape (n_targets,)
         The alpha in use.

@@ -9,7 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from sparselearn._compat import Interval, validate_params
 from sparselearn._solvers._certificates import critical_alpha
-from sparselearn._solvers._path import alpha_grid, solve_path
+from sparselearn._solvers._path import alpha_grid, check_alphas, solve_path
 from sparselearn._solvers._problem import make_problem
 from sparselearn._validation import check_penalty_weights, check_regression
 from sparselearn.linear_model._base import elastic_net_penalty
@@ -242,12 +242,7 @@ def _set_up(X, y, l1_ratio, penalty_weights, fit_intercept, positive, sample_wei
 def _grid(problem, penalty_at, alphas, n_alphas, eps):
     """The decreasing alphas to solve at."""
     if alphas is not None:
-        alphas = np.sort(np.asarray(alphas, dtype=np.float64))[::-1]
-        if alphas.ndim != 1 or not alphas.size or not alphas[-1] >= 0.0:
-            raise ValueError(
-                f"alphas must be a non-empty sequence of numbers >= 0; got {alphas!r}."
-            )
-        return alphas
+        return check_alphas(alphas)
     return alpha_grid(critical_alpha(problem, penalty_at(1.0)), n_alphas, eps)
 
 

@@ -1,0 +1,398 @@
+"""Lasso and elastic net, their alpha chosen by cross-validation."""
+
+from functools import partial
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn import get_config
+from sklearn.model_selection import check_cv
+from sklearn.utils import Bunch
+from sklearn.utils.metadata_routing import (
+    MetadataRouter,
+    MethodMapping,
+    process_routing,
+)
+
+from sparselearn._compat import Interval, StrOptions, fit_context
+from sparselearn._parallel import map_threads
+from sparselearn._solvers._certificates import critical_alpha
+from sparselearn._solvers._cross_validation import FoldSums, errors_by_rows
+from sparselearn._solvers._path import alpha_grid, check_alphas, solve_path
+from sparselearn._solvers._problem import make_problem
+from sparselearn._solvers._squared_loss import Solver, sums_pay
+from sparselearn._validation import check_penalty_weights, validate_regression
+from sparselearn.linear_model._base import SquaredLossRegressor, elastic_net_penalty
+
+__all__ = ["ElasticNetCV", "LassoCV"]
+
+
+class SquaredLossRegressorCV(SquaredLossRegressor):
+    """Fit of a linear model whose alpha is chosen by cross-validation.
+
+    A subclass holds the parameters named below and says its `_l1_ratios`.
+    """
+
+    _parameter_constraints = {
+        "alphas": [Interval(Integral, 1, None, closed="left"), "array-like"],
+        "eps": [Interval(Real, 0, 1, closed="neither")],
+        "cv": ["cv_object"],
+        "selection": [StrOptions({"min", "1se"})],
+        "penalty_weights": ["array-like", None],
+        "fit_intercept": ["boolean"],
+        "positive": ["boolean"],
+        "refit_support": [StrOptions({"ols", "ridge"}), None],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "n_jobs": [Integral, None],
+    }
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = False
+        return tags
+
+    def get_metadata_routing(self):
+        """Say that `fit` passes metadata on to the splitter.
+
+        Returns
+        -------
+        routing : MetadataRouter
+        """
+        mapping = MethodMapping().add(caller="fit", callee="split")
+        router = MetadataRouter(owner=type(self).__name__).add_self_request(self)
+        return router.add(splitter=check_cv(self.cv), method_mapping=mapping)
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, sample_weight=None, **params):
+        """Choose alpha by cross-validation, and fit the model with it.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Read by columns, and by all folds in place.
+        y : array-like of shape (n_samples,)
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of rows in training, in the grid of alphas and in the errors.
+        **params : dict
+            For the splitter: ``groups``, or with metadata routing what it asks for.
+
+        Returns
+        -------
+        self : object
+            Fitted estimator.
+        """
+        splits = self._split(X, y, params, sample_weight)
+        X, y, weights = validate_regression(
+            self, X, y, sample_weight, multi_output=False
+        )
+        penalty_at = partial(
+            elastic_net_penalty,
+            penalty_weights=check_penalty_weights(self.penalty_weights, X.shape[1]),
+            positive=self.positive,
+        )
+        problem = make_problem(X, weights, fit_intercept=self.fit_intercept)
+        problem = problem.with_target(y)
+        ratios = self._l1_ratios
+        alphas = [self._grid(problem, partial(penalty_at, l1_ratio=r)) for r in ratios]
+        errors, total = self._errors(X, y, weights, splits, penalty_at, alphas)
+        tested = None
+        if sample_weight is not None:
+            full = np.broadcast_to(weights, y.shape)
+            tested = [full[test].sum() for _, test in splits]
+        row, column = _choose(errors, tested, self.selection)
+
+        chosen = partial(penalty_at, l1_ratio=ratios[row])
+        stopping = {"tol": self.tol, "max_iter": self.max_iter}
+        path = solve_path(total or problem, chosen, alphas[row], **stopping)
+        alpha, start = alphas[row][column], path.coefs[:, [column]].toarray()[:, 0]
+        solver = Solver(problem, chosen(alpha), start=start)
+        solution = solver.solve(chosen(alpha), **stopping)
+        self._store([problem], [alpha], [solution], X.dtype, single=True)
+        self._store_path(ratios, row, alphas, errors, path, X.dtype)
+        self._warn_unless_converged([problem], [solution])
+        return self
+
+    def _split(self, X, y, params, sample_weight):
+        """The splits of the rows, a list of (train, test)."""
+        if get_config().get("enable_metadata_routing"):
+            if sample_weight is not None:
+                params = {**params, "sample_weight": sample_weight}
+            routed = process_routing(self, "fit", **params)
+        else:
+            unknown = set(params) - {"groups"}
+            if unknown:
+                raise TypeError(
+                    f"{type(self).__name__}.fit got {', '.join(sorted(unknown))}: only "
+                    "groups goes to the splitter unless metadata routing is enabled."
+                )
+            routed = Bunch(splitter=Bunch(split=params))
+        splits = check_cv(self.cv).split(X, y, **routed.splitter.split)
+        return [tuple(map(np.asarray, split)) for split in splits]
+
+    def _grid(self, problem, penalty_at):
+        """The decreasing alphas for one l1_ratio."""
+        if isinstance(self.alphas, Integral):
+            largest = critical_alpha(problem, penalty_at(1.0))
+            return alpha_grid(largest, self.alphas, self.eps)
+        return check_alphas(self.alphas)
+
+    def _errors(self, X, y, weights, splits, penalty_at, alphas):
+        """Test errors (n_l1_ratios, n_alphas, n_folds); all rows' sums, if formed."""
+        options = {
+            "fit_intercept": self.fit_intercept,
+            "tol": self.tol,
+            "max_iter": self.max_iter,
+        }
+        run = partial(map_threads, n_jobs=self.n_jobs)
+        jobs = [(r, fold) for r in range(len(alphas)) for fold in range(len(splits))]
+        sums, total = None, None
+        if sums_pay(X, penalty_at(1.0), len(alphas[0])):
+            sums = FoldSums(X, y, weights, splits, run)
+            total = sums.total.problem(fit_intercept=self.fit_intercept)
+
+        def errors(job):
+            row, fold = job
+            path = partial(penalty_at, l1_ratio=self._l1_ratios[row]), alphas[row]
+            if sums is not None:
+                return sums.errors(fold, *path, **options)
+            return errors_by_rows(X, y, weights, splits[fold], *path, **options)
+
+        found = np.array(run(errors, jobs)).reshape(len(alphas), len(splits), -1)
+        return found.transpose(0, 2, 1), total
+
+    def _store_path(self, ratios, row, alphas, errors, path, dtype):
+        several = len(ratios) > 1
+        self.alphas_ = np.array(alphas) if several else alphas[0]
+        self.mse_path_ = errors if several else errors[0]
+        self.coef_path_ = path.coefs.astype(dtype)
+        self.n_iter_ = int(np.sum(path.n_iter))
+
+
+def _choose(errors, tested, selection):
+    """Row and column of the chosen alpha; errors (n_l1_ratios, n_alphas, n_folds).
+
+    "1se": the largest alpha, for the l1_ratio with the least error, whose mean error
+    is within one standard error of the least.
+    """
+    means = np.average(errors, axis=2, weights=tested)
+    row, column = np.unravel_index(np.argmin(means), means.shape)
+    n_folds = errors.shape[2]
+    if selection == "1se" and n_folds > 1:
+        error = np.std(errors[row, column], ddof=1) / np.sqrt(n_folds)
+        column = np.argmax(means[row] <= means[row, column] + error)
+    return row, column
+
+
+class LassoCV(SquaredLossRegressorCV):
+    r"""Lasso with `alpha` chosen by cross-validation.
+
+    The objective is that of :class:`~sparselearn.linear_model.Lasso`. Every fold's
+    path is certified like a fit. Folds read the same X, each with weights of its own;
+    where n_samples is large against n_features, one pass over X gives sums from which
+    all folds are solved.
+
+    Parameters
+    ----------
+    alphas : int or array-like of shape (n_alphas,), default=100
+        Number of alphas, in geometric progression down from
+        :func:`~sparselearn.linear_model.alpha_max` of all data; or the alphas.
+    eps : float, default=1e-3
+        The smallest alpha over the largest.
+    cv : int, splitter or iterable, default=None
+        As in :func:`~sklearn.model_selection.check_cv`; None means 5 folds.
+    selection : {"min", "1se"}, default="min"
+        The alpha of least mean error, or the largest within one standard error of it.
+    penalty_weights : array-like of shape (n_features,), default=None
+        0 leaves a feature unpenalised, inf drops it.
+    fit_intercept : bool, default=True
+        Whether to fit the intercept.
+    positive : bool, default=False
+        Whether to constrain the coefficients to be >= 0.
+    refit_support : {"ols", "ridge"}, default=None
+        Fit the features selected at `alpha_` again without the penalty.
+    tol : float, default=1e-6
+        Duality gap to reach, relative to the objective of w = 0.
+    max_iter : int, default=10000
+        At most so many epochs of coordinate descent for each alpha.
+    n_jobs : int, default=None
+        Threads over folds; the same bits for any number.
+
+    Attributes
+    ----------
+    alpha_ : float
+        The chosen alpha.
+    alphas_ : ndarray of shape (n_alphas,)
+        Decreasing.
+    mse_path_ : ndarray of shape (n_alphas, n_folds)
+        Mean squared errors on the test rows.
+    coef_path_ : csc_array of shape (n_features, n_alphas)
+        Coefficients on all data.
+    coef_ : ndarray of shape (n_features,)
+    intercept_ : float
+    dual_gap_, objective_ : float
+        Of the fit at `alpha_`, before any refit.
+    n_iter_ : int
+        Epochs of coordinate descent along the path on all data.
+    support_ : ndarray of int
+    n_nonzero_coefs_ : int
+    sparsity_ : float
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (n_features,)
+        If X has string feature names.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sparselearn.linear_model import LassoCV
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> best = LassoCV().fit(X, y)
+    >>> sparser = LassoCV(selection="1se").fit(X, y)
+    >>> best.n_nonzero_coefs_, sparser.n_nonzero_coefs_
+    (8, 6)
+    """
+
+    _parameter_constraints = {**SquaredLossRegressorCV._parameter_constraints}
+    _l1_ratios = (1.0,)
+
+    def __init__(
+        self,
+        alphas=100,
+        *,
+        eps=1e-3,
+        cv=None,
+        selection="min",
+        penalty_weights=None,
+        fit_intercept=True,
+        positive=False,
+        refit_support=None,
+        tol=1e-6,
+        max_iter=10000,
+        n_jobs=None,
+    ):
+        self.alphas = alphas
+        self.eps = eps
+        self.cv = cv
+        self.selection = selection
+        self.penalty_weights = penalty_weights
+        self.fit_intercept = fit_intercept
+        self.positive = positive
+        self.refit_support = refit_support
+        self.tol = tol
+        self.max_iter = max_iter
+        self.n_jobs = n_jobs
+
+
+class ElasticNetCV(SquaredLossRegressorCV):
+    r"""Elastic net with `alpha`, and maybe `l1_ratio`, chosen by cross-validation.
+
+    The objective is that of :class:`~sparselearn.linear_model.ElasticNet`; see
+    :class:`~sparselearn.linear_model.LassoCV` for how folds are solved.
+
+    Parameters
+    ----------
+    alphas : int or array-like of shape (n_alphas,), default=100
+        Number of alphas, in geometric progression down from
+        :func:`~sparselearn.linear_model.alpha_max` of all data, for each `l1_ratio`;
+        or the alphas.
+    l1_ratio : float or list of float, default=0.5
+        Mixing of the two penalties, in (0, 1]; of a list the best is chosen.
+    eps : float, default=1e-3
+        The smallest alpha over the largest.
+    cv : int, splitter or iterable, default=None
+        As in :func:`~sklearn.model_selection.check_cv`; None means 5 folds.
+    selection : {"min", "1se"}, default="min"
+        The alpha of least mean error, or the largest within one standard error of it,
+        for the `l1_ratio` of least mean error.
+    penalty_weights : array-like of shape (n_features,), default=None
+        0 leaves a feature unpenalised, inf drops it.
+    fit_intercept : bool, default=True
+        Whether to fit the intercept.
+    positive : bool, default=False
+        Whether to constrain the coefficients to be >= 0.
+    refit_support : {"ols", "ridge"}, default=None
+        Fit the features selected at `alpha_` again without the penalty.
+    tol : float, default=1e-6
+        Duality gap to reach, relative to the objective of w = 0.
+    max_iter : int, default=10000
+        At most so many epochs of coordinate descent for each alpha.
+    n_jobs : int, default=None
+        Threads over folds; the same bits for any number.
+
+    Attributes
+    ----------
+    alpha_, l1_ratio_ : float
+        The chosen ones.
+    alphas_ : ndarray of shape (n_alphas,) or (n_l1_ratios, n_alphas)
+        Decreasing.
+    mse_path_ : ndarray of shape (n_alphas, n_folds) or (n_l1_ratios, n_alphas, n_folds)
+        Mean squared errors on the test rows.
+    coef_path_ : csc_array of shape (n_features, n_alphas)
+        Coefficients on all data, with the chosen `l1_ratio_`.
+    coef_ : ndarray of shape (n_features,)
+    intercept_ : float
+    dual_gap_, objective_ : float
+        Of the fit at `alpha_`, before any refit.
+    n_iter_ : int
+        Epochs of coordinate descent along the path on all data.
+    support_ : ndarray of int
+    n_nonzero_coefs_ : int
+    sparsity_ : float
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (n_features,)
+        If X has string feature names.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sparselearn.linear_model import ElasticNetCV
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> ElasticNetCV(20, l1_ratio=[0.5, 0.9, 1.0]).fit(X, y).l1_ratio_
+    1.0
+    """
+
+    _parameter_constraints = {
+        **SquaredLossRegressorCV._parameter_constraints,
+        "l1_ratio": [Interval(Real, 0, 1, closed="right"), "array-like"],
+    }
+
+    def __init__(
+        self,
+        alphas=100,
+        *,
+        l1_ratio=0.5,
+        eps=1e-3,
+        cv=None,
+        selection="min",
+        penalty_weights=None,
+        fit_intercept=True,
+        positive=False,
+        refit_support=None,
+        tol=1e-6,
+        max_iter=10000,
+        n_jobs=None,
+    ):
+        self.alphas = alphas
+        self.l1_ratio = l1_ratio
+        self.eps = eps
+        self.cv = cv
+        self.selection = selection
+        self.penalty_weights = penalty_weights
+        self.fit_intercept = fit_intercept
+        self.positive = positive
+        self.refit_support = refit_support
+        self.tol = tol
+        self.max_iter = max_iter
+        self.n_jobs = n_jobs
+
+    @property
+    def _l1_ratios(self):
+        ratios = np.atleast_1d(np.asarray(self.l1_ratio, dtype=np.float64))
+        if ratios.ndim != 1 or not np.all((ratios > 0.0) & (ratios <= 1.0)):
+            raise ValueError(
+                f"l1_ratio must be in (0, 1], or a list of such; got {self.l1_ratio!r}."
+            )
+        return tuple(map(float, ratios))
+
+    def _store_path(self, ratios, row, alphas, errors, path, dtype):
+        super()._store_path(ratios, row, alphas, errors, path, dtype)
+        self.l1_ratio_ = ratios[row]
