@@ -110,7 +110,7 @@ def _between(low, high):
 def _narrow(values, room, most, low, guess):
     """Narrow a cut through `values`, at least `room` of which exceed `low` >= 0.
 
-    Bisects, from `guess` if that is above `low`, until no more than `most` >= `room`
+    Bisects, from `guess` if that is between, until no more than `most` >= `room`
     values exceed `low`, or no number is between `low` and `high`. To count does not
     branch on the values, so that many steps cost less than one sort.
 
@@ -122,7 +122,7 @@ def _narrow(values, room, most, low, guess):
     """
     size = values.shape[0]
     high, n_low, n_high = LARGEST, size, 0
-    cut = guess if guess > low else _between(low, high)
+    cut = guess if low < guess < high else _between(low, high)
     while n_low > most and low < cut < high:
         count = 0
         for j in range(size):

@@ -192,8 +192,7 @@ class Coding(NamedTuple):
 def make_coding(centroids, encoder, *, threshold=None, n_nonzero=None, sparse):
     """The `Coding` of dense or `sparse` rows by `centroids`."""
     make_book = direction_book if encoder == "soft-threshold" else centroid_book
-    n_components = centroids.shape[0]
-    n_nonzero = n_components if n_nonzero is None else min(n_nonzero, n_components)
+    n_nonzero = centroids.shape[0] if n_nonzero is None else n_nonzero
     return Coding(encoder, make_book(centroids, sparse=sparse), threshold, n_nonzero)
 
 

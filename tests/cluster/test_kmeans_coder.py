@@ -148,6 +148,10 @@ def test_the_automatic_threshold_gives_the_density_asked_for(X):
         ).fit(X)
         coder.set_params(n_nonzero_coefs=None)
         assert coder.transform(X).nnz == pytest.approx(density * size, abs=1)
+    weights = np.where(X[:, 0] > 0, 5.0, 0.5)
+    weighted = make(n_components, encoder="soft-threshold")
+    weighted.fit(X, sample_weight=weights)
+    assert weighted.sparsity_ == pytest.approx(0.9, abs=5.0 / size)
     all_of_them = make(4, encoder="soft-threshold", n_nonzero_coefs=9).fit(X)
     assert all_of_them.threshold_ == 0.0
 
@@ -335,6 +339,35 @@ def test_distances_keep_their_digits_far_from_the_origin(X, dtype):
         near.transform(X),
         atol=2e-6 if dtype(0).nbytes == 4 else 1e-10,
     )
+
+
+@pytest.mark.parametrize("storage", [np.asarray, sp.csr_array])
+def test_a_short_distance_of_long_rows_in_float32(X, storage):
+    """Their squared lengths have fewer digits than it needs."""
+    X = (100.0 * X[:40]).astype(np.float32)
+    coder = make(40).fit(storage(X))
+    expected = triangle_codes(X.astype(float), coder.components_.astype(float))
+    scale = np.abs(X).max()
+    np.testing.assert_allclose(coder.transform(storage(X)), expected, atol=1e-6 * scale)
+
+
+@pytest.mark.parametrize("storage", [np.asarray, sp.csr_array])
+def test_equal_rows_are_found_wherever_they_are(rng, storage):
+    rows = rng.standard_normal((10, 67))
+    rows[:, 5] = 0.0
+    X = storage(rows[rng.integers(10, size=203)])
+    for some in (X, X[:1], X[:64], X[150:]):
+        keys = module.solver.project(some, rng.standard_normal(67))
+        assert np.unique(keys).size == np.unique(dense(some), axis=0).shape[0]
+
+
+@pytest.mark.parametrize("storage", [np.asarray, sp.csr_array])
+def test_rows_of_one_key_are_still_told_apart(storage):
+    X = storage(np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 1.0], [5.0, 5.0]]))
+    keys, weights = np.array([1.0, 1.0, 1.0, 0.0]), np.array([1.0, 2.0, 4.0, 8.0])
+    chosen, masses = module.solver.distinct_rows(X, weights, keys)
+    assert chosen.tolist() == [3, 0, 1]
+    assert masses.tolist() == [8.0, 1.0, 6.0]
 
 
 # -- parameters are alive --------------------------------------------------------

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from reference import distances, keep_largest, triangle_codes
@@ -116,12 +116,16 @@ def test_keep_largest(rng, n_nonzero, levels, dtype):
         np.testing.assert_array_equal(places, np.flatnonzero(row))
 
 
+LARGEST = np.finfo(float).max
 nonnegative = st.one_of(
-    st.floats(0.0, np.finfo(float).max),
-    st.sampled_from([0.0, 5e-324, 1e-323, 1e-300, 1.0, np.nextafter(1.0, 2.0), 1e308]),
+    st.floats(0.0, LARGEST),
+    st.sampled_from(
+        [0.0, 5e-324, 1e-323, 1e-300, 1.0, np.nextafter(1.0, 2.0), LARGEST]
+    ),
 )
 
 
+@example(codes=np.array([[LARGEST, LARGEST], [1.0, 1.0]]), n_nonzero=1)
 @settings(max_examples=200, deadline=None)
 @given(
     codes=hnp.arrays(
