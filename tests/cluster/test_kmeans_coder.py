@@ -120,6 +120,7 @@ def test_labels_inertia_and_counts(X):
     d = distances(X, coder.components_)
     np.testing.assert_array_equal(coder.labels_, d.argmin(axis=1))
     np.testing.assert_array_equal(coder.predict(X), coder.labels_)
+    np.testing.assert_array_equal(make().fit_predict(X), coder.labels_)
     assert coder.inertia_ == pytest.approx(np.sum(d.min(axis=1) ** 2), rel=1e-12)
     np.testing.assert_array_equal(coder.counts_, np.bincount(coder.labels_))
     weights = np.linspace(0, 1, len(X))
