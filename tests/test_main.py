@@ -21,7 +21,7 @@ from sklearn.model_selection import (
     train_test_split,
 )
 from sklearn.multiclass import OneVsRestClassifier
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sparselearn.__main__ import main
@@ -83,7 +83,7 @@ def mixed():
         (frame["age"] > 45) | (frame["city"] == "Voss"), "yes", "no"
     )
     frame.loc[3:9, "age"] = np.nan
-    frame.loc[5:6, "city"] = None
+    frame.loc[5:14, "city"] = None
     return frame
 
 
@@ -148,6 +148,8 @@ def test_lasso_row_is_what_scikit_learn_recomputes(run, out, wine):
     enough = np.flatnonzero(mean >= mean[best] - standard_error)[0]
     assert lasso["within_1se_parameter"] == f"alpha={alphas[enough]:.4g}"
     assert float(lasso["within_1se_cv_mean"]) == pytest.approx(mean[enough])
+    expected = accuracy_score(y_test, fitted(models[enough]).predict(X_test))
+    assert float(lasso["within_1se_held_out"]) == pytest.approx(expected)
 
     for column in ("fit_seconds", "predict_us_per_row"):
         assert float(lasso[column]) > 0.0
@@ -189,6 +191,7 @@ def test_saved_pipeline_predicts_the_same_from_the_file_itself(run, out, wine):
         random_state=0,
     )
     pipeline = load_pipeline(out)
+    assert type(pipeline) is Pipeline  # no class of the report's own
     assert pipeline.score(X_test, y_test) == pytest.approx(float(best["held_out"]))
     (trusted,) = re.findall(r"trusted = \[\n(.*?)\]", page_of(out), flags=re.DOTALL)
     kinds = skops.get_untrusted_types(file=out / "best-pipeline.skops")
@@ -236,7 +239,7 @@ def test_mixed_columns_are_prepared_and_said(run, out, mixed, tmp_path):
     for said in (
         "The first column has no name and was taken for row numbers.",
         "No --target was given: &#39;bought&#39; was taken.",
-        "age (7), city (2), empty (80)",
+        "age (7), city (10), empty (80)",
         "Text columns are one-hot encoded",
         "dropped (VarianceThreshold): always, empty.",
     ):
@@ -244,6 +247,8 @@ def test_mixed_columns_are_prepared_and_said(run, out, mixed, tmp_path):
     assert "city_Voss" in page
     assert ">always<" not in page
     assert "Warning" not in error
+    names = prepare(load(tmp_path / "mixed.csv"), 0).names
+    assert {"age", "smoker", "city_Oslo", "city_missing"} <= set(names)
     raw = pd.read_csv(tmp_path / "mixed.csv")
     predicted = load_pipeline(out).predict(raw)
     assert np.mean(predicted == raw["bought"]) > 0.5
@@ -577,8 +582,9 @@ def test_warnings_are_listed_not_printed(run, out, wine, monkeypatch):
     assert status == 0
     assert "Warning" not in said + error
     page = page_of(out)
-    assert "10 of 10 fits of the cross-validation stopped before" in page
-    assert "ConvergenceWarning: too &lt;few&gt;" in page
+    text = "ConvergenceWarning: too &lt;few&gt;"
+    assert f"10 of 10 fits of the cross-validation warned, for example: {text}" in page
+    assert f"with all training rows: {text}" in page
 
 
 def test_a_model_is_one_row_of_the_table(run, out, wine, monkeypatch):

@@ -45,24 +45,29 @@ def score_against_sparsity(problem, outcomes):
             ax=figure.subplots(),
             xscale="log",
         )
-        display.ax_.set_ylim(bottom=_bottom(problem, swept.values()))
+        display.ax_.set_ylim(*_limits(problem, swept.values()))
 
     return _picture(draw, 9, 5) if swept else None
 
 
-def _bottom(problem, results):
-    """Where the axis of scores begins: below every model's best, near the best ones.
+def _limits(problem, results):
+    """The ends of the axis of scores: what every model does at its best is on it.
 
     A model that is pruned to nothing guesses, or, in regression, does far worse; what
     the last percents cost would not be seen beside that.
     """
-    bests = [np.max(r["mean_test_score"]) for r in results]
-    guess = 0.0
-    if problem.task == "classification":
-        guess = 1 / len(np.unique(problem.y))
-    reach = max(bests) - 0.4 * (max(bests) - guess)
-    lowest = min(np.min(r["mean_test_score"] - r["std_test_score"]) for r in results)
-    return max(lowest, min(reach, min(bests) - 0.05)) - 0.01
+    bars = []
+    for cv in results:
+        best = np.argmax(cv["mean_test_score"])
+        mean, std = cv["mean_test_score"][best], cv["std_test_score"][best]
+        bars.append((mean - std, mean, mean + std))
+    low, mean, high = np.transpose(bars)
+    classes = problem.task == "classification"
+    guess = 1 / len(np.unique(problem.y)) if classes else 0.0
+    guess = min(guess, max(mean) - 0.05)
+    span = max(mean) - guess
+    bottom = max(guess - 0.1 * span, min(max(mean) - 0.4 * span, min(low)))
+    return bottom - 0.02 * span, min(max(high) + 0.1 * span, 1.01)
 
 
 def coefficient_path(problem, outcome):

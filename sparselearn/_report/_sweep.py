@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import get_scorer
 from sklearn.model_selection import GridSearchCV, ParameterGrid
 from sklearn.pipeline import Pipeline
@@ -167,7 +166,7 @@ def sweep(problem, name, model, n_jobs, tick):
         sparse,
         search.refit_time_,
         1e6 * seconds / len(problem.test[1]),
-        _summary(search, caught),
+        _summary(problem, search, caught),
     )
 
 
@@ -178,39 +177,48 @@ def _measure(pipeline, X, y, *, metric, read):
     """What the search records of one fit, on rows that the fit has not seen."""
     with recorded_warnings() as caught:
         score = get_scorer(metric)(pipeline, X, y)
-    texts = [*pipeline.warnings_, *caught]
     n_nonzero, sparsity = read(pipeline)
     return {
         "score": score,
         "sparsity": sparsity,
         "n_nonzero": n_nonzero,
-        "unconverged": float(any(text.startswith(_UNCONVERGED) for text in texts)),
-        "warned": float(bool(texts)),
+        "warned": float(bool(pipeline.warnings_ or caught)),
     }
 
 
-_UNCONVERGED = f"{ConvergenceWarning.__name__}: "
-
-
-def _summary(search, caught):
+def _summary(problem, search, caught):
     """The warnings of a search, in sentences."""
-    n_fits = len(search.cv_results_["params"]) * search.n_splits_
-    count = {
-        key: round(np.sum(search.cv_results_[f"mean_test_{key}"]) * search.n_splits_)
-        for key in ("unconverged", "warned")
-    }
     lines = []
-    if count["unconverged"]:
+    warned = np.array(
+        [
+            search.cv_results_[f"split{fold}_test_warned"]
+            for fold in range(search.n_splits_)
+        ]
+    )
+    if warned.any():
+        fold, candidate = np.argwhere(warned)[0]
         lines.append(
-            f"{count['unconverged']} of {n_fits} fits of the cross-validation stopped "
-            "before they had converged."
+            f"{warned.sum():.0f} of {warned.size} fits of the cross-validation warned, "
+            f"for example: {_warning_of(problem, search, fold, candidate)}"
         )
-    if count["warned"] > count["unconverged"]:
-        lines.append(f"{count['warned']} of {n_fits} fits gave a warning of some kind.")
     texts = Counter([*search.best_estimator_.warnings_, *caught])
     return lines + [
-        f"{text} ({n} times)" if n > 1 else text for text, n in texts.items()
+        f"with all training rows: {text}{f' ({n} times)' if n > 1 else ''}"
+        for text, n in texts.items()
     ]
+
+
+def _warning_of(problem, search, fold, candidate):
+    """What one fit said; a search carries only numbers back, so it is made again."""
+    train, test = list(problem.cv.split(*problem.train))[fold]
+    X, y = problem.train
+    rows = X.iloc if hasattr(X, "iloc") else X
+    pipeline = clone(search.estimator)
+    pipeline.set_params(**search.cv_results_["params"][candidate])
+    with recorded_warnings() as caught:
+        pipeline.fit(rows[train], y[train])
+        get_scorer(problem.metric)(pipeline, rows[test], y[test])
+    return next(iter([*pipeline.warnings_, *caught]), "one that did not come again")
 
 
 # -- the choice ---------------------------------------------------------------

@@ -197,7 +197,9 @@ class CoefficientPathDisplay:
         x = -np.log10(self.alpha / alphas.max()) if relative else self.alpha
         look = {"color": MUTED, "linestyle": "--", "linewidth": 1.6, "zorder": 1}
         self.alpha_line_ = ax.axvline(x, label=f"alpha = {self.alpha:.3g}", **look)
-        ax.legend(handles=[self.alpha_line_], loc="upper left", frameon=False)
+        # Above the axes: inside them a curve may run anywhere.
+        place = {"loc": "lower right", "bbox_to_anchor": (1.0, 1.0)}
+        ax.legend(handles=[self.alpha_line_], frameon=False, borderpad=0, **place)
 
 
 def _used_rows(coefs):
