@@ -103,7 +103,7 @@ def soft_threshold(products, threshold, counts):
 def _between(low, high):
     """A number between `low` and `high` >= 0 that has about the scale of `low`."""
     middle = 0.5 * low + 0.5 * high
-    return min(middle, 2.0 * low) if low > 0.0 else middle
+    return 2.0 * low if 0.0 < low < 0.5 * middle else middle
 
 
 @inlined

@@ -23,7 +23,7 @@ from sparselearn._compat import (
     check_sample_weight,
     fit_context,
 )
-from sparselearn._parallel import map_chunks
+from sparselearn._parallel import map_chunks, map_threads
 from sparselearn._solvers import _kmeans_codes as solver
 from sparselearn._validation import column_major, row_weights
 
@@ -278,8 +278,12 @@ class KMeansCoder(
         else:
             # By a power of two, so that no digit changes, for float32 to hold them.
             exponent = np.frexp(masses.max())[1]
-            learner = self._learner(init, random_state)
-            learner.fit(rows, sample_weight=np.ldexp(masses, -exponent))
+            masses = np.ldexp(masses, -exponent)
+            # One thread of BLAS, whose number would be seen in the last digits.
+            (learner,) = map_threads(
+                lambda learner: learner.fit(rows, sample_weight=masses),
+                [self._learner(init, random_state)],
+            )
             centroids, n_iter = learner.cluster_centers_, int(learner.n_iter_)
         # By features where X is sparse: products then need no copy (`Codebook`).
         order = "F" if sp.issparse(rows) else "C"
