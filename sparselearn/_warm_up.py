@@ -24,23 +24,25 @@ def warm_up(dtypes=("float64", "float32")):
     >>> sparselearn.warm_up(dtypes=["float64"])
     """
     rng = np.random.default_rng(0)
-    X = rng.uniform(size=(12, 3))
-    y = X @ np.array([1.0, 0.0, -1.0])
+    # Tall, wide and nearly empty data take different routes.
+    tall, wide = rng.uniform(size=(60, 12)), rng.uniform(size=(20, 60))
+    empty = np.eye(60, 60)
     for dtype in dtypes:
-        dense = X.astype(dtype)
-        for data in (dense, sp.csr_array(dense)):
-            for estimator in _one_of_each():
-                estimator.fit(data, y)
+        for X in (tall, wide, sp.csr_array(wide), sp.csr_array(empty)):
+            X = X.astype(dtype)
+            y = X @ np.linspace(-1.0, 1.0, X.shape[1])
+            for estimator in _one_of_each(X.shape[1]):
+                estimator.fit(X, y)
                 if hasattr(estimator, "transform"):
-                    estimator.transform(data)
+                    estimator.transform(X)
 
 
-def _one_of_each():
+def _one_of_each(n_features):
     """Estimators that together use every kernel and every spec."""
     from sparselearn.cluster import KMeansCoder
     from sparselearn.linear_model import ElasticNet, Lasso
 
-    weights = [1.0, 2.0, 0.0]
+    weights = np.linspace(1.0, 2.0, n_features)
     yield Lasso(alpha=0.01)
     yield Lasso(alpha=0.01, penalty_weights=weights)
     yield ElasticNet(alpha=0.01)

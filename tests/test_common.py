@@ -90,7 +90,8 @@ def test_survives_pickle_and_skops(estimator):
     )
     data = skops.dumps(model)
     trusted = skops.get_untrusted_types(data=data)
-    assert all(name.split(".")[0] in {"sparselearn", "sklearn"} for name in trusted)
+    ours = {"sparselearn", "sklearn", "scipy"}
+    assert all(name.split(".")[0] in ours for name in trusted)
     np.testing.assert_array_equal(
         answer(skops.loads(data, trusted=trusted), X), expected
     )

@@ -28,6 +28,7 @@ def descend_gram(
 
         w_k <- prox_{h_j / L}(w_k + g_k / L),    g <- g - dw_k gram[k]
 
+    `gram` may be larger than the working set, which its first rows and columns are.
     An epoch visits all positions. Descent ends after `max_epochs`, after an epoch
     with no step worth more than `tol`, max_k L (dw_k)^2 <= tol, or, if
     `until_settled`, after one in which no sign changed (0 counts as a sign).

@@ -181,7 +181,7 @@ class GramWorkingSet:
 
     def _descend(self, penalty, w, g, max_epochs, tol, until_settled):
         return for_specs(descend_gram, penalty)(
-            self.gram, penalty, self.features, w, g, max_epochs, tol, until_settled
+            self._buffer, penalty, self.features, w, g, max_epochs, tol, until_settled
         )
 
     def _value(self, penalty, w, g, moment):
