@@ -80,7 +80,8 @@ def _make_parser():
         "--models",
         nargs="+",
         metavar="NAME",
-        help="which models besides the dense baseline; default: all that apply",
+        help="which models besides the dense baseline; default: all that apply; "
+        "a name that does not exist lists them",
     )
     parser.add_argument(
         "--out",

@@ -151,6 +151,7 @@ def test_lasso_row_is_what_scikit_learn_recomputes(run, out, wine):
     expected = accuracy_score(y_test, fitted(models[enough]).predict(X_test))
     assert float(lasso["within_1se_held_out"]) == pytest.approx(expected)
 
+    assert f"Best is lasso with {100 * np.mean(coefs == 0):.1f} % zeros" in said
     for column in ("fit_seconds", "predict_us_per_row"):
         assert float(lasso[column]) > 0.0
     assert f"{mean[best]:.4f} ± {std[best]:.4f}" in said

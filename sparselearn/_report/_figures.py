@@ -86,7 +86,7 @@ def coefficient_path(problem, outcome):
     if len(columns) > 1:
         coefs = [np.sqrt(sum(class_coefs.power(2) for class_coefs in coefs))]
         name = f"Norm over {len(columns)} classes"
-    (chosen,) = outcome.cv_results["params"][outcome.best_index].values()
+    (chosen,) = outcome.cv_results["params"][outcome.best.index].values()
     display = CoefficientPathDisplay(
         alphas,
         coefs[0],

@@ -127,17 +127,19 @@ def sparsest_of_all(outcomes):
     name, parameter, sparsity, score
     """
     best = ranked(outcomes)[0]
-    enough = one_se_below(best.cv_results, best.best_index)
+    enough = one_se_below(best.cv_results, best.best.index)
     found = []
     for outcome in outcomes:
         results = outcome.cv_results
         i = sparsest(results, enough) if outcome.swept else None
         if i is not None:
-            sparsity = results["mean_test_sparsity"][i]
-            found.append((sparsity, results["mean_test_score"][i], outcome.name, i))
-    sparsity, score, name, i = max(found)
-    params = next(o for o in outcomes if o.name == name).cv_results["params"][i]
-    return name, as_text(params), sparsity, score
+            # As in the tables where it is there: the sparsity of the fit on all rows.
+            fitted = {c.index: c.sparsity for c in (outcome.best, outcome.sparse)}
+            sparsity = fitted.get(i, results["mean_test_sparsity"][i])
+            score = results["mean_test_score"][i]
+            found.append((sparsity, score, outcome.name, as_text(results["params"][i])))
+    sparsity, score, name, parameter = max(found)
+    return name, parameter, sparsity, score
 
 
 def _described(name, sparsity, parameter):

@@ -28,8 +28,13 @@ N_TIMINGS = 7
 
 
 class Choice(NamedTuple):
-    """One candidate of a search, fitted on all training rows."""
+    """One candidate of a search, fitted on all training rows.
 
+    `index` is its place in the search's results; `sparsity` and `n_nonzero` are those
+    of this fit, not means over folds.
+    """
+
+    index: int
     parameter: str
     sparsity: float
     n_nonzero: float
@@ -49,8 +54,6 @@ class Outcome(NamedTuple):
         False for the dense baseline.
     cv_results : dict
         Of GridSearchCV; metrics "score", "sparsity", "n_nonzero".
-    best_index : int
-        Where the best candidate is in `cv_results`.
     best, sparse : Choice
         The one with the best mean score; the sparsest one within one standard error.
     fit_seconds, predict_microseconds : float
@@ -62,7 +65,6 @@ class Outcome(NamedTuple):
     unit: str
     swept: bool
     cv_results: dict
-    best_index: int
     best: Choice
     sparse: Choice
     fit_seconds: float
@@ -103,7 +105,7 @@ class TickingSearch(GridSearchCV):
     def _run_search(self, evaluate_candidates):
         for candidate in ParameterGrid(self.param_grid):
             evaluate_candidates([candidate])
-            self.tick(self.n_splits_)
+            self.tick(self.cv.get_n_splits())
 
     def __getstate__(self):
         # Workers are sent the search; a progress bar stays here.
@@ -161,7 +163,6 @@ def sweep(problem, name, model, n_jobs, tick):
         model.unit,
         bool(search.best_params_),
         search.cv_results_,
-        int(search.best_index_),
         best,
         sparse,
         search.refit_time_,
@@ -273,6 +274,7 @@ def _choice(problem, model, search, index, pipeline):
     results = search.cv_results_
     n_nonzero, sparsity = model.read(pipeline)
     return Choice(
+        int(index),
         as_text(results["params"][index]),
         sparsity,
         n_nonzero,

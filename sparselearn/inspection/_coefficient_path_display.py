@@ -9,6 +9,8 @@ from sparselearn.linear_model import elastic_net_path, lasso_path
 
 __all__ = ["CoefficientPathDisplay"]
 
+MAX_NAME = 24  # letters of a label; longer ones would leave no room for the lines
+
 
 class CoefficientPathDisplay:
     """Coefficients against the penalty's weight, the largest ones by name.
@@ -238,7 +240,7 @@ def _write_names(ax, names, lines, prefix):
     heights = _apart((ends - low) / (high - low), 0.06)
     return [
         ax.annotate(
-            prefix + name,
+            prefix + (name if len(name) <= MAX_NAME else f"{name[: MAX_NAME - 1]}…"),
             xy=(1.0, end),
             xycoords=("axes fraction", "data"),
             xytext=(1.03, height),
@@ -246,7 +248,13 @@ def _write_names(ax, names, lines, prefix):
             color=line.get_color(),
             va="center",
             annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": line.get_color(), "shrinkA": 0},
+            parse_math=False,  # a dollar in a name is a dollar
+            arrowprops={
+                "arrowstyle": "-",
+                "color": line.get_color(),
+                "shrinkA": 0,
+                "relpos": (0, 0.5),
+            },
         )
         for name, end, height, line in zip(names, ends, heights, lines)
     ]

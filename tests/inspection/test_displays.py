@@ -163,12 +163,12 @@ def test_lines_are_the_path(data, ax, estimator, solve):
 
 def test_largest_coefficients_at_the_chosen_alpha_are_named(ax):
     alphas = np.array([1.0, 0.1, 0.01])
-    coefs = np.array([[0, 1, 9], [0, 5, 4], [0, -6, 1], [0, 0, 0], [0, 0, 2]], float)
-    names = ["a", "b", "c", "d", "e"]
+    coefs = np.array([[0, 0, 0], [0, 1, 9], [0, 5, 4], [0, -6, 1], [0, 0, 2]], float)
+    names = ["nowhere", "a", "b", "c", "d"]
     display = CoefficientPathDisplay(alphas, coefs, feature_names=names, alpha=0.1)
     assert display.plot(ax, n_labels=2) is display
     assert [label.get_text() for label in display.labels_] == ["c", "b"]
-    assert len(display.lines_) == 4  # d is nowhere
+    assert len(display.lines_) == 4
     named = {display.lines_[2].get_color(), display.lines_[1].get_color()}
     others = {display.lines_[0].get_color(), display.lines_[3].get_color()}
     assert len(named) == 2
@@ -214,6 +214,17 @@ def test_pipeline_shows_the_path_of_what_its_last_step_sees(data, ax):
 def test_all_zero_path_draws_nothing(ax):
     display = CoefficientPathDisplay(np.array([1.0, 0.5]), np.zeros((3, 2))).plot(ax)
     assert display.lines_ == display.labels_ == []
+
+
+def test_any_name_can_be_drawn(ax):
+    names = ["$\\bad{", "long " * 20]
+    display = CoefficientPathDisplay(
+        np.array([1.0, 0.1]), np.eye(2), feature_names=names, alpha=1.0
+    ).plot(ax)
+    ax.figure.canvas.draw()
+    first, second = (label.get_text() for label in display.labels_)
+    assert first == names[0]
+    assert second == "long long long long lon…"
 
 
 def test_names_are_apart_in_order_and_moved_least(rng):
