@@ -110,6 +110,14 @@ class GramWorkingSet:
         """The Gram matrix of the columns, (m, m)."""
         return self._buffer[: self.features.size, : self.features.size]
 
+    @property
+    def storage(self):
+        """The array of which `gram` is the first rows and columns, for kernels.
+
+        It is contiguous whatever m is, so that one signature serves all.
+        """
+        return self._buffer
+
     def grow(self, new):
         """Take in the features `new`, none of them in yet."""
         old = self.features.size
