@@ -161,8 +161,9 @@ def fenchel_gap(penalty, w, v, j):
 def dual_scale(penalty, w, g, j):
     """A factor c <= 1 that brings c g near the domain of the conjugate.
 
-    For an elastic net it is the largest c with ``c (g - l2_j w)`` a subgradient of
-    ``l1_j |w|``: for l2 = 0 this makes c g feasible; it tends to 1 at the optimum.
+    At w = 0 it makes ``c g`` a subgradient of h_j; it tends to 1 at the optimum. For
+    an elastic net it is the largest c with ``c (g - l2_j w)`` a subgradient of
+    ``l1_j |w|`` at 0.
     """
 
 

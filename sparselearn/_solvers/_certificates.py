@@ -113,17 +113,18 @@ class Certifier:
         objective += np.sum(penalties.value(penalty, coef[support], support))
         kept = max(fit.square - fit.removed, 0.0)
 
-        def gap(scale):
+        def gap(scale, features):
             rows = 0.5 * ((1.0 - scale) ** 2 * kept + fit.removed)
-            features = _fenchel_gap(penalty, coef, scale * fit.projected, everything)
-            return rows + np.sum(features)
+            v = scale * fit.projected[features]
+            return rows + np.sum(_fenchel_gap(penalty, coef[features], v, features))
 
         scales = penalties.dual_scale(penalty, coef, fit.projected, everything)
         scale = np.min(scales, initial=1.0)
-        smallest = gap(scale)
+        # It makes v_j a subgradient of h_j at 0 wherever w_j = 0: their terms are 0.
+        smallest = gap(scale, support)
         # Where h* is finite everywhere, theta = r may bound better.
-        if scale < 1.0:
-            smallest = min(smallest, gap(1.0))
+        if scale < 1.0 and _finite_everywhere(penalty, coef.size):
+            smallest = min(smallest, gap(1.0, everything))
         return Certificate(objective, smallest)
 
 
@@ -186,6 +187,13 @@ class _MomentProjection:
 def _feasible(correlation, positive):
     """The correlations left with free columns, without rounding."""
     return np.minimum(correlation, 0.0) if positive else np.zeros_like(correlation)
+
+
+def _finite_everywhere(penalty, n_features):
+    """Whether the conjugates are finite on the whole line."""
+    if not isinstance(penalty, penalties.ElasticNetFamily):
+        return True  # it may be; an infinite gap does no harm
+    return np.all(np.asarray(penalties.strengths(penalty, slice(None))[1]) > 0.0)
 
 
 def _fenchel_gap(penalty, w, v, j):

@@ -29,6 +29,8 @@ SMALLEST_WORKING_SET = 50
 LARGEST_GRAM = 8192
 # Rounds without a new feature and without a smaller gap: what is left is rounding.
 IDLE_ROUNDS = 5
+# Rough speeds a second: of a factorisation, and of products whose numbers are read.
+FLOPS, SCALARS = 2e10, 5e8
 
 
 @dataclass(frozen=True)
@@ -121,11 +123,13 @@ class Solver:
             candidates = None
             if not grown:
                 precision *= 0.1
+            # On a path the working set is most likely right at once.
+            worth = certificate.gap if self._previous is None else target
             n_iter += self._working.minimise(
                 penalty,
                 self.coef,
                 self.fit,
-                precision * max(certificate.gap, target),
+                precision * max(worth, target),
                 max_iter - n_iter,
             )
             self._measure()
@@ -146,12 +150,30 @@ class Solver:
         if new.size:
             self._member[new] = True
             self._working.grow(new)
-        too_large = self.n_members > LARGEST_GRAM
-        if too_large and not isinstance(self.problem, MomentProblem):
+        if isinstance(self._working, GramWorkingSet) and self._gram_is_costly():
             features = self._working.features
             self._working = DesignWorkingSet(self.problem)
             self._working.grow(features)
         return new.size
+
+    def _gram_is_costly(self):
+        """Whether descent on the columns costs less from here on.
+
+        That is where columns are sparse and many are active, or the Gram matrix does
+        not fit. Times are rough: a factorisation, two products with the Gram matrix;
+        against that two passes over X and ten epochs on the working set.
+        """
+        if isinstance(self.problem, MomentProblem):
+            return False
+        if self.n_members > LARGEST_GRAM:
+            return True
+        X = self.problem.matrix
+        if not sp.issparse(X):
+            return False
+        n_active = np.count_nonzero(self.coef)
+        with_gram = n_active**3 / 3 / FLOPS + 2 * self.n_members**2 / SCALARS
+        stored = X.nnz / X.shape[1] * self.n_members
+        return with_gram > (2 * X.nnz + 10 * stored) / SCALARS
 
     def _violations(self, penalty, coef=None):
         """How far each feature outside the working set is from optimal; else 0."""
@@ -195,18 +217,10 @@ def sums_pay(X, penalty, n_solves):
 
 
 def _working_set(problem, penalty, moment):
-    """The kind of working set for `problem`.
-
-    With sparse columns of few entries an epoch on the columns costs less than a row
-    of the Gram matrix.
-    """
-    if not isinstance(penalty, penalties.ElasticNetFamily):
-        return DesignWorkingSet(problem)
-    if not isinstance(problem, MomentProblem) and sp.issparse(problem.matrix):
-        n_samples, n_features = problem.matrix.shape
-        if problem.matrix.nnz <= 0.05 * n_features * min(n_samples, n_features):
-            return DesignWorkingSet(problem)
-    return GramWorkingSet(problem, moment)
+    """The kind of working set to begin with."""
+    if isinstance(penalty, penalties.ElasticNetFamily):
+        return GramWorkingSet(problem, moment)
+    return DesignWorkingSet(problem)
 
 
 def require_formulas(penalty):

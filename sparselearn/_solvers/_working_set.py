@@ -83,7 +83,7 @@ class DesignWorkingSet:
             problem.weights * fit.residual,
             0.0,
             min(max_epochs, EPOCHS_A_ROUND),
-            accuracy,
+            accuracy / self.features.size,
         )
         return epochs
 
