@@ -123,7 +123,7 @@ class Certifier:
         # It makes v_j a subgradient of h_j at 0 wherever w_j = 0: their terms are 0.
         smallest = gap(scale, support)
         # Where h* is finite everywhere, theta = r may bound better.
-        if scale < 1.0 and _finite_everywhere(penalty, coef.size):
+        if scale < 1.0 and _is_smooth(penalty):
             smallest = min(smallest, gap(1.0, everything))
         return Certificate(objective, smallest)
 
@@ -189,11 +189,12 @@ def _feasible(correlation, positive):
     return np.minimum(correlation, 0.0) if positive else np.zeros_like(correlation)
 
 
-def _finite_everywhere(penalty, n_features):
-    """Whether the conjugates are finite on the whole line."""
+def _is_smooth(penalty):
+    """Whether the conjugates are finite, but for those of free features."""
     if not isinstance(penalty, penalties.ElasticNetFamily):
         return True  # it may be; an infinite gap does no harm
-    return np.all(np.asarray(penalties.strengths(penalty, slice(None))[1]) > 0.0)
+    l1, l2 = penalties.strengths(penalty, slice(None))
+    return np.all((l2 > np.zeros(1)) | (l1 == np.zeros(1)))
 
 
 def _fenchel_gap(penalty, w, v, j):
