@@ -133,6 +133,7 @@ class KMeansCoder(
     ----------
     Coates, Lee and Ng (2011), An analysis of single-layer networks in unsupervised
     feature learning (triangle).
+
     Coates and Ng (2011), The importance of encoding versus training with sparse coding
     and vector quantization (soft threshold).
 

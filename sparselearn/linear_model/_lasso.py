@@ -81,8 +81,11 @@ class Lasso(SquaredLossRegressor):
     References
     ----------
     Tibshirani (1996), Regression shrinkage and selection via the lasso.
+
     Massias, Gramfort and Salmon (2018), Celer: a fast solver for the lasso with dual
     extrapolation (working sets stopped by the gap).
+
+    Larsson and Wallin (2022), The Hessian screening rule (exact steps along a path).
 
     Examples
     --------

@@ -106,7 +106,7 @@ class Pruner(MetaEstimatorMixin, BaseEstimator):
         in a pipeline they are the features that its last step sees.
     n_features_in_ : int
         Number of features seen by `fit`, from `estimator_`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Their names, from `estimator_`, where X had some.
     classes_ : ndarray
         Classes of a classifier, from `estimator_`.
