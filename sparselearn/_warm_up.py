@@ -2,6 +2,7 @@
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn.utils import get_tags
 
 __all__ = ["warm_up"]
 
@@ -32,7 +33,8 @@ def warm_up(dtypes=("float64", "float32")):
             X = X.astype(dtype)
             y = X @ np.linspace(-1.0, 1.0, X.shape[1])
             for estimator in _one_of_each(X.shape[1]):
-                estimator.fit(X, y)
+                one = get_tags(estimator).target_tags.single_output
+                estimator.fit(X, y if one else np.column_stack([y, y]))
                 if hasattr(estimator, "transform"):
                     estimator.transform(X)
 
@@ -40,12 +42,23 @@ def warm_up(dtypes=("float64", "float32")):
 def _one_of_each(n_features):
     """Estimators that together use every kernel and every spec."""
     from sparselearn.cluster import KMeansCoder
-    from sparselearn.linear_model import ElasticNet, Lasso
+    from sparselearn.linear_model import (
+        ElasticNet,
+        Lasso,
+        MultiTaskElasticNet,
+        MultiTaskLasso,
+        OrthogonalMatchingPursuit,
+    )
 
     weights = np.linspace(1.0, 2.0, n_features)
-    yield Lasso(alpha=0.01)
-    yield Lasso(alpha=0.01, penalty_weights=weights)
-    yield ElasticNet(alpha=0.01)
-    yield ElasticNet(alpha=0.01, penalty_weights=weights)
+    for lasso, elastic_net in (
+        (Lasso, ElasticNet),
+        (MultiTaskLasso, MultiTaskElasticNet),
+    ):
+        yield lasso(alpha=0.01)
+        yield lasso(alpha=0.01, penalty_weights=weights)
+        yield elastic_net(alpha=0.01)
+        yield elastic_net(alpha=0.01, penalty_weights=weights)
+    yield OrthogonalMatchingPursuit(2)
     for encoder in ("hard", "triangle", "soft-threshold"):
         yield KMeansCoder(2, encoder=encoder, n_nonzero_coefs=1, random_state=0)

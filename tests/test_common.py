@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, clone, is_regressor
 from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import sparselearn
@@ -60,6 +61,8 @@ def fitted(estimator):
     X, y = small_problem()
     if is_regressor(estimator):
         y = X @ np.array([1.0, -2.0, 0.0, 0.0, 0.5])
+    if not get_tags(estimator).target_tags.single_output:
+        y = np.column_stack([y, np.abs(y)])
     return clone(estimator).fit(X, y), X
 
 

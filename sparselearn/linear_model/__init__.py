@@ -1,16 +1,23 @@
 """Sparse linear models, each with a certificate of optimality."""
 
 from sparselearn._solvers._path import PathResult
+from sparselearn.linear_model._adaptive_lasso import AdaptiveLasso
 from sparselearn.linear_model._cv import ElasticNetCV, LassoCV
 from sparselearn.linear_model._elastic_net import ElasticNet
 from sparselearn.linear_model._lasso import Lasso
+from sparselearn.linear_model._multitask import MultiTaskElasticNet, MultiTaskLasso
+from sparselearn.linear_model._omp import OrthogonalMatchingPursuit
 from sparselearn.linear_model._path import alpha_max, elastic_net_path, lasso_path
 
 __all__ = [
+    "AdaptiveLasso",
     "ElasticNet",
     "ElasticNetCV",
     "Lasso",
     "LassoCV",
+    "MultiTaskElasticNet",
+    "MultiTaskLasso",
+    "OrthogonalMatchingPursuit",
     "PathResult",
     "alpha_max",
     "elastic_net_path",

@@ -1,0 +1,439 @@
+"""Several tasks with one support: working sets of rows, stopped by a duality gap.
+
+The loop is that of ``_squared_loss.py``, with rows of coefficients for coefficients
+and their lengths for absolute values. Descent on the Gram matrix finds the rows that
+are not zero; on these, A, the objective is smooth, and Newton steps D solve
+
+    (P (x) I - sum_j k_j (e_j e_j') (x) (u_j u_j')) D = -gradient,
+    P = G_AA + diag(l2 + k),    k_j = l1_j / ||W_j||,    u_j = W_j / ||W_j||.
+
+The system has |A| n_tasks unknowns, but is P for every task at once, less one rank for
+each row: by the formula of Sherman, Morrison and Woodbury two factorisations of order
+|A| solve it.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+from scipy.linalg.lapack import dpotrf, dpotri, dpotrs
+
+from sparselearn import penalties
+from sparselearn._kernels._multitask import descend_rows
+from sparselearn._solvers._certificates import Fit
+from sparselearn._solvers._path import BISECTIONS, alpha_grid
+from sparselearn._solvers._squared_loss import Solution
+from sparselearn._solvers._tasks import (
+    TaskCertifier,
+    critical_task_alpha,
+    row_lengths,
+)
+from sparselearn._solvers._working_set import GramWorkingSet
+
+__all__ = ["TaskPath", "TaskSolver", "solve_task_path", "solve_to_rows"]
+
+SMALLEST_WORKING_SET = 50
+# A Gram matrix of so many columns takes half a gigabyte.
+LARGEST_GRAM = 8192
+IDLE_ROUNDS = 5
+EPOCHS_TO_SETTLE = 30
+EPOCHS_A_ROUND = 1000
+NEWTON_STEPS = 10
+HALVINGS = 3
+SINGULAR = 1e-12
+
+
+class RowWorkingSet:
+    """The rows of coefficients that may be non-zero, and descent on them.
+
+    Parameters
+    ----------
+    problem : TaskProblem
+    moment : ndarray (n_features, n_tasks)
+        ``X' S Y``.
+    """
+
+    def __init__(self, problem, moment):
+        self._columns = GramWorkingSet(problem.design, moment)
+        self._moment = moment
+
+    @property
+    def features(self):
+        """Indices of the features, in order of arrival."""
+        return self._columns.features
+
+    def grow(self, new):
+        """Take in the features `new`, none of them in yet."""
+        self._columns.grow(new)
+
+    def correlation(self, coef):
+        """Correlations of the features with the residual, from sums over rows."""
+        moment = self._moment[self.features]
+        return moment - self._columns.gram @ coef[self.features]
+
+    def minimise(self, penalty, coef, accuracy, max_epochs):
+        """Improve `coef`, an ndarray (n_features, n_tasks), in place.
+
+        Parameters
+        ----------
+        accuracy : float
+            What may be left to gain, in units of the objective.
+        max_epochs : int
+
+        Returns
+        -------
+        n_epochs : int
+        """
+        features = self.features
+        state = _Rows(self._columns, penalty, coef[features], self._moment[features])
+        state.solve_on_support(accuracy)
+        n_epochs = 0
+        while n_epochs < max_epochs:
+            budget = min(max_epochs - n_epochs, EPOCHS_TO_SETTLE)
+            n_epochs += state.descend(budget, 0.0, True)
+            if not state.solve_on_support(accuracy):
+                budget = min(max(max_epochs - n_epochs, 1), EPOCHS_A_ROUND)
+                n_epochs += state.descend(budget, accuracy, False)
+                break
+            if state.missing() <= accuracy:
+                break
+        coef[features] = state.coef
+        return n_epochs
+
+
+class _Rows:
+    """Rows of coefficients under one penalty, with their correlations."""
+
+    def __init__(self, columns, penalty, coef, moment):
+        self.gram, self.storage = columns.gram, columns.storage
+        self.features, self.penalty = columns.features, penalty
+        self.coef, self.moment = coef, moment
+        self.correlation = moment - self.gram @ coef
+        l1, l2 = penalties.strengths(penalty, self.features)
+        self.l1 = np.broadcast_to(l1, self.features.shape)
+        self.l2 = np.broadcast_to(l2, self.features.shape)
+
+    def descend(self, max_epochs, tol, until_settled):
+        return descend_rows(
+            self.storage,
+            self.penalty,
+            self.features,
+            self.coef,
+            self.correlation,
+            max_epochs,
+            tol,
+            until_settled,
+        )
+
+    def value(self, coef, correlation):
+        """The objective, less that of W = 0."""
+        sizes = penalties.value(self.penalty, row_lengths(coef), self.features)
+        return np.sum(sizes) - 0.5 * np.sum(coef * (self.moment + correlation))
+
+    def missing(self):
+        """What steps on the rows that are zero would gain, at most."""
+        curvature = np.diagonal(self.gram)
+        outside = ~self.coef.any(axis=1) & (curvature > 0.0)
+        distance = row_lengths(self.correlation[outside]) - self.l1[outside]
+        return np.sum(np.maximum(distance, 0.0) ** 2 / curvature[outside])
+
+    def solve_on_support(self, accuracy):
+        """Newton steps on the rows that are not zero, until what is left is small.
+
+        Returns
+        -------
+        reliable : bool
+            False if the system is singular, or a step does not descend.
+        """
+        for _ in range(NEWTON_STEPS):
+            inside = np.flatnonzero(self.coef.any(axis=1))
+            if not inside.size:
+                return True
+            step, decrement = self._newton_step(inside)
+            if step is None:
+                return False
+            moved, left = self._move(inside, step)
+            if not moved:
+                # What a step would still gain may be less than its rounding.
+                return decrement <= accuracy
+            if left or decrement <= accuracy:
+                return True
+        return False
+
+    def _newton_step(self, inside):
+        """The step on the rows `inside`, and twice what it gains; None if singular."""
+        W, l1, l2 = self.coef[inside], self.l1[inside], self.l2[inside]
+        lengths = row_lengths(W)
+        u, k = W / lengths[:, None], l1 / lengths
+        descent = self.correlation[inside] - l2[:, None] * W - l1[:, None] * u
+        P = self.gram[np.ix_(inside, inside)]
+        P[np.diag_indices_from(P)] += l2 + k
+        factor = _cholesky(P)
+        if factor is None:
+            return None, 0.0
+        inverse, _ = dpotri(factor)
+        inverse = np.triu(inverse) + np.triu(inverse, 1).T
+        # Woodbury: only steps along u_j feel the ranks that are taken off.
+        root = np.sqrt(k)
+        inner = -inverse * (u @ u.T) * root * root[:, None]
+        inner[np.diag_indices_from(inner)] += 1.0
+        inner = _cholesky(inner)
+        if inner is None:
+            return None, 0.0
+        step = inverse @ descent
+        along, _ = dpotrs(inner, root * np.einsum("ij,ij->i", u, step))
+        step += inverse @ ((root * along)[:, None] * u)
+        return step, np.sum(descent * step)
+
+    def _move(self, inside, step):
+        """Go along `step` as far as that descends.
+
+        Rows that would turn around become zero.
+
+        Returns
+        -------
+        moved, left : bool
+            Whether it did, and whether any became zero.
+        """
+        value = self.value(self.coef, self.correlation)
+        start = self.coef[inside]
+        for halving in range(HALVINGS + 1):
+            rows = start + 0.5**halving * step
+            turned = np.einsum("ij,ij->i", rows, start) <= 0.0
+            rows[turned] = 0.0
+            coef = np.zeros_like(self.coef)
+            coef[inside] = rows
+            correlation = self.moment - self.gram[:, inside] @ rows
+            if self.value(coef, correlation) <= value:
+                self.coef, self.correlation = coef, correlation
+                return True, turned.any()
+        return False, False
+
+
+def _cholesky(matrix):
+    """The upper factor, or None if `matrix` is singular up to rounding."""
+    largest = np.max(np.diagonal(matrix))
+    factor, failed = dpotrf(matrix, clean=False)
+    if failed or np.min(np.diagonal(factor)) ** 2 < SINGULAR * largest:
+        return None
+    return factor
+
+
+class TaskSolver:
+    """Solves one problem under one penalty after another; see `_squared_loss.Solver`.
+
+    Parameters
+    ----------
+    problem : TaskProblem
+    penalty : spec
+        An elastic net, any of those to come.
+    start : ndarray (n_features, n_tasks), optional
+        Coefficients to start from; not written to.
+    n_solves : int
+        How many penalties are to come, about.
+    """
+
+    def __init__(self, problem, penalty, *, start=None, n_solves=1):
+        design = problem.design
+        self.problem = problem
+        self.certifier = TaskCertifier(problem, penalty)
+        self.coef = np.zeros(problem.shape)
+        # Of a constant column only rounding is left: it never joins.
+        self._eligible = design.curvature > 0.0
+        self._member = np.zeros(design.curvature.size, dtype=bool)
+        self._previous = None
+        self.fit = self.certifier.measure(self.coef)
+        self.n_passes = 1
+        self._moment = self.fit.correlation
+        self._working = RowWorkingSet(problem, self._moment)
+        n_samples, n_features = design.matrix.shape
+        if n_features <= min(n_samples, 12 * n_solves, LARGEST_GRAM):
+            # Forming the whole Gram matrix costs less than the passes it spares.
+            self._join(np.flatnonzero(self._eligible))
+        if start is not None and np.any(start):
+            self.coef[self._eligible] = start[self._eligible]
+            rows = self.coef.any(axis=1)
+            self._join(np.flatnonzero(rows & ~self._member))
+            self._measure()
+
+    @property
+    def n_members(self):
+        """The size of the working set."""
+        return self._working.features.size
+
+    def solve(self, penalty, *, tol, max_iter):
+        """Minimise under `penalty`, from where the last one ended.
+
+        Parameters
+        ----------
+        penalty : spec
+        tol : float
+            Stop at a duality gap of `tol` times the objective of W = 0.
+        max_iter : int
+            At most so many epochs of descent.
+
+        Returns
+        -------
+        Solution
+            With coefficients (n_features, n_tasks).
+        """
+        target = tol * self.problem.null_value
+        certificate = self.certifier.bound(penalty, self.coef, self.fit)
+        best, idle, n_iter, precision = np.inf, 0, 0, 1e-2
+        candidates = self._strong(penalty)
+        while certificate.gap > target and n_iter < max_iter and idle < IDLE_ROUNDS:
+            if candidates is None:
+                candidates = self._violations(penalty, self.fit.correlation)
+            grown = self._join(self._worst(candidates))
+            candidates = None
+            if not grown:
+                precision *= 0.1
+            accuracy = precision * max(certificate.gap, target)
+            n_iter += self._working.minimise(
+                penalty, self.coef, accuracy, max_iter - n_iter
+            )
+            self._measure()
+            certificate = self.certifier.bound(penalty, self.coef, self.fit)
+            idle = 0 if grown or certificate.gap < 0.9 * best else idle + 1
+            best = min(best, certificate.gap)
+        self._previous = penalty
+        return Solution(
+            self.coef.copy(), certificate, n_iter, bool(certificate.gap <= target)
+        )
+
+    def _measure(self):
+        """The fit of the coefficients, without a pass over X where that can be."""
+        everyone = self.n_members == np.count_nonzero(self._eligible)
+        if everyone and not self.certifier.free.size:
+            correlation = np.zeros_like(self.coef)
+            correlation[self._working.features] = self._working.correlation(self.coef)
+            square = 2.0 * self.problem.null_value
+            square -= np.sum(self.coef * (self._moment + correlation))
+            self.fit = Fit(correlation, max(square, 0.0), None, correlation, 0.0)
+            return
+        self.fit = self.certifier.measure(self.coef)
+        self.n_passes += 1
+
+    def _join(self, new):
+        """Take the features `new` into the working set; return how many."""
+        active = np.flatnonzero(self.coef.any(axis=1))
+        fits = active.size + new.size <= LARGEST_GRAM
+        if new.size and fits and self.n_members + new.size > LARGEST_GRAM:
+            # Those that are not active make room.
+            new = np.union1d(new, active)
+            self._working = RowWorkingSet(self.problem, self._moment)
+            self._member[:] = False
+        if new.size:
+            self._member[new] = True
+            self._working.grow(new)
+        return new.size
+
+    def _violations(self, penalty, correlation):
+        """How far each feature outside the working set is from optimal; else 0."""
+        distance = penalties.subdifferential_distance(
+            penalty, 0.0, row_lengths(correlation), slice(None)
+        )
+        return np.where(self._member | ~self._eligible, 0.0, distance)
+
+    def _strong(self, penalty):
+        """Violations at the penalty of the sequential strong rule, 2 new - old."""
+        before = self._previous
+        if before is None:
+            return None
+        bound = penalty._replace(alpha=max(2.0 * penalty.alpha - before.alpha, 0.0))
+        return self._violations(bound, self.fit.correlation)
+
+    def _worst(self, violations):
+        """The features of the largest violations, as many again as are active."""
+        n_active = np.count_nonzero(self.coef.any(axis=1))
+        room = max(SMALLEST_WORKING_SET, n_active, self.n_members // 2)
+        worst = np.flatnonzero(violations)
+        if worst.size > room:
+            gain = violations[worst] ** 2 / self.problem.design.curvature[worst]
+            worst = worst[np.argpartition(gain, -room)[-room:]]
+        return worst
+
+
+@dataclass(frozen=True)
+class TaskPath:
+    """Solutions along a path of penalties; see `_path.PathResult`.
+
+    Attributes
+    ----------
+    alphas : ndarray (n_alphas,)
+        Decreasing.
+    coefs : list of n_alphas csc_array (n_features, n_tasks)
+    intercepts : ndarray (n_alphas, n_tasks)
+    dual_gaps : ndarray (n_alphas,)
+    n_iter : ndarray of int (n_alphas,)
+    converged : ndarray of bool (n_alphas,)
+    """
+
+    alphas: np.ndarray
+    coefs: list
+    intercepts: np.ndarray
+    dual_gaps: np.ndarray
+    n_iter: np.ndarray
+    converged: np.ndarray
+
+
+def solve_task_path(problem, penalty_at, alphas, *, tol, max_iter):
+    """Solve ``penalty_at(alpha)`` for each of the decreasing `alphas`.
+
+    Returns
+    -------
+    TaskPath
+    """
+    solver, solutions = None, []
+    for alpha in alphas:
+        penalty = penalty_at(alpha)
+        # At alpha = 0 every feature is unpenalised: a problem of another kind.
+        if solver is None or alpha == 0.0:
+            start = None if solver is None else solver.coef
+            solver = TaskSolver(problem, penalty, start=start, n_solves=len(alphas))
+        solutions.append(solver.solve(penalty, tol=tol, max_iter=max_iter))
+    return TaskPath(
+        alphas=np.asarray(alphas, dtype=np.float64),
+        coefs=[sp.csc_array(s.coef) for s in solutions],
+        intercepts=np.array([problem.intercept(s.coef) for s in solutions]),
+        dual_gaps=np.array([s.certificate.gap for s in solutions]),
+        n_iter=np.array([s.n_iter for s in solutions]),
+        converged=np.array([s.converged for s in solutions]),
+    )
+
+
+def solve_to_rows(problem, penalty_at, n_rows, *, tol, max_iter):
+    """The least-penalised solution of the path with at most `n_rows` features.
+
+    See `_path.solve_to_size`.
+
+    Returns
+    -------
+    alpha : float
+    solution : Solution
+        The null model where even that is larger.
+    """
+    alphas = alpha_grid(critical_task_alpha(problem, penalty_at(1.0)))
+    solver = TaskSolver(problem, penalty_at(alphas[0]), n_solves=alphas.size)
+
+    def solve(alpha):
+        solution = solver.solve(penalty_at(alpha), tol=tol, max_iter=max_iter)
+        return solution, np.count_nonzero(solution.coef.any(axis=1)) <= n_rows
+
+    alpha, (solution, _) = alphas[0], solve(alphas[0])
+    for candidate in alphas[1:]:
+        found, small = solve(candidate)
+        if not small:
+            break
+        alpha, solution = candidate, found
+    else:
+        return alpha, solution
+    larger = candidate
+    for _ in range(BISECTIONS):
+        candidate = np.sqrt(alpha * larger)
+        found, small = solve(candidate)
+        if small:
+            alpha, solution = candidate, found
+        else:
+            larger = candidate
+    return alpha, solution
