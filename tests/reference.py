@@ -1,6 +1,7 @@
 """Slow, obvious twins of the kernels and solvers, in plain numpy."""
 
 import numpy as np
+from scipy.optimize import nnls
 
 
 def centred(X, weights, fit_intercept):
@@ -94,3 +95,74 @@ def keep_largest(codes, n_nonzero):
         largest = np.argsort(-row, kind="stable")[:n_nonzero]
         kept[i, largest] = row[largest]
     return kept
+
+
+def matching_pursuit(X, y, weights, n_nonzero, *, tol=0.0, positive=False):
+    """Greedy least squares, `X` and `y` centred; coefficients and order of choice."""
+    A, b = np.sqrt(weights)[:, None] * X, np.sqrt(weights) * y
+    lengths = np.linalg.norm(A, axis=0)
+    barred = lengths == 0.0
+    order, z, residual = [], np.zeros(0), b
+    while len(order) < n_nonzero and residual @ residual > tol * (b @ b):
+        score = A.T @ residual / np.where(barred, 1.0, lengths)
+        score = np.where(barred, 0.0, score if positive else np.abs(score))
+        score[order] = 0.0
+        j = int(np.argmax(score))
+        if score[j] <= 1e-9 * np.linalg.norm(b):
+            break
+        new = A[:, j] - A[:, order] @ np.linalg.lstsq(A[:, order], A[:, j])[0]
+        if new @ new <= 1e-10 * lengths[j] ** 2:
+            barred[j] = True
+            continue
+        order.append(j)
+        if positive:
+            z, _ = nnls(A[:, order], b)
+            order, z = [i for i, value in zip(order, z) if value > 0.0], z[z > 0.0]
+        else:
+            z = np.linalg.lstsq(A[:, order], b)[0]
+        residual = b - A[:, order] @ z
+    coef = np.zeros(X.shape[1])
+    coef[order] = z
+    return coef, order
+
+
+def block_descent(X, Y, weights, l1, l2, *, n_epochs=1000):
+    """Cyclic descent on ``sum_i s_i ||y_i - W' x_i||^2 / 2 + sum_j h_j(||W_j||)``.
+
+    `X` and `Y` centred, dense; `l1`, `l2` of shape (n_features,).
+    """
+    W = np.zeros((X.shape[1], Y.shape[1]))
+    for _ in range(n_epochs):
+        for j in range(X.shape[1]):
+            curvature = weights @ X[:, j] ** 2
+            if curvature == 0.0:
+                continue
+            others = Y - X @ W + np.outer(X[:, j], W[j])
+            pull = (weights * X[:, j]) @ others
+            length = np.linalg.norm(pull)
+            if length <= l1[j]:
+                W[j] = 0.0
+            else:
+                W[j] = pull * (1.0 - l1[j] / length) / (curvature + l2[j])
+    return W
+
+
+def multi_task_objective(X, Y, weights, W, intercept, l1, l2):
+    """The objective of the multi-task elastic net, from its definition."""
+    weights = weights / weights.sum()
+    residual = Y - intercept - X @ W
+    lengths = np.linalg.norm(W, axis=1)
+    penalty = l1 * lengths + 0.5 * l2 * lengths**2
+    fit = 0.5 * weights @ np.sum(residual**2, axis=1)
+    return fit + np.sum(penalty[lengths > 0.0])
+
+
+def multi_task_lasso_gap(X, Y, weights, W, alpha):
+    """Primal minus dual objective of the multi-task Lasso, X and Y centred."""
+    weights = (weights / weights.sum())[:, None]
+    R = Y - X @ W
+    lengths = np.linalg.norm(W, axis=1)
+    primal = 0.5 * np.sum(weights * R**2) + alpha * lengths.sum()
+    largest = np.max(np.linalg.norm(X.T @ (weights * R), axis=1))
+    theta = R * min(1.0, alpha / largest)
+    return primal - np.sum(weights * (theta * Y - 0.5 * theta**2))

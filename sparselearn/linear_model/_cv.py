@@ -248,7 +248,7 @@ class LassoCV(SquaredLossRegressorCV):
     >>> best = LassoCV().fit(X, y)
     >>> sparser = LassoCV(selection="1se").fit(X, y)
     >>> best.n_nonzero_coefs_, sparser.n_nonzero_coefs_
-    (8, 6)
+    (9, 6)
     """
 
     _parameter_constraints = {**SquaredLossRegressorCV._parameter_constraints}

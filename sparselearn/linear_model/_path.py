@@ -141,7 +141,7 @@ def lasso_path(
     >>> from sparselearn.linear_model import lasso_path
     >>> path = lasso_path(*load_diabetes(return_X_y=True), n_alphas=5)
     >>> (path.coefs.toarray() != 0).sum(axis=0)
-    array([ 0,  4,  7,  8, 10])
+    array([ 0,  4,  7,  9, 10])
     """
     problem, penalty_at = _set_up(
         X, y, 1.0, penalty_weights, fit_intercept, positive, sample_weight
