@@ -10,7 +10,7 @@ import functools
 import joblib
 from threadpoolctl import ThreadpoolController
 
-__all__ = ["map_chunks", "map_threads", "row_chunks"]
+__all__ = ["bounded", "map_chunks", "map_threads", "row_chunks"]
 
 
 @functools.cache
@@ -43,6 +43,15 @@ def map_threads(function, items, n_jobs=None):
             return [function(item) for item in items]
         parallel = joblib.Parallel(n_jobs=n_threads, require="sharedmem")
         return parallel(joblib.delayed(function)(item) for item in items)
+
+
+def bounded(function, *args, **kwargs):
+    """``function(*args, **kwargs)`` with one BLAS thread.
+
+    Threads that wait for one another cost a small factorisation more than it takes.
+    """
+    with _thread_pools().limit(limits=1, user_api="blas"):
+        return function(*args, **kwargs)
 
 
 def row_chunks(n_rows, size):

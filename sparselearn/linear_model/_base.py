@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sparselearn import penalties
 from sparselearn._compat import Interval, StrOptions, fit_context
+from sparselearn._parallel import bounded
 from sparselearn._solvers._path import solve_to_size
 from sparselearn._solvers._problem import make_problem
 from sparselearn._solvers._refit import refit_on_support
@@ -88,7 +89,7 @@ class SquaredLossRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         starts = self._starts(len(problems), X.shape[1])
         alphas, solutions = zip(
             *(
-                self._solve(problem, penalty_at, start)
+                bounded(self._solve, problem, penalty_at, start)
                 for problem, start in zip(problems, starts)
             )
         )

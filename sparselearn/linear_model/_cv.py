@@ -14,7 +14,7 @@ from sklearn.utils.metadata_routing import (
 )
 
 from sparselearn._compat import Interval, StrOptions, fit_context
-from sparselearn._parallel import map_threads
+from sparselearn._parallel import bounded, map_threads
 from sparselearn._solvers._certificates import critical_alpha
 from sparselearn._solvers._cross_validation import FoldSums, errors_by_rows
 from sparselearn._solvers._path import alpha_grid, check_alphas, solve_path
@@ -103,10 +103,10 @@ class SquaredLossRegressorCV(SquaredLossRegressor):
 
         chosen = partial(penalty_at, l1_ratio=ratios[row])
         stopping = {"tol": self.tol, "max_iter": self.max_iter}
-        path = solve_path(total or problem, chosen, alphas[row], **stopping)
+        path = bounded(solve_path, total or problem, chosen, alphas[row], **stopping)
         alpha, start = alphas[row][column], path.coefs[:, [column]].toarray()[:, 0]
         solver = Solver(problem, chosen(alpha), start=start)
-        solution = solver.solve(chosen(alpha), **stopping)
+        solution = bounded(solver.solve, chosen(alpha), **stopping)
         self._store([problem], [alpha], [solution], X.dtype, single=True)
         self._store_path(ratios, row, alphas, errors, path, X.dtype)
         self._warn_unless_converged([problem], [solution])

@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from sparselearn._compat import Interval, validate_params
+from sparselearn._parallel import bounded
 from sparselearn._solvers._certificates import critical_alpha
 from sparselearn._solvers._path import alpha_grid, check_alphas, solve_path
 from sparselearn._solvers._problem import make_problem
@@ -247,7 +248,8 @@ def _grid(problem, penalty_at, alphas, n_alphas, eps):
 
 
 def _solve(problem, penalty_at, alphas, tol, max_iter):
-    path = solve_path(
+    path = bounded(
+        solve_path,
         problem,
         penalty_at,
         alphas,
