@@ -241,7 +241,6 @@ class TaskSolver:
         # Of a constant column only rounding is left: it never joins.
         self._eligible = design.curvature > 0.0
         self._member = np.zeros(design.curvature.size, dtype=bool)
-        self._previous = None
         self.fit = self.certifier.measure(self.coef)
         self.n_passes = 1
         self._moment = self.fit.correlation
@@ -280,12 +279,8 @@ class TaskSolver:
         target = tol * self.problem.null_value
         certificate = self.certifier.bound(penalty, self.coef, self.fit)
         best, idle, n_iter, precision = np.inf, 0, 0, 1e-2
-        candidates = self._strong(penalty)
         while certificate.gap > target and n_iter < max_iter and idle < IDLE_ROUNDS:
-            if candidates is None:
-                candidates = self._violations(penalty, self.fit.correlation)
-            grown = self._join(self._worst(candidates))
-            candidates = None
+            grown = self._join(self._worst(penalty))
             if not grown:
                 precision *= 0.1
             accuracy = precision * max(certificate.gap, target)
@@ -296,7 +291,6 @@ class TaskSolver:
             certificate = self.certifier.bound(penalty, self.coef, self.fit)
             idle = 0 if grown or certificate.gap < 0.9 * best else idle + 1
             best = min(best, certificate.gap)
-        self._previous = penalty
         return Solution(
             self.coef.copy(), certificate, n_iter, bool(certificate.gap <= target)
         )
@@ -328,26 +322,18 @@ class TaskSolver:
             self._working.grow(new)
         return new.size
 
-    def _violations(self, penalty, correlation):
-        """How far each feature outside the working set is from optimal; else 0."""
-        distance = penalties.subdifferential_distance(
-            penalty, 0.0, row_lengths(correlation), slice(None)
+    def _worst(self, penalty):
+        """The features of the largest violations, as many again as are active.
+
+        On a path the sequential strong rule, which would look further ahead, spared no
+        pass in measurements, and made the working set larger.
+        """
+        violations = penalties.subdifferential_distance(
+            penalty, 0.0, row_lengths(self.fit.correlation), slice(None)
         )
-        return np.where(self._member | ~self._eligible, 0.0, distance)
-
-    def _strong(self, penalty):
-        """Violations at the penalty of the sequential strong rule, 2 new - old."""
-        before = self._previous
-        if before is None:
-            return None
-        bound = penalty._replace(alpha=max(2.0 * penalty.alpha - before.alpha, 0.0))
-        return self._violations(bound, self.fit.correlation)
-
-    def _worst(self, violations):
-        """The features of the largest violations, as many again as are active."""
+        worst = np.flatnonzero((violations > 0.0) & self._eligible & ~self._member)
         n_active = np.count_nonzero(self.coef.any(axis=1))
         room = max(SMALLEST_WORKING_SET, n_active, self.n_members // 2)
-        worst = np.flatnonzero(violations)
         if worst.size > room:
             gain = violations[worst] ** 2 / self.problem.design.curvature[worst]
             worst = worst[np.argpartition(gain, -room)[-room:]]

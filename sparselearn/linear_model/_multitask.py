@@ -6,6 +6,7 @@ from numbers import Real
 import numpy as np
 
 from sparselearn._compat import Interval, fit_context
+from sparselearn._parallel import bounded
 from sparselearn._solvers._multitask import TaskSolver, solve_to_rows
 from sparselearn._solvers._problem import make_problem
 from sparselearn._solvers._refit import refit_on_support
@@ -66,7 +67,7 @@ class MultiTaskRegressor(SquaredLossRegressor):
         design = make_problem(X, weights, fit_intercept=self.fit_intercept)
         problem = make_tasks(design, y)
         (start,) = self._starts(*reversed(problem.shape))
-        alpha, solution = self._solve(problem, penalty_at, start)
+        alpha, solution = bounded(self._solve, problem, penalty_at, start)
         self._store_rows(problem, alpha, solution, X.dtype)
         self._warn_unless_converged([problem], [solution])
         return self
