@@ -21,6 +21,10 @@ from sparselearn._kernels._jit import REASSOCIATE, by_spec
 __all__ = ["Compressed", "Dense", "column_axpy", "column_curvature", "column_dot"]
 
 
+# Weights sum to 1 up to this.
+ROUNDING = 1e-13
+
+
 class Dense(NamedTuple):
     """Fortran-ordered `values` (n_rows, n_columns) with `weights` and `means`.
 
@@ -134,4 +138,7 @@ def _column_curvature_compressed(design, j):
         total += weight * (data[k] - mean) ** 2
         stored += weight
     # The entries that are not stored are 0, so each is -mean from the mean.
-    return total + max(1.0 - stored, 0.0) * mean**2
+    missing = 1.0 - stored
+    if design.indptr[j + 1] - design.indptr[j] == design.n_rows or missing < ROUNDING:
+        missing = 0.0
+    return total + missing * mean**2

@@ -121,3 +121,20 @@ def test_descent_visits_only_the_working_set(rng):
         0.0,
     )
     assert list(np.flatnonzero(coef)) == [1, 3]
+
+
+@pytest.mark.parametrize("storage", STORAGES)
+@pytest.mark.parametrize("absent", [3.0, 0.0])
+def test_a_constant_column_has_no_curvature(storage, absent, rng):
+    """Where rows weigh; also if the weights sum to 1 only up to rounding."""
+    for n in range(5, 60):
+        weights = rng.uniform(0.1, 1.0, n)
+        weights[:2] = 0.0
+        weights /= weights.sum()
+        X = np.full((n, 2), 3.0)
+        X[:2, 0] = absent
+        X[-1, 1] = 0.0
+        stored = column_major(STORAGES[storage](X))
+        curvature = make_problem(stored, weights, fit_intercept=True).curvature
+        assert curvature[0] == 0.0
+        assert curvature[1] > 0.0
