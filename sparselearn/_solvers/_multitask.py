@@ -21,7 +21,7 @@ from scipy.linalg.lapack import dpotrf, dpotri, dpotrs
 from sparselearn import penalties
 from sparselearn._kernels._multitask import descend_rows
 from sparselearn._solvers._certificates import Fit
-from sparselearn._solvers._path import BISECTIONS, alpha_grid
+from sparselearn._solvers._path import EXACT, alpha_grid, least_penalised
 from sparselearn._solvers._squared_loss import Solution
 from sparselearn._solvers._tasks import (
     TaskCertifier,
@@ -391,35 +391,14 @@ def solve_task_path(problem, penalty_at, alphas, *, tol, max_iter):
 def solve_to_rows(problem, penalty_at, n_rows, *, tol, max_iter):
     """The least-penalised solution of the path with at most `n_rows` features.
 
-    See `_path.solve_to_size`.
-
-    Returns
-    -------
-    alpha : float
-    solution : Solution
-        The null model where even that is larger.
+    See `_path.least_penalised`.
     """
     alphas = alpha_grid(critical_task_alpha(problem, penalty_at(1.0)))
     solver = TaskSolver(problem, penalty_at(alphas[0]), n_solves=alphas.size)
 
     def solve(alpha):
-        solution = solver.solve(penalty_at(alpha), tol=tol, max_iter=max_iter)
-        return solution, np.count_nonzero(solution.coef.any(axis=1)) <= n_rows
+        return solver.solve(penalty_at(alpha), tol=min(tol, EXACT), max_iter=max_iter)
 
-    alpha, (solution, _) = alphas[0], solve(alphas[0])
-    for candidate in alphas[1:]:
-        found, small = solve(candidate)
-        if not small:
-            break
-        alpha, solution = candidate, found
-    else:
-        return alpha, solution
-    larger = candidate
-    for _ in range(BISECTIONS):
-        candidate = np.sqrt(alpha * larger)
-        found, small = solve(candidate)
-        if small:
-            alpha, solution = candidate, found
-        else:
-            larger = candidate
-    return alpha, solution
+    return least_penalised(
+        solve, alphas, lambda coef: np.count_nonzero(coef.any(axis=1)) <= n_rows
+    )

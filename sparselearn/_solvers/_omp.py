@@ -15,7 +15,6 @@ from scipy.linalg import cho_solve, solve_triangular
 from sparselearn._kernels._gram import gather_centred, gram_rows_compressed
 from sparselearn._kernels._omp import DONE, FULL, Pursuit, pursue
 from sparselearn._solvers._problem import correlate
-from sparselearn._solvers._products import correlate_many
 from sparselearn._solvers._working_set import GramWorkingSet
 
 __all__ = ["Code", "GramRows", "Matcher"]
@@ -90,7 +89,7 @@ class GramRows:
             # Writable, as a working set's are: one signature.
             scale = problem.weights.copy()
             gather_centred(values, means, scale, features, 0, columns)
-            out[:] = correlate_many(problem, columns).T
+            out[:] = problem.correlation(columns).T
         self.slots[features] = np.arange(start, stop)
         self.n_formed = stop
 

@@ -9,15 +9,18 @@ from sparselearn._solvers._certificates import critical_alpha
 from sparselearn._solvers._squared_loss import Solver
 
 __all__ = [
+    "EXACT",
     "PathResult",
     "alpha_grid",
     "check_alphas",
+    "least_penalised",
     "solve_path",
     "solve_to_size",
 ]
 
 # Two alphas of a path are 7% apart; so many halvings bring them to 1e-5.
 BISECTIONS = 12
+# The gap at which the number of non-zeros is taken: bisection is finer than most tol.
 EXACT = 1e-9
 
 
@@ -107,30 +110,43 @@ def check_alphas(alphas):
 def solve_to_size(problem, penalty_at, n_nonzero, *, tol, max_iter):
     """The least-penalised solution of the path with at most `n_nonzero` coefficients.
 
-    The default path is followed until its solutions are larger; between the last that
-    is not and the first that is, alpha is bisected. Unpenalised coefficients count.
-
-    Where the count changes is found more finely than `tol` would tell apart.
-
-    Returns
-    -------
-    alpha : float
-    solution : Solution
-        The null model where even that is larger.
+    Unpenalised coefficients count; see `least_penalised`.
     """
     alphas = alpha_grid(critical_alpha(problem, penalty_at(1.0)))
     solver = Solver(problem, penalty_at(alphas[0]), n_solves=alphas.size)
 
     def solve(alpha):
-        solution = solver.solve(
-            penalty_at(alpha), tol=min(tol, EXACT), max_iter=max_iter
-        )
-        return solution, np.count_nonzero(solution.coef) <= n_nonzero
+        return solver.solve(penalty_at(alpha), tol=min(tol, EXACT), max_iter=max_iter)
 
-    alpha, (solution, _) = alphas[0], solve(alphas[0])
+    return least_penalised(
+        solve, alphas, lambda coef: np.count_nonzero(coef) <= n_nonzero
+    )
+
+
+def least_penalised(solve, alphas, is_small):
+    """The solution of the smallest alpha that is small, and that alpha.
+
+    The decreasing `alphas` are followed until a solution is not small; between it and
+    the one before, alpha is bisected.
+
+    Parameters
+    ----------
+    solve : callable
+        alpha -> Solution, to a gap that tells solutions apart (`EXACT`).
+    alphas : ndarray
+    is_small : callable
+        Coefficients -> bool.
+
+    Returns
+    -------
+    alpha : float
+    solution : Solution
+        That of ``alphas[0]`` where even it is not small.
+    """
+    alpha, solution = alphas[0], solve(alphas[0])
     for candidate in alphas[1:]:
-        found, small = solve(candidate)
-        if not small:
+        found = solve(candidate)
+        if not is_small(found.coef):
             break
         alpha, solution = candidate, found
     else:
@@ -138,8 +154,8 @@ def solve_to_size(problem, penalty_at, n_nonzero, *, tol, max_iter):
     larger = candidate
     for _ in range(BISECTIONS):
         candidate = np.sqrt(alpha * larger)
-        found, small = solve(candidate)
-        if small:
+        found = solve(candidate)
+        if is_small(found.coef):
             alpha, solution = candidate, found
         else:
             larger = candidate

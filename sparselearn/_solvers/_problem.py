@@ -81,8 +81,12 @@ class Problem:
         return self.correlation(weighted), weighted @ residual, residual
 
     def correlation(self, u):
-        """``(X - means)' u`` in float64, of shape (n_features,)."""
-        return correlate(self.matrix, u) - self.design.means * np.sum(u)
+        """``(X - means)' u`` in float64, for u of shape (n_samples,) or (n_samples, k).
+
+        The sum of u is 0 up to rounding at most, which large means would blow up.
+        """
+        shift = np.multiply.outer(self.design.means, np.sum(u, axis=0))
+        return correlate(self.matrix, u) - shift
 
     def intercept(self, coef):
         """The optimal intercept for `coef`."""
@@ -120,22 +124,25 @@ def make_problem(X, weights, *, fit_intercept):
 
 
 def multiply(X, coef, features):
-    """``X[:, features] @ coef`` in float64, without a second copy of X."""
+    """``X[:, features] @ coef`` in float64, without a second copy of X.
+
+    `coef` has shape (n_chosen,) or (n_chosen, k).
+    """
     if sp.issparse(X):
         return X[:, features].astype(np.float64) @ coef
-    product = np.zeros(X.shape[0])
+    product = np.zeros((X.shape[0], *coef.shape[1:]))
     for block in _blocks(features.size, X.shape[0]):
         # The rows of X.T are contiguous.
         columns = X.T[features[block]].astype(np.float64, copy=False)
-        product += coef[block] @ columns
+        product += columns.T @ coef[block]
     return product
 
 
 def correlate(X, u):
-    """``X' u`` in float64, without a second copy of X."""
+    """``X' u`` in float64, without a second copy of X; u as in `correlation`."""
     if sp.issparse(X) or X.dtype == np.float64:
         return X.T @ u
-    result = np.empty(X.shape[1])
+    result = np.empty((X.shape[1], *u.shape[1:]))
     for block in _blocks(X.shape[1], X.shape[0]):
         result[block] = X[:, block].T.astype(np.float64) @ u
     return result

@@ -22,8 +22,7 @@ from scipy.linalg import orth
 
 from sparselearn import penalties
 from sparselearn._solvers._certificates import Certificate, Fit, free_features
-from sparselearn._solvers._problem import Problem
-from sparselearn._solvers._products import correlate_many, multiply_many
+from sparselearn._solvers._problem import Problem, multiply
 
 __all__ = [
     "TaskCertifier",
@@ -73,7 +72,7 @@ class TaskProblem:
     def residual(self, coef):
         """``Y - X W`` in float64, centred by the optimal intercepts."""
         support = np.flatnonzero(coef.any(axis=1))
-        residual = self.targets - multiply_many(self.design, coef[support], support)
+        residual = self.targets - multiply(self.design.matrix, coef[support], support)
         if self.design.fit_intercept:
             # With equal weights these hold one number for all rows.
             weights = np.broadcast_to(self.weights[:, 0], residual.shape[:1])
@@ -82,7 +81,7 @@ class TaskProblem:
 
     def correlation(self, residual):
         """``(X - means)' S R``, of shape (n_features, n_tasks)."""
-        return correlate_many(self.design, self.weights * residual)
+        return self.design.correlation(self.weights * residual)
 
     def intercept(self, coef):
         """The optimal intercepts for `coef`, an ndarray (n_tasks,)."""

@@ -85,6 +85,7 @@ class SquaredLossRegressorCV(SquaredLossRegressor):
         X, y, weights = validate_regression(
             self, X, y, sample_weight, multi_output=False
         )
+        _check_folds(splits, np.broadcast_to(weights, y.shape))
         penalty_at = partial(
             elastic_net_penalty,
             penalty_weights=check_penalty_weights(self.penalty_weights, X.shape[1]),
@@ -166,6 +167,17 @@ class SquaredLossRegressorCV(SquaredLossRegressor):
         self.mse_path_ = errors if several else errors[0]
         self.coef_path_ = path.coefs.astype(dtype)
         self.n_iter_ = int(np.sum(path.n_iter))
+
+
+def _check_folds(splits, weights):
+    """Raise a ValueError that names a fold without rows of positive weight."""
+    for fold, split in enumerate(splits):
+        for kind, rows in zip(("training", "test"), split):
+            if not np.any(weights[rows] > 0.0):
+                raise ValueError(
+                    f"Fold {fold} has no {kind} row of positive sample_weight: use "
+                    "fewer folds, or a splitter that spreads these rows."
+                )
 
 
 def _choose(errors, tested, selection):

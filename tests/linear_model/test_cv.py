@@ -199,3 +199,16 @@ def test_leave_one_out_and_a_fold_without_signal(rng):
     constant = LassoCV(5, cv=[(np.arange(11), [11])], eps=1e-6).fit(X, y)
     by_hand = errors_by_hand(X, y, constant.alphas_, [(np.arange(11), np.array([11]))])
     np.testing.assert_allclose(constant.mse_path_, by_hand, rtol=1e-2)
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize(("kind", "empty"), [("training", 0), ("test", 1)])
+def test_a_fold_without_weight_is_named(rng, shape, kind, empty):
+    X, y = sparse_regression(rng, *shape)
+    halves = np.arange(y.size // 2), np.arange(y.size // 2, y.size)
+    weights = np.ones(y.size)
+    weights[halves[empty]] = 0.0
+    everyone = np.arange(y.size)
+    model = LassoCV(5, cv=[(everyone, everyone), halves])
+    with pytest.raises(ValueError, match=f"Fold 1 has no {kind} row of positive"):
+        model.fit(X, y, weights)
