@@ -3,14 +3,9 @@
 Two kinds with one interface. Each keeps `features`, the indices of its columns in
 order of arrival, and minimises the objective over their coefficients:
 
-- `GramWorkingSet` forms the Gram matrix of its columns once. Descent then costs
-  nothing of n, and serves only to find the signs: on a support A with signs sigma
-  the solution is that of a linear system,
-
-      (G_AA + diag(l2_A)) w_A = c_A - l1_A sigma_A,
-
-  solved by one Cholesky factorisation. Where the next penalty differs in l1 alone,
-  the same factor moves w_A along its path, before any descent (Larsson and Wallin,
+- `GramWorkingSet` forms the Gram matrix of its columns once, and solves on their
+  support by linear algebra alone (``_kernels/_support.py``). From one penalty of a path
+  to the next the support changes little, and its factor with it (Larsson and Wallin,
   2022, for the idea).
 - `DesignWorkingSet` descends on the columns themselves: for sparse columns, of which
   an epoch is cheaper than anything with the Gram matrix, and for penalties that are
@@ -19,7 +14,7 @@ order of arrival, and minimises the objective over their coefficients:
 
 import numpy as np
 import scipy.sparse as sp
-from scipy.linalg.lapack import dpotrf, dpotrs
+from scipy.linalg.lapack import dpotrf
 
 from sparselearn import penalties
 from sparselearn._kernels._coordinate_descent import descend
@@ -30,16 +25,16 @@ from sparselearn._kernels._gram import (
     gram_rows_compressed,
 )
 from sparselearn._kernels._jit import for_specs
+from sparselearn._kernels._support import SINGULAR, Quadratic, Support, join, settle
 from sparselearn._solvers._moments import MomentProblem
 
 __all__ = ["DesignWorkingSet", "GramWorkingSet"]
 
-EPOCHS_TO_SETTLE = 30
 EPOCHS_A_ROUND = 1000
 # Rows of dense columns are gathered in blocks of about this many numbers.
 BLOCK = 2**21
-# A pivot below this share of the largest diagonal entry is dependence, not data.
-SINGULAR = 1e-12
+# Correlations are known to this share of the threshold, or of |x_j| |y|.
+ROUNDING, ROUNDING_OF_SCALE = 1e-10, 1e-13
 
 
 class DesignWorkingSet:
@@ -103,7 +98,7 @@ class GramWorkingSet:
         self.features = np.empty(0, dtype=np.int64)
         self._moment = moment
         self._buffer = np.empty((0, 0))
-        self._factor = None
+        self._support, self._size, self._l2 = None, 0, None
 
     @property
     def gram(self):
@@ -158,108 +153,84 @@ class GramWorkingSet:
         """Improve `coef`, an ndarray (n_features,), in place.
 
         The interface is that of `DesignWorkingSet.minimise`; here `fit` is not
-        needed. Up to rounding the result is exact unless the support is singular.
+        needed, and the result is exact up to rounding.
         """
-        features = self.features
-        w = coef[features]
-        moment = self._moment[features]
-        w = self._moved(penalty, w, moment)
-        g = moment - self.gram @ w
-        n_epochs = 0
-        while n_epochs < max_epochs:
-            budget = min(max_epochs - n_epochs, EPOCHS_TO_SETTLE)
-            n_epochs += self._descend(penalty, w, g, budget, 0.0, True)
-            solved, clean = self._solve_on_support(penalty, w, moment)
-            if solved is None:
-                budget = min(max(max_epochs - n_epochs, 1), EPOCHS_A_ROUND)
-                n_epochs += self._descend(penalty, w, g, budget, accuracy, False)
-                break
-            g_solved = moment - self.gram @ solved
-            if clean or self._value(penalty, solved, g_solved, moment) <= self._value(
-                penalty, w, g, moment
-            ):
-                w, g = solved, g_solved
-            else:
-                # Cut off at 0 the step may rise, which descent alone never does.
-                n_epochs += self._descend(penalty, w, g, EPOCHS_TO_SETTLE, 0.0, False)
-            if clean and self._missing(penalty, w, g) <= accuracy:
-                break
-        coef[features] = w
+        problem = self._quadratic(penalty)
+        w = coef[self.features]
+        self._factorise(problem, w)
+        correlation = np.empty_like(w)
+        self._size, n_epochs, settled = settle(
+            problem, self._support, self._size, w, correlation, max_epochs
+        )
+        if not settled and n_epochs < max_epochs:
+            # Rounding keeps the support from settling: descent is above that.
+            n_epochs += for_specs(descend_gram, penalty)(
+                self._buffer,
+                penalty,
+                self.features,
+                w,
+                correlation,
+                min(max_epochs - n_epochs, EPOCHS_A_ROUND),
+                accuracy,
+                False,
+            )
+        coef[self.features] = w
         return n_epochs
 
-    def _descend(self, penalty, w, g, max_epochs, tol, until_settled):
-        return for_specs(descend_gram, penalty)(
-            self._buffer, penalty, self.features, w, g, max_epochs, tol, until_settled
+    def _quadratic(self, penalty):
+        """The problem over the working set, as kernels take it."""
+        features = self.features
+        l1, l2 = (
+            np.broadcast_to(strength, features.shape).astype(np.float64)
+            for strength in penalties.strengths(penalty, features)
+        )
+        scale = np.sqrt(2.0 * self.problem.null_value * np.diagonal(self.gram))
+        return Quadratic(
+            gram=self._buffer,
+            moment=self._moment[features],
+            l1=l1,
+            l2=l2,
+            floor=np.maximum(ROUNDING * l1, ROUNDING_OF_SCALE * scale),
+            positive=bool(penalty.positive),
         )
 
-    def _value(self, penalty, w, g, moment):
-        """The objective, less that of w = 0."""
-        inside = np.flatnonzero(w)
-        sizes = penalties.value(penalty, w[inside], self.features[inside])
-        return np.sum(sizes) - 0.5 * (w @ (moment + g))
-
-    def _missing(self, penalty, w, g):
-        """What steps on the zero coefficients would gain, at most."""
-        distance = penalties.subdifferential_distance(penalty, w, g, self.features)
-        curvature = np.diagonal(self.gram)
-        outside = (w == 0.0) & (curvature > 0.0)
-        return np.sum(distance[outside] ** 2 / curvature[outside])
-
-    def _solve_on_support(self, penalty, w, moment):
-        """The solution on the support and signs of `w`.
-
-        Returns
-        -------
-        solved : ndarray or None
-            With coefficients that left their sign set to 0; None if singular.
-        clean : bool
-            Whether none did.
-        """
-        inside = np.flatnonzero(w)
-        if not inside.size:
-            self._factor = None
-            return np.zeros_like(w), True
-        signs = np.sign(w[inside])
-        _, l2 = _strengths(penalty, self.features[inside])
-        factor = np.empty((inside.size, inside.size), order="F")
-        gather_upper(self._buffer, inside, factor)
-        largest = np.max(np.diagonal(factor), initial=0.0)
-        factor[np.diag_indices_from(factor)] += l2
-        factor, failed = dpotrf(factor, overwrite_a=True, clean=False)
-        if failed or np.min(np.diagonal(factor), initial=np.inf) ** 2 < (
-            SINGULAR * largest
+    def _factorise(self, problem, w):
+        """Bring the factor to the support of `w`, and `w` to what has a factor."""
+        room = self._buffer.shape[0]
+        signs = np.sign(w)
+        if self._support is None or self._support.signs.size < room:
+            self._support, self._size = _empty_support(room), 0
+        elif np.array_equal(signs, self._support.signs[: w.size]) and np.array_equal(
+            problem.l2[: self._l2.size], self._l2
         ):
-            self._factor = None
-            return None, False
-        self._factor = factor, inside, signs, l2
-        return self._on_factor(penalty, w, moment)
-
-    def _on_factor(self, penalty, w, moment):
-        """Solve with the factor at hand; see `_solve_on_support`."""
-        factor, inside, signs, _ = self._factor
-        l1, _ = _strengths(penalty, self.features[inside])
-        solution, _ = dpotrs(factor, moment[inside] - l1 * signs)
-        # Unpenalised coefficients may change sign, unless they are bound to be >= 0.
-        left = (np.sign(solution) != signs) & ((l1 > 0.0) | penalty.positive)
-        solution[left] = 0.0
-        solved = np.zeros_like(w)
-        solved[inside] = solution
-        return solved, not left.any()
-
-    def _moved(self, penalty, w, moment):
-        """`w`, the last solution, moved to where its support solves `penalty`."""
-        if self._factor is None:
-            return w
-        _, inside, signs, l2 = self._factor
-        same = np.array_equal(np.sign(w[inside]), signs)
-        _, new_l2 = _strengths(penalty, self.features[inside])
-        if not same or np.count_nonzero(w) != inside.size:
-            return w
-        if not np.array_equal(l2, new_l2):
-            return w
-        return self._on_factor(penalty, w, moment)[0]
+            return
+        support, self._l2 = self._support, problem.l2
+        support.signs[:] = 0.0
+        inside = np.flatnonzero(w)
+        upper = np.empty((inside.size, inside.size), order="F")
+        gather_upper(self._buffer, inside, upper)
+        curvature = np.diagonal(upper) + problem.l2[inside]
+        upper[np.diag_indices_from(upper)] = curvature
+        upper, failed = dpotrf(upper, overwrite_a=True, clean=False)
+        if not failed and np.all(np.diagonal(upper) ** 2 > SINGULAR * curvature):
+            self._size = inside.size
+            support.order[: inside.size] = inside
+            support.factor[: inside.size, : inside.size] = upper.T
+            support.signs[inside] = signs[inside]
+            return
+        self._size = 0
+        for j in inside:
+            if join(problem, support, self._size, j):
+                self._size += 1
+                support.signs[j] = signs[j]
+            else:
+                w[j] = 0.0
 
 
-def _strengths(penalty, features):
-    l1, l2 = penalties.strengths(penalty, features)
-    return np.broadcast_to(l1, features.shape), np.broadcast_to(l2, features.shape)
+def _empty_support(room):
+    return Support(
+        order=np.zeros(room, dtype=np.int64),
+        signs=np.zeros(room),
+        factor=np.empty((room, room)),
+        spare=np.empty((3, room)),
+    )

@@ -1,0 +1,291 @@
+"""The elastic net on a Gram matrix, solved by changes of its support.
+
+On a support A with signs s the solution is that of a linear system,
+
+    (G_AA + diag(l2_A)) w_A = c_A - l1_A s_A.
+
+:func:`settle` solves it, lets coefficients leave that would change sign and features
+join that violate optimality, and so on until neither happens: then the solution is
+exact up to rounding. A lower factor L, ``L L' = G_AA + diag(l2_A)``, follows the
+support: a feature that joins adds a row, one that leaves takes its row out and costs
+plane rotations of those after it, both O(|A|^2).
+
+At first all features join or leave that ask to, as in a primal-dual active set method.
+Should the objective ever fail to fall, it goes on with one at a time and stops where
+the first coefficient reaches 0; then each support has a smaller objective than the one
+before and none comes back (Osborne, Presnell and Turlach, 2000; Lee et al., 2007).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from sparselearn._kernels._jit import REASSOCIATE, kernel
+
+__all__ = ["SINGULAR", "Quadratic", "Support", "join", "leave", "settle"]
+
+# A pivot below this share of its curvature is dependence, not data.
+SINGULAR = 1e-12
+FEWEST = 10
+
+
+class Quadratic(NamedTuple):
+    """``w' (gram + diag(l2)) w / 2 - moment' w + l1' |w|``, w >= 0 if `positive`.
+
+    `gram` may be larger than the m features, which its first rows and columns are. A
+    correlation that exceeds l1 by `floor` or less is rounding.
+    """
+
+    gram: np.ndarray
+    moment: np.ndarray
+    l1: np.ndarray
+    l2: np.ndarray
+    floor: np.ndarray
+    positive: bool
+
+
+class Support(NamedTuple):
+    """A support with its factor, in arrays with room for more.
+
+    ``order[:size]`` are its features in the order of the rows of `factor`; `signs` is
+    0 outside it. `spare` (3, room) is scratch.
+    """
+
+    order: np.ndarray
+    signs: np.ndarray
+    factor: np.ndarray
+    spare: np.ndarray
+
+
+@kernel(fastmath=REASSOCIATE)
+def join(problem, support, size, j):
+    """Append feature j to the factor; False if it depends on those inside.
+
+    The new row l solves ``L l = G_Aj``, and is left there either way.
+    """
+    order, factor = support.order, support.factor
+    row = factor[size]
+    curvature = problem.gram[j, j] + problem.l2[j]
+    pivot = curvature
+    for i in range(size):
+        value = problem.gram[j, order[i]]
+        for k in range(i):
+            value -= factor[i, k] * row[k]
+        value /= factor[i, i]
+        row[i] = value
+        pivot -= value * value
+    if pivot <= SINGULAR * curvature:
+        return False
+    row[size] = np.sqrt(pivot)
+    order[size] = j
+    return True
+
+
+@kernel
+def leave(support, size, place):
+    """Take row `place` out of the factor.
+
+    The rows below reach one column too far; rotations of neighbouring columns, one
+    for each row, bring them back. Rows move up by one as they are done.
+    """
+    order, factor = support.order, support.factor
+    cosines, sines = support.spare[0], support.spare[1]
+    for r in range(place + 1, size):
+        old, new = factor[r], factor[r - 1]
+        for k in range(place):
+            new[k] = old[k]
+        carry = old[place]
+        for k in range(place, r - 1):
+            value = old[k + 1]
+            new[k] = cosines[k] * carry + sines[k] * value
+            carry = cosines[k] * value - sines[k] * carry
+        diagonal = old[r]
+        length = np.sqrt(carry * carry + diagonal * diagonal)
+        cosines[r - 1] = carry / length
+        sines[r - 1] = diagonal / length
+        new[r - 1] = length
+        order[r - 1] = order[r]
+
+
+@kernel(fastmath=REASSOCIATE)
+def _solve(factor, size, x):
+    """x <- (L L')^-1 x."""
+    for i in range(size):
+        value = x[i]
+        for k in range(i):
+            value -= factor[i, k] * x[k]
+        x[i] = value / factor[i, i]
+    _solve_transposed(factor, size, x)
+
+
+@kernel
+def _solve_transposed(factor, size, x):
+    """x <- L'^-1 x."""
+    for i in range(size - 1, -1, -1):
+        x[i] /= factor[i, i]
+        for k in range(i):
+            x[k] -= x[i] * factor[i, k]
+
+
+@kernel
+def _drop(support, size, place, coef):
+    j = support.order[place]
+    coef[j] = 0.0
+    support.signs[j] = 0.0
+    leave(support, size, place)
+    return size - 1
+
+
+@kernel
+def _solve_on_support(problem, support, size, coef, careful):
+    """Solve for the coefficients; return the size of what is left of the support.
+
+    Those that would change sign leave it: all at once, or if `careful` the first that
+    reaches 0 on the way from `coef`, and so on.
+    """
+    order, signs, solution = support.order, support.signs, support.spare[2]
+    while True:
+        for k in range(size):
+            j = order[k]
+            solution[k] = problem.moment[j]
+            if problem.l1[j] > 0.0:
+                solution[k] -= problem.l1[j] * signs[j]
+        _solve(support.factor, size, solution)
+        first, step = -1, np.inf
+        for k in range(size - 1, -1, -1):
+            j = order[k]
+            bound = problem.l1[j] > 0.0 or problem.positive
+            if bound and solution[k] * signs[j] <= 0.0:
+                if not careful:
+                    first = k
+                    size = _drop(support, size, k, coef)
+                elif coef[j] == 0.0 or coef[j] / (coef[j] - solution[k]) < step:
+                    first = k
+                    step = coef[j] / (coef[j] - solution[k]) if coef[j] != 0.0 else 0.0
+        if first < 0:
+            break
+        if careful:
+            for k in range(size):
+                coef[order[k]] += step * (solution[k] - coef[order[k]])
+            size = _drop(support, size, first, coef)
+    for k in range(size):
+        coef[order[k]] = solution[k]
+    return size
+
+
+@kernel(fastmath=REASSOCIATE)
+def _correlate(problem, support, size, coef, correlation):
+    """Write ``moment - gram coef`` to `correlation`; return the objective."""
+    for i in range(coef.size):
+        correlation[i] = problem.moment[i]
+    for k in range(size):
+        row, value = problem.gram[support.order[k]], coef[support.order[k]]
+        for i in range(coef.size):
+            correlation[i] -= value * row[i]
+    objective = 0.0
+    for k in range(size):
+        j = support.order[k]
+        w = coef[j]
+        objective += 0.5 * w * (problem.l2[j] * w - problem.moment[j] - correlation[j])
+        if problem.l1[j] > 0.0:
+            objective += problem.l1[j] * abs(w)
+    return objective
+
+
+@kernel
+def _exchange(problem, support, size, j, sign, coef):
+    """Let feature j take the place of one on which it depends with others.
+
+    With ``x_j = X_A z`` the fit stays as it is while w_j grows by t * sign and w_A by
+    -t * sign * z, and the penalty falls, until the first coefficient reaches 0.
+    """
+    order, signs, move = support.order, support.signs, support.spare[2]
+    for k in range(size):
+        move[k] = -sign * support.factor[size, k]
+    _solve_transposed(support.factor, size, move)
+    first, step = -1, np.inf
+    for k in range(size):
+        i = order[k]
+        bound = problem.l1[i] > 0.0 or problem.positive
+        if bound and move[k] * signs[i] < 0.0 and -coef[i] / move[k] < step:
+            first, step = k, -coef[i] / move[k]
+    if first < 0:
+        return size, False
+    for k in range(size):
+        coef[order[k]] += step * move[k]
+    size = _drop(support, size, first, coef)
+    if not join(problem, support, size, j):
+        return size, False
+    coef[j] = step * sign
+    return size + 1, True
+
+
+@kernel
+def _take_in(problem, support, size, coef, correlation, careful):
+    """Let features join that violate optimality: the worst, if `careful`, else many.
+
+    Returns
+    -------
+    size, n_violations, n_joined
+    """
+    violations = np.empty(coef.size, dtype=np.int64)
+    gains = np.empty(coef.size)
+    n = 0
+    for j in range(coef.size):
+        g = correlation[j] if problem.positive else abs(correlation[j])
+        curvature = problem.gram[j, j] + problem.l2[j]
+        excess = g - problem.l1[j]
+        if support.signs[j] == 0.0 and curvature > 0.0 and excess > problem.floor[j]:
+            violations[n], gains[n] = j, excess * excess / curvature
+            n += 1
+    room = n if careful else min(n, max(FEWEST, size))
+    worst = np.argsort(-gains[:n]) if careful or room < n else np.arange(n)
+    n_joined = 0
+    for k in worst[:room]:
+        j = violations[k]
+        sign = 1.0 if correlation[j] > 0.0 else -1.0
+        joined = join(problem, support, size, j)
+        if joined:
+            size += 1
+        elif careful:
+            size, joined = _exchange(problem, support, size, j, sign, coef)
+        if joined:
+            support.signs[j] = sign
+            n_joined += 1
+            if careful:
+                break
+    return size, n, n_joined
+
+
+@kernel
+def settle(problem, support, size, coef, correlation, max_rounds):
+    """Minimise from the support at hand; overwrite `coef` and `correlation`.
+
+    Returns
+    -------
+    size : int
+        Of the support.
+    n_rounds : int
+        Supports whose correlations were looked at, at most `max_rounds`.
+    settled : bool
+        Whether nothing is left but rounding.
+    """
+    lowest, careful = np.inf, False
+    for n_rounds in range(1, max_rounds + 1):
+        size = _solve_on_support(problem, support, size, coef, careful)
+        objective = _correlate(problem, support, size, coef, correlation)
+        if objective >= lowest:
+            if careful:
+                return size, n_rounds, False
+            careful = True
+        lowest = min(lowest, objective)
+        size, n_violations, n_joined = _take_in(
+            problem, support, size, coef, correlation, careful
+        )
+        if n_violations == 0:
+            return size, n_rounds, True
+        if n_joined == 0:
+            if careful:
+                return size, n_rounds, False
+            careful = True
+    return size, max_rounds, False
