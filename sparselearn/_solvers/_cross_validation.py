@@ -9,10 +9,15 @@ import numpy as np
 import scipy.sparse as sp
 
 from sparselearn._solvers._moments import moments_of
+from sparselearn._solvers._path import solve_path
 from sparselearn._solvers._problem import make_problem
-from sparselearn._solvers._squared_loss import Solver
+from sparselearn._solvers._task_path import solve_task_path
+from sparselearn._solvers._tasks import make_tasks
 
 __all__ = ["FoldSums", "errors_by_rows"]
+
+# Errors are formed for blocks of rows of about this many numbers.
+BLOCK = 2**18
 
 
 class FoldSums:
@@ -53,14 +58,10 @@ class FoldSums:
         else:
             training = moments_of(*self._data, train)
         problem = training.problem(fit_intercept=fit_intercept)
-        solver = Solver(problem, penalty_at(alphas[0]), n_solves=len(alphas))
-        errors = np.empty(len(alphas))
-        for k, alpha in enumerate(alphas):
-            coef = solver.solve(penalty_at(alpha), tol=tol, max_iter=max_iter).coef
-            errors[k] = self._tests[fold].mean_squared_error(
-                coef, problem.intercept(coef)
-            )
-        return errors
+        path = solve_path(problem, penalty_at, alphas, tol=tol, max_iter=max_iter)
+        error = self._tests[fold].mean_squared_error
+        models = zip(path.coefs.toarray().T, path.intercepts)
+        return np.array([error(coef, intercept) for coef, intercept in models])
 
 
 def errors_by_rows(
@@ -71,24 +72,41 @@ def errors_by_rows(
     Parameters
     ----------
     X, y : arrays
-        All rows.
+        All rows. With y of shape (n_samples, n_tasks), the path is that of tasks with
+        one support, and errors are means over tasks too.
     weights : float64 ndarray (n_samples,) or (1,)
     split : (train, test)
         Indices of rows.
     """
     train, test = split
-    full = np.broadcast_to(weights, y.shape)
-    training = full * np.bincount(train, minlength=y.size)
-    problem = make_problem(X, training / training.sum(), fit_intercept=fit_intercept)
-    problem = problem.with_target(y)
-    solver = Solver(problem, penalty_at(alphas[0]), n_solves=len(alphas))
-    intercepts, columns = [], []
-    for alpha in alphas:
-        coef = solver.solve(penalty_at(alpha), tol=tol, max_iter=max_iter).coef
-        columns.append(sp.csc_array(coef.reshape(-1, 1)))
-        intercepts.append(problem.intercept(coef))
-    coefs = sp.hstack(columns, format="csr")
+    full = np.broadcast_to(weights, y.shape[:1])
+    training = full * np.bincount(train, minlength=full.size)
+    design = make_problem(X, training / training.sum(), fit_intercept=fit_intercept)
+    stopping = {"tol": tol, "max_iter": max_iter}
+    if y.ndim == 1:
+        path = solve_path(design.with_target(y), penalty_at, alphas, **stopping)
+        coefs = path.coefs
+    else:
+        path = solve_task_path(make_tasks(design, y), penalty_at, alphas, **stopping)
+        coefs = sp.hstack(path.coefs)
+    errors = _test_errors(X, y, full, test, coefs.tocsr(), path.intercepts)
+    return errors.reshape(len(alphas), -1).mean(axis=1)
+
+
+def _test_errors(X, y, weights, test, coefs, intercepts):
+    """Mean squared errors on the rows `test`, for each intercept.
+
+    `coefs` is a csr_array with a column for each, in the order of
+    ``intercepts.ravel()``.
+    """
     support = np.flatnonzero(np.diff(coefs.indptr))
     rows = X[:, support].tocsr()[test] if sp.issparse(X) else X[np.ix_(test, support)]
-    predicted = rows.astype(np.float64) @ coefs[support].toarray() + intercepts
-    return np.average((y[test, None] - predicted) ** 2, axis=0, weights=full[test])
+    rows, coefs = rows.astype(np.float64), coefs[support].toarray()
+    errors = np.zeros(intercepts.size)
+    size = max(1, BLOCK // intercepts.size)
+    for start in range(0, test.size, size):
+        block = slice(start, start + size)
+        predicted = (rows[block] @ coefs).reshape(-1, *intercepts.shape) + intercepts
+        squares = (y[test[block], None] - predicted) ** 2
+        errors += weights[test[block]] @ squares.reshape(-1, intercepts.size)
+    return (errors / np.sum(weights[test])).reshape(intercepts.shape)

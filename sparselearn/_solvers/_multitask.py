@@ -12,25 +12,17 @@ each row: by the formula of Sherman, Morrison and Woodbury two factorisations of
 |A| solve it.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
-import scipy.sparse as sp
 from scipy.linalg.lapack import dpotrf, dpotri, dpotrs
 
 from sparselearn import penalties
 from sparselearn._kernels._multitask import descend_rows
 from sparselearn._solvers._certificates import Fit
-from sparselearn._solvers._path import EXACT, alpha_grid, least_penalised
 from sparselearn._solvers._squared_loss import Solution
-from sparselearn._solvers._tasks import (
-    TaskCertifier,
-    critical_task_alpha,
-    row_lengths,
-)
+from sparselearn._solvers._tasks import TaskCertifier, row_lengths
 from sparselearn._solvers._working_set import GramWorkingSet
 
-__all__ = ["TaskPath", "TaskSolver", "solve_task_path", "solve_to_rows"]
+__all__ = ["TaskSolver"]
 
 SMALLEST_WORKING_SET = 50
 # A Gram matrix of so many columns takes half a gigabyte.
@@ -338,67 +330,3 @@ class TaskSolver:
             gain = violations[worst] ** 2 / self.problem.design.curvature[worst]
             worst = worst[np.argpartition(gain, -room)[-room:]]
         return worst
-
-
-@dataclass(frozen=True)
-class TaskPath:
-    """Solutions along a path of penalties; see `_path.PathResult`.
-
-    Attributes
-    ----------
-    alphas : ndarray (n_alphas,)
-        Decreasing.
-    coefs : list of n_alphas csc_array (n_features, n_tasks)
-    intercepts : ndarray (n_alphas, n_tasks)
-    dual_gaps : ndarray (n_alphas,)
-    n_iter : ndarray of int (n_alphas,)
-    converged : ndarray of bool (n_alphas,)
-    """
-
-    alphas: np.ndarray
-    coefs: list
-    intercepts: np.ndarray
-    dual_gaps: np.ndarray
-    n_iter: np.ndarray
-    converged: np.ndarray
-
-
-def solve_task_path(problem, penalty_at, alphas, *, tol, max_iter):
-    """Solve ``penalty_at(alpha)`` for each of the decreasing `alphas`.
-
-    Returns
-    -------
-    TaskPath
-    """
-    solver, solutions = None, []
-    for alpha in alphas:
-        penalty = penalty_at(alpha)
-        # At alpha = 0 every feature is unpenalised: a problem of another kind.
-        if solver is None or alpha == 0.0:
-            start = None if solver is None else solver.coef
-            solver = TaskSolver(problem, penalty, start=start, n_solves=len(alphas))
-        solutions.append(solver.solve(penalty, tol=tol, max_iter=max_iter))
-    return TaskPath(
-        alphas=np.asarray(alphas, dtype=np.float64),
-        coefs=[sp.csc_array(s.coef) for s in solutions],
-        intercepts=np.array([problem.intercept(s.coef) for s in solutions]),
-        dual_gaps=np.array([s.certificate.gap for s in solutions]),
-        n_iter=np.array([s.n_iter for s in solutions]),
-        converged=np.array([s.converged for s in solutions]),
-    )
-
-
-def solve_to_rows(problem, penalty_at, n_rows, *, tol, max_iter):
-    """The least-penalised solution of the path with at most `n_rows` features.
-
-    See `_path.least_penalised`.
-    """
-    alphas = alpha_grid(critical_task_alpha(problem, penalty_at(1.0)))
-    solver = TaskSolver(problem, penalty_at(alphas[0]), n_solves=alphas.size)
-
-    def solve(alpha):
-        return solver.solve(penalty_at(alpha), tol=min(tol, EXACT), max_iter=max_iter)
-
-    return least_penalised(
-        solve, alphas, lambda coef: np.count_nonzero(coef.any(axis=1)) <= n_rows
-    )

@@ -1,66 +1,43 @@
 """Lasso and elastic net, their alpha chosen by cross-validation."""
 
 from functools import partial
-from numbers import Integral, Real
+from numbers import Real
 
 import numpy as np
-from sklearn import get_config
-from sklearn.model_selection import check_cv
-from sklearn.utils import Bunch
-from sklearn.utils.metadata_routing import (
-    MetadataRouter,
-    MethodMapping,
-    process_routing,
-)
 
-from sparselearn._compat import Interval, StrOptions, fit_context
+from sparselearn._compat import Interval, fit_context
 from sparselearn._parallel import bounded, map_threads
 from sparselearn._solvers._certificates import critical_alpha
 from sparselearn._solvers._cross_validation import FoldSums, errors_by_rows
-from sparselearn._solvers._path import alpha_grid, check_alphas, solve_path
+from sparselearn._solvers._path import solve_path
 from sparselearn._solvers._problem import make_problem
 from sparselearn._solvers._squared_loss import Solver, sums_pay
 from sparselearn._validation import check_penalty_weights, validate_regression
 from sparselearn.linear_model._base import SquaredLossRegressor, elastic_net_penalty
+from sparselearn.linear_model._cross_validation import (
+    CrossValidated,
+    choose,
+    fold_weights,
+)
 
 __all__ = ["ElasticNetCV", "LassoCV"]
 
 
-class SquaredLossRegressorCV(SquaredLossRegressor):
+class SquaredLossRegressorCV(CrossValidated, SquaredLossRegressor):
     """Fit of a linear model whose alpha is chosen by cross-validation.
 
     A subclass holds the parameters named below and says its `_l1_ratios`.
     """
 
     _parameter_constraints = {
-        "alphas": [Interval(Integral, 1, None, closed="left"), "array-like"],
-        "eps": [Interval(Real, 0, 1, closed="neither")],
-        "cv": ["cv_object"],
-        "selection": [StrOptions({"min", "1se"})],
-        "penalty_weights": ["array-like", None],
-        "fit_intercept": ["boolean"],
+        **CrossValidated._parameter_constraints,
         "positive": ["boolean"],
-        "refit_support": [StrOptions({"ols", "ridge"}), None],
-        "tol": [Interval(Real, 0, None, closed="left")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "n_jobs": [Integral, None],
     }
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = False
         return tags
-
-    def get_metadata_routing(self):
-        """Say that `fit` passes metadata on to the splitter.
-
-        Returns
-        -------
-        routing : MetadataRouter
-        """
-        mapping = MethodMapping().add(caller="fit", callee="split")
-        router = MetadataRouter(owner=type(self).__name__).add_self_request(self)
-        return router.add(splitter=check_cv(self.cv), method_mapping=mapping)
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None, **params):
@@ -85,7 +62,7 @@ class SquaredLossRegressorCV(SquaredLossRegressor):
         X, y, weights = validate_regression(
             self, X, y, sample_weight, multi_output=False
         )
-        _check_folds(splits, np.broadcast_to(weights, y.shape))
+        folds = fold_weights(splits, weights, y.size)
         penalty_at = partial(
             elastic_net_penalty,
             penalty_weights=check_penalty_weights(self.penalty_weights, X.shape[1]),
@@ -94,13 +71,12 @@ class SquaredLossRegressorCV(SquaredLossRegressor):
         problem = make_problem(X, weights, fit_intercept=self.fit_intercept)
         problem = problem.with_target(y)
         ratios = self._l1_ratios
-        alphas = [self._grid(problem, partial(penalty_at, l1_ratio=r)) for r in ratios]
+        alphas = [
+            self._grid(critical_alpha, problem, penalty_at(1.0, l1_ratio=ratio))
+            for ratio in ratios
+        ]
         errors, total = self._errors(X, y, weights, splits, penalty_at, alphas)
-        tested = None
-        if sample_weight is not None:
-            full = np.broadcast_to(weights, y.shape)
-            tested = [full[test].sum() for _, test in splits]
-        row, column = _choose(errors, tested, self.selection)
+        row, column = choose(errors, folds, self.selection)
 
         chosen = partial(penalty_at, l1_ratio=ratios[row])
         stopping = {"tol": self.tol, "max_iter": self.max_iter}
@@ -112,30 +88,6 @@ class SquaredLossRegressorCV(SquaredLossRegressor):
         self._store_path(ratios, row, alphas, errors, path, X.dtype)
         self._warn_unless_converged([problem], [solution])
         return self
-
-    def _split(self, X, y, params, sample_weight):
-        """The splits of the rows, a list of (train, test)."""
-        if get_config().get("enable_metadata_routing"):
-            if sample_weight is not None:
-                params = {**params, "sample_weight": sample_weight}
-            routed = process_routing(self, "fit", **params)
-        else:
-            unknown = set(params) - {"groups"}
-            if unknown:
-                raise TypeError(
-                    f"{type(self).__name__}.fit got {', '.join(sorted(unknown))}: only "
-                    "groups goes to the splitter unless metadata routing is enabled."
-                )
-            routed = Bunch(splitter=Bunch(split=params))
-        splits = check_cv(self.cv).split(X, y, **routed.splitter.split)
-        return [tuple(map(np.asarray, split)) for split in splits]
-
-    def _grid(self, problem, penalty_at):
-        """The decreasing alphas for one l1_ratio."""
-        if isinstance(self.alphas, Integral):
-            largest = critical_alpha(problem, penalty_at(1.0))
-            return alpha_grid(largest, self.alphas, self.eps)
-        return check_alphas(self.alphas)
 
     def _errors(self, X, y, weights, splits, penalty_at, alphas):
         """Test errors (n_l1_ratios, n_alphas, n_folds); all rows' sums, if formed."""
@@ -167,32 +119,6 @@ class SquaredLossRegressorCV(SquaredLossRegressor):
         self.mse_path_ = errors if several else errors[0]
         self.coef_path_ = path.coefs.astype(dtype)
         self.n_iter_ = int(np.sum(path.n_iter))
-
-
-def _check_folds(splits, weights):
-    """Raise a ValueError that names a fold without rows of positive weight."""
-    for fold, split in enumerate(splits):
-        for kind, rows in zip(("training", "test"), split):
-            if not np.any(weights[rows] > 0.0):
-                raise ValueError(
-                    f"Fold {fold} has no {kind} row of positive sample_weight: use "
-                    "fewer folds, or a splitter that spreads these rows."
-                )
-
-
-def _choose(errors, tested, selection):
-    """Row and column of the chosen alpha; errors (n_l1_ratios, n_alphas, n_folds).
-
-    "1se": the largest alpha, for the l1_ratio with the least error, whose mean error
-    is within one standard error of the least.
-    """
-    means = np.average(errors, axis=2, weights=tested)
-    row, column = np.unravel_index(np.argmin(means), means.shape)
-    n_folds = errors.shape[2]
-    if selection == "1se" and n_folds > 1:
-        error = np.std(errors[row, column], ddof=1) / np.sqrt(n_folds)
-        column = np.argmax(means[row] <= means[row, column] + error)
-    return row, column
 
 
 class LassoCV(SquaredLossRegressorCV):

@@ -7,9 +7,10 @@ import numpy as np
 
 from sparselearn._compat import Interval, fit_context
 from sparselearn._parallel import bounded
-from sparselearn._solvers._multitask import TaskSolver, solve_to_rows
+from sparselearn._solvers._multitask import TaskSolver
 from sparselearn._solvers._problem import make_problem
 from sparselearn._solvers._refit import refit_on_support
+from sparselearn._solvers._task_path import solve_to_rows
 from sparselearn._solvers._tasks import make_tasks
 from sparselearn._validation import check_penalty_weights, validate_regression
 from sparselearn.linear_model._base import SquaredLossRegressor, elastic_net_penalty
@@ -52,13 +53,7 @@ class MultiTaskRegressor(SquaredLossRegressor):
         self : object
             Fitted estimator.
         """
-        X, y, weights = validate_regression(self, X, y, sample_weight)
-        if y.ndim == 1:
-            raise ValueError(
-                f"{type(self).__name__} needs y of shape (n_samples, n_targets); got "
-                f"{y.shape}. For a single target use Lasso or ElasticNet, or "
-                "y.reshape(-1, 1)."
-            )
+        X, y, weights = self._validate(X, y, sample_weight)
         penalty_at = partial(
             elastic_net_penalty,
             l1_ratio=self._l1_ratio,
@@ -71,6 +66,18 @@ class MultiTaskRegressor(SquaredLossRegressor):
         self._store_rows(problem, alpha, solution, X.dtype)
         self._warn_unless_converged([problem], [solution])
         return self
+
+    def _validate(self, X, y, sample_weight):
+        """As `validate_regression`; ValueError for y with one dimension."""
+        X, y, weights = validate_regression(self, X, y, sample_weight)
+        if y.ndim == 1:
+            name = type(self).__name__
+            raise ValueError(
+                f"{name} needs y of shape (n_samples, n_targets); got {y.shape}. For "
+                f"a single target use {name.removeprefix('MultiTask')}, or "
+                "y.reshape(-1, 1)."
+            )
+        return X, y, weights
 
     def _starts(self, n_targets, n_features):
         """The coefficients of all tasks to start from, (n_features, n_targets)."""

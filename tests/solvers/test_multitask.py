@@ -14,12 +14,9 @@ from reference import (
 from sparselearn import penalties
 from sparselearn._solvers import _multitask
 from sparselearn._solvers._certificates import Certifier
-from sparselearn._solvers._multitask import (
-    TaskSolver,
-    solve_task_path,
-    solve_to_rows,
-)
+from sparselearn._solvers._multitask import TaskSolver
 from sparselearn._solvers._problem import make_problem
+from sparselearn._solvers._task_path import solve_task_path, solve_to_rows
 from sparselearn._solvers._tasks import (
     TaskCertifier,
     critical_task_alpha,
