@@ -6,6 +6,7 @@ from sparselearn.linear_model._cv import ElasticNetCV, LassoCV
 from sparselearn.linear_model._elastic_net import ElasticNet
 from sparselearn.linear_model._lasso import Lasso
 from sparselearn.linear_model._multitask import MultiTaskElasticNet, MultiTaskLasso
+from sparselearn.linear_model._multitask_cv import MultiTaskLassoCV
 from sparselearn.linear_model._omp import OrthogonalMatchingPursuit
 from sparselearn.linear_model._path import alpha_max, elastic_net_path, lasso_path
 
@@ -17,6 +18,7 @@ __all__ = [
     "LassoCV",
     "MultiTaskElasticNet",
     "MultiTaskLasso",
+    "MultiTaskLassoCV",
     "OrthogonalMatchingPursuit",
     "PathResult",
     "alpha_max",
