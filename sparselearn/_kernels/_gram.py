@@ -6,16 +6,21 @@ The working set lists m columns of the design; ``gram[a, b]`` is the product
 rows.
 """
 
-from sparselearn._kernels._jit import kernel
+from sparselearn._kernels._jit import REASSOCIATE, kernel
 from sparselearn.penalties import prox
 
 __all__ = [
+    "add_columns",
     "descend_gram",
     "gather_centred",
     "gather_rows",
     "gather_upper",
     "gram_rows_compressed",
+    "gram_rows_dense",
 ]
+
+# Rows whose numbers of a few columns fit into the smallest cache.
+ROWS = 1024
 
 
 @kernel
@@ -62,6 +67,26 @@ def descend_gram(
     return n_epochs
 
 
+@kernel(fastmath=REASSOCIATE)
+def add_columns(values, features, coef, out):
+    """Add ``sum_k coef[k] values[:, features[k]]`` to `out`, four columns at a time."""
+    last = features.size - 1
+    for start in range(0, values.shape[0], ROWS):
+        stop = min(start + ROWS, values.shape[0])
+        sums = out[start:stop]
+        for k in range(0, features.size, 4):
+            # Past the end the last column is added again, times 0.
+            k1, k2, k3 = min(k + 1, last), min(k + 2, last), min(k + 3, last)
+            c0 = coef[k]
+            c1 = coef[k1] if k1 > k else 0.0
+            c2 = coef[k2] if k2 > k1 else 0.0
+            c3 = coef[k3] if k3 > k2 else 0.0
+            x0, x1 = values[start:stop, features[k]], values[start:stop, features[k1]]
+            x2, x3 = values[start:stop, features[k2]], values[start:stop, features[k3]]
+            for i in range(stop - start):
+                sums[i] += c0 * x0[i] + c1 * x1[i] + c2 * x2[i] + c3 * x3[i]
+
+
 @kernel
 def gather_upper(gram, positions, out):
     """Write the upper triangle of ``gram[positions][:, positions]`` to `out`.
@@ -98,6 +123,50 @@ def gather_rows(values, rows, out):
     for j in range(values.shape[1]):
         for i in range(rows.size):
             out[i, j] = values[rows[i], j]
+
+
+@kernel(fastmath=REASSOCIATE)
+def gram_rows_dense(values, means, new, features, out):
+    """Add ``new[k]' (x_features[a] - means)`` to ``out[k, a]``.
+
+    `new` (n_new, n_rows) holds columns that are centred and weighted already. Four of
+    them meet two others at a time: what is loaded is used in several products, which
+    makes this as fast as a matrix product, without a copy of the other columns.
+    """
+    n_new, n_features = new.shape[0], features.size
+    for start in range(0, values.shape[0], ROWS):
+        stop = min(start + ROWS, values.shape[0])
+        for a in range(0, n_features, 2):
+            b = min(a + 1, n_features - 1)
+            x, x_mean = values[start:stop, features[a]], means[features[a]]
+            y, y_mean = values[start:stop, features[b]], means[features[b]]
+            for k in range(0, n_new, 4):
+                # Past the end the last one is done again, and not added.
+                l0, l1 = min(k + 1, n_new - 1), min(k + 2, n_new - 1)
+                l2 = min(k + 3, n_new - 1)
+                z0, z1 = new[k, start:stop], new[l0, start:stop]
+                z2, z3 = new[l1, start:stop], new[l2, start:stop]
+                x0 = x1 = x2 = x3 = y0 = y1 = y2 = y3 = 0.0
+                for i in range(stop - start):
+                    u, v = x[i] - x_mean, y[i] - y_mean
+                    x0 += z0[i] * u
+                    x1 += z1[i] * u
+                    x2 += z2[i] * u
+                    x3 += z3[i] * u
+                    y0 += z0[i] * v
+                    y1 += z1[i] * v
+                    y2 += z2[i] * v
+                    y3 += z3[i] * v
+                for extra, first, second in (
+                    (0, x0, y0),
+                    (1, x1, y1),
+                    (2, x2, y2),
+                    (3, x3, y3),
+                ):
+                    if k + extra < n_new:
+                        out[k + extra, a] += first
+                        if a + 1 < n_features:
+                            out[k + extra, a + 1] += second
 
 
 @kernel

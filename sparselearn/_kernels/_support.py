@@ -270,15 +270,15 @@ def settle(problem, support, size, coef, correlation, max_rounds):
     settled : bool
         Whether nothing is left but rounding.
     """
-    lowest, careful = np.inf, False
+    before, careful = np.inf, False
     for n_rounds in range(1, max_rounds + 1):
         size = _solve_on_support(problem, support, size, coef, careful)
         objective = _correlate(problem, support, size, coef, correlation)
-        if objective >= lowest:
+        if objective >= before:
             if careful:
                 return size, n_rounds, False
             careful = True
-        lowest = min(lowest, objective)
+        before = objective
         size, n_violations, n_joined = _take_in(
             problem, support, size, coef, correlation, careful
         )

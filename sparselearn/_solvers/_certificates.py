@@ -127,6 +127,21 @@ class Certifier:
             smallest = min(smallest, gap(1.0, everything))
         return Certificate(objective, smallest)
 
+    def critical(self, penalty, fit):
+        """The smallest multiple of `penalty` to leave all penalised coefficients at 0.
+
+        `fit` is that of coefficients of 0.
+        """
+        correlation = fit.projected
+        if not getattr(penalty, "positive", False):
+            correlation = np.abs(correlation)
+        thresholds = np.broadcast_to(
+            penalties.threshold(penalty, slice(None)), correlation.shape
+        )
+        # Of the correlation with a constant column only rounding is left.
+        asks = (thresholds > 0.0) & (self.problem.curvature > 0.0)
+        return np.max(correlation[asks] / thresholds[asks], initial=0.0)
+
 
 class _RowProjection:
     """Takes the part along the free columns out of a residual.
@@ -215,13 +230,6 @@ def critical_alpha(problem, penalty):
 
     With a `penalty` of alpha = 1 this is alpha_max.
     """
-    fit = Certifier(problem, penalty).measure(np.zeros(problem.curvature.size))
-    correlation = fit.projected
-    if not getattr(penalty, "positive", False):
-        correlation = np.abs(correlation)
-    thresholds = np.broadcast_to(
-        penalties.threshold(penalty, slice(None)), correlation.shape
-    )
-    # Of the correlation with a constant column only rounding is left.
-    asks = (thresholds > 0.0) & (problem.curvature > 0.0)
-    return np.max(correlation[asks] / thresholds[asks], initial=0.0)
+    certifier = Certifier(problem, penalty)
+    fit = certifier.measure(np.zeros(problem.curvature.size))
+    return certifier.critical(penalty, fit)

@@ -15,6 +15,7 @@ import scipy.sparse as sp
 
 from sparselearn._kernels._coordinate_descent import column_curvatures
 from sparselearn._kernels._design import Compressed, Dense
+from sparselearn._kernels._gram import add_columns
 
 __all__ = ["Problem", "correlate", "make_problem", "multiply"]
 
@@ -131,6 +132,9 @@ def multiply(X, coef, features):
     if sp.issparse(X):
         return X[:, features].astype(np.float64) @ coef
     product = np.zeros((X.shape[0], *coef.shape[1:]))
+    if coef.ndim == 1:
+        add_columns(X, features, coef, product)
+        return product
     for block in _blocks(features.size, X.shape[0]):
         # The rows of X.T are contiguous.
         columns = X.T[features[block]].astype(np.float64, copy=False)

@@ -25,6 +25,10 @@ from sparselearn._solvers._working_set import DesignWorkingSet, GramWorkingSet
 __all__ = ["Solution", "Solver", "sums_pay"]
 
 SMALLEST_WORKING_SET = 50
+# Alphas further apart than this have others put between them.
+STRIDE = 1.2
+# How far ahead of a straight line correlations may be, in steps of alpha.
+AHEAD = 0.3
 # A Gram matrix of so many columns takes half a gigabyte.
 LARGEST_GRAM = 8192
 # Rounds without a new feature and without a smaller gap: what is left is rounding.
@@ -81,7 +85,7 @@ class Solver:
         # Of a constant column only rounding is left: it never joins.
         self._eligible = problem.curvature > 0.0
         self._member = np.zeros(n_features, dtype=bool)
-        self._previous = None
+        self._previous = self._older = None
         self.fit = self.certifier.measure(self.coef)
         self._working = _working_set(problem, penalty, self.fit.correlation)
         if isinstance(problem, MomentProblem):
@@ -115,24 +119,21 @@ class Solver:
         target = tol * self.problem.null_value
         certificate = self.certifier.bound(penalty, self.coef, self.fit)
         best, idle, n_iter, precision = np.inf, 0, 0, 1e-2
-        candidates = self._strong(penalty)
+        if certificate.gap > target:
+            n_iter += self._approach(penalty, target, max_iter)
+        candidates = self._expected(penalty)
         while certificate.gap > target and n_iter < max_iter and idle < IDLE_ROUNDS:
             if candidates is None:
-                candidates = self._violations(penalty)
+                candidates = self._violations(penalty, self.coef, self.fit.correlation)
             grown = self._join(self._worst(candidates))
             candidates = None
             if not grown:
                 precision *= 0.1
             # On a path the working set is most likely right at once.
             worth = certificate.gap if self._previous is None else target
-            n_iter += self._working.minimise(
-                penalty,
-                self.coef,
-                self.fit,
-                precision * max(worth, target),
-                max_iter - n_iter,
+            n_iter += self._minimise(
+                penalty, precision * max(worth, target), max_iter - n_iter
             )
-            self._measure()
             certificate = self.certifier.bound(penalty, self.coef, self.fit)
             idle = 0 if grown or certificate.gap < 0.9 * best else idle + 1
             best = min(best, certificate.gap)
@@ -140,6 +141,47 @@ class Solver:
         return Solution(
             self.coef.copy(), certificate, n_iter, bool(certificate.gap <= target)
         )
+
+    def _approach(self, penalty, target, max_iter):
+        """Come near `penalty` by waypoints, `STRIDE` apart; return the epochs spent.
+
+        From far away a support takes many rounds to settle, each of them with most
+        of it wrong; along a path it never is. A waypoint costs one pass.
+        """
+        n_iter = 0
+        for waypoint in self._waypoints(penalty):
+            candidates = self._expected(waypoint)
+            if candidates is None:
+                candidates = self._violations(waypoint, self.coef, self.fit.correlation)
+            self._join(self._worst(candidates))
+            if n_iter < max_iter and self.n_members:
+                n_iter += self._minimise(waypoint, target, max_iter - n_iter)
+            self._previous = waypoint
+        return n_iter
+
+    def _waypoints(self, penalty):
+        """Penalties between the last, or the smallest that leaves 0, and `penalty`."""
+        if not isinstance(self._working, GramWorkingSet) or penalty.alpha == 0.0:
+            return []
+        if self._previous is not None:
+            start = self._previous.alpha
+        elif not self.coef.any():
+            start = self.certifier.critical(penalty._replace(alpha=1.0), self.fit)
+        else:
+            return []
+        if not start > penalty.alpha:
+            return []
+        n_strides = np.ceil(np.log(start / penalty.alpha) / np.log(STRIDE))
+        alphas = np.geomspace(start, penalty.alpha, int(n_strides) + 1)[1:-1]
+        return [penalty._replace(alpha=alpha) for alpha in alphas]
+
+    def _minimise(self, penalty, accuracy, max_epochs):
+        """Minimise over the working set, and see what it leaves: one pass."""
+        n_epochs = self._working.minimise(
+            penalty, self.coef, self.fit, accuracy, max_epochs
+        )
+        self._measure()
+        return n_epochs
 
     def _measure(self):
         self.fit = self.certifier.measure(self.coef)
@@ -175,25 +217,32 @@ class Solver:
         stored = X.nnz / X.shape[1] * self.n_members
         return with_gram > (2 * X.nnz + 10 * stored) / SCALARS
 
-    def _violations(self, penalty, coef=None):
+    def _violations(self, penalty, coef, correlation):
         """How far each feature outside the working set is from optimal; else 0."""
-        coef = self.coef if coef is None else coef
         distance = penalties.subdifferential_distance(
-            penalty, coef, self.fit.correlation, slice(None)
+            penalty, coef, correlation, slice(None)
         )
         return np.where(self._member | ~self._eligible, 0.0, distance)
 
-    def _strong(self, penalty):
-        """Violations at the penalty of the sequential strong rule, 2 new - old.
+    def _expected(self, penalty):
+        """Violations that are to be expected where the path reaches `penalty`.
 
-        A feature whose correlation moves no faster than the penalty's threshold
-        cannot become active unless it violates that.
+        Correlations are carried on from the last two solutions along straight lines,
+        as they move while the support stays; `AHEAD` steps more, since it does not.
+        After one solution only, the strong rule bounds them: a correlation moves no
+        faster than the threshold.
         """
-        before = self._previous
+        before, older = self._previous, self._older
         if before is None or not hasattr(penalty, "alpha"):
             return None
-        bound = penalty._replace(alpha=max(2.0 * penalty.alpha - before.alpha, 0.0))
-        return self._violations(bound, np.zeros_like(self.coef))
+        correlation, ahead = self.fit.correlation, 1.0
+        self._older = before.alpha, correlation
+        step = before.alpha - penalty.alpha
+        if older is not None and older[0] != before.alpha:
+            slope = (older[1] - correlation) / (older[0] - before.alpha)
+            correlation, ahead = correlation - step * slope, AHEAD
+        bound = penalty._replace(alpha=max(penalty.alpha - ahead * abs(step), 0.0))
+        return self._violations(bound, np.zeros_like(self.coef), correlation)
 
     def _worst(self, violations):
         """The features of the largest violations, as many again as are active."""

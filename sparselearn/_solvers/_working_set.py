@@ -23,6 +23,7 @@ from sparselearn._kernels._gram import (
     gather_centred,
     gather_upper,
     gram_rows_compressed,
+    gram_rows_dense,
 )
 from sparselearn._kernels._jit import for_specs
 from sparselearn._kernels._support import SINGULAR, Quadratic, Support, join, settle
@@ -33,6 +34,8 @@ __all__ = ["DesignWorkingSet", "GramWorkingSet"]
 EPOCHS_A_ROUND = 1000
 # Rows of dense columns are gathered in blocks of about this many numbers.
 BLOCK = 2**21
+# Up to so many new columns, copies of the old ones cost more than the products.
+FEW = 64
 # Correlations are known to this share of the threshold, or of |x_j| |y|.
 ROUNDING, ROUNDING_OF_SCALE = 1e-10, 1e-13
 
@@ -139,12 +142,17 @@ class GramWorkingSet:
             scratch = np.zeros(n_samples)
             gram_rows_compressed(problem.design, new, features, scratch, products)
             return products
+        values, means = problem.design.values, problem.design.means
+        if new.size <= FEW:
+            columns = np.empty((n_samples, new.size), order="F")
+            gather_centred(values, means, problem.weights, new, 0, columns)
+            gram_rows_dense(values, means, columns.T, features, products)
+            return products
         root = np.sqrt(problem.weights)
         n_rows = min(n_samples, max(1, BLOCK // features.size))
         buffer = np.empty((n_rows, features.size), order="F")
         for start in range(0, n_samples, n_rows):
             block = buffer[: n_samples - start]
-            values, means = problem.design.values, problem.design.means
             gather_centred(values, means, root, features, start, block)
             products += block[:, -new.size :].T @ block
         return products
