@@ -5,10 +5,12 @@ import csv
 import re
 import sys
 import warnings
+from types import SimpleNamespace
 
 import matplotlib
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from scipy import sparse as sp
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.datasets import dump_svmlight_file, load_diabetes, load_digits, load_wine
@@ -25,6 +27,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sparselearn.__main__ import main
+from sparselearn._report import _figures
 from sparselearn._report._data import ReportError, load
 from sparselearn._report._models import MODELS, Model
 from sparselearn._report._prepare import prepare
@@ -641,6 +644,71 @@ def test_every_model_sweeps_its_sparsity(name, task, tmp_path, rng):
     np.testing.assert_array_equal(
         loaded.predict(problem.X), pipeline.predict(problem.X)
     )
+
+
+@pytest.mark.parametrize("task", ["classification", "regression"])
+@pytest.mark.parametrize("name", ["lasso", "elastic-net", "adaptive-lasso"])
+def test_alphas_begin_where_the_first_coefficient_enters(name, task, tmp_path, rng):
+    X = rng.normal(size=(60, 6))
+    score = X[:, 0] + X[:, 1]
+    # What correlates most with it is not what least squares gives the most weight.
+    X[:, 2] = score + 0.5 * rng.normal(size=60)
+    score += 0.3 * rng.normal(size=60)
+    y = np.digitize(score, [-1.0, 1.0]) if task == "classification" else score
+    np.savez(tmp_path / "a.npz", X=X, y=y)
+    problem = prepare(load(tmp_path / "a.npz"), 0)
+    ((parameter, alphas),) = MODELS[name].grid(problem).items()
+    ((step, model),) = MODELS[name].build(problem)
+    model, largest = clone(model), alphas[0] / 0.7
+    for alpha, enters in ((1.001 * largest, False), (0.98 * largest, True)):
+        model.set_params(**{parameter.removeprefix(f"{step}__"): alpha})
+        pipeline = make_pipeline(model).fit(problem.X, problem.y)
+        n_nonzero, _ = MODELS[name].read(pipeline)
+        assert (n_nonzero > 0) == enters
+    assert np.all(np.diff(alphas) < 0)
+
+
+def test_matching_pursuit_chooses_what_the_grid_says(tmp_path, rng):
+    """That many features for each class, and at most half as many as rows."""
+    y = np.arange(80) % 3
+    np.savez(tmp_path / "a.npz", X=rng.normal(size=(80, 200)), y=y)
+    problem = prepare(load(tmp_path / "a.npz"), 0)
+    model = MODELS["omp"]
+    sizes = model.grid(problem)["penalised__estimator__n_nonzero_coefs"]
+    assert sizes == [1, 2, 4, 8, 16]
+    ((_, pursuit),) = model.build(problem)
+    for size in sizes:
+        pipeline = make_pipeline(
+            clone(pursuit).set_params(estimator__n_nonzero_coefs=size)
+        )
+        n_nonzero, sparsity = model.read(pipeline.fit(problem.X, problem.y))
+        assert n_nonzero == 3 * size
+        assert sparsity == pytest.approx(1 - size / 200)
+
+
+def test_maps_of_many_models_are_all_there(tmp_path, rng, monkeypatch):
+    X, y = load_digits(n_class=2, return_X_y=True)
+    np.savez(tmp_path / "a.npz", X=X.reshape(-1, 8, 8)[:60], y=y[:60])
+    problem = prepare(load(tmp_path / "a.npz"), 0)
+    names = [f"model {k}" for k in range(5)]
+    outcomes = []
+    for k, name in enumerate(names):
+        model = LogisticRegression()
+        model.coef_ = np.eye(problem.X.shape[1])[[k]]
+        pipeline = make_pipeline(*problem.preparation, model)
+        outcomes.append(
+            SimpleNamespace(name=name, best=SimpleNamespace(pipeline=pipeline))
+        )
+    figure = Figure()
+    monkeypatch.setattr(_figures, "_picture", lambda draw, *size: draw(figure))
+    _figures.feature_maps(problem, outcomes)
+    assert [ax.get_title() for ax in figure.axes] == names
+    varies = np.flatnonzero(problem.preparation["varies"].get_support())
+    for k, ax in enumerate(figure.axes):
+        (image,) = ax.get_images()
+        np.testing.assert_array_equal(
+            np.flatnonzero(~np.ma.getmaskarray(image.get_array())), varies[[k]]
+        )
 
 
 def test_sparsest_candidate_by_hand():

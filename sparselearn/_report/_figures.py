@@ -15,6 +15,7 @@ __all__ = ["atoms", "coefficient_path", "feature_maps", "score_against_sparsity"
 
 DPI = 144
 MAX_ATOMS = 100
+MAPS_A_LINE = 4  # of more, the page would shrink the names
 STYLE = {"font.size": 11, "axes.titlesize": 11, "legend.fontsize": 10}
 
 
@@ -126,8 +127,13 @@ def feature_maps(problem, outcomes):
     if problem.data.image_shape is None or not weighed:
         return None
 
+    n_lines = -(-len(weighed) // MAPS_A_LINE)
+    n_columns = -(-len(weighed) // n_lines)
+
     def draw(figure):
-        panels = figure.subplots(1, len(weighed), squeeze=False)[0]
+        panels = figure.subplots(n_lines, n_columns, squeeze=False).ravel()
+        for ax in panels[len(weighed) :]:
+            ax.remove()
         for ax, (name, weights) in zip(panels, weighed.items()):
             image = np.zeros(np.prod(problem.data.image_shape))
             image[problem.preparation["varies"].get_support()] = weights
@@ -137,7 +143,7 @@ def feature_maps(problem, outcomes):
             )
             ax.set(title=name, xticks=[], yticks=[], facecolor="#E6E8EB")
 
-    return _picture(draw, 2.1 * len(weighed), 2.4)
+    return _picture(draw, 2.1 * n_columns, 2.4 * n_lines)
 
 
 def _as_images(problem, rows):

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.multiclass import OneVsRestClassifier
@@ -18,7 +19,13 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.preprocessing import StandardScaler, label_binarize
 
 from sparselearn.cluster import KMeansCoder
-from sparselearn.linear_model import ElasticNet, Lasso, alpha_max
+from sparselearn.linear_model import (
+    AdaptiveLasso,
+    ElasticNet,
+    Lasso,
+    OrthogonalMatchingPursuit,
+    alpha_max,
+)
 from sparselearn.pruning import Pruner
 
 __all__ = [
@@ -33,6 +40,7 @@ __all__ = [
 SPARSITIES = (0.0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98, 0.99)
 N_ALPHAS = 12
 ALPHA_EPS = 1e-3  # the smallest alpha, as a share of the largest
+MOST_CHOSEN = 256  # features of a matching pursuit
 
 
 def read_sparsity(pipeline):
@@ -118,17 +126,44 @@ def _least_squares(regressor):
     return build
 
 
-def _alphas(l1_ratio):
+def _of_each(problem, parameter):
+    """The name of a parameter of the regressor in the last step."""
+    inner = "estimator__" if problem.task == "classification" else ""
+    return f"penalised__{inner}{parameter}"
+
+
+def _alphas(l1_ratio, weights=lambda X, y: None):
     def grid(problem):
+        X = problem.X
         largest = max(
-            alpha_max(problem.X, y, l1_ratio=l1_ratio) for y in targets(problem).T
+            alpha_max(X, y, l1_ratio=l1_ratio, penalty_weights=weights(X, y))
+            for y in targets(problem).T
         )
         # At the largest itself all is zero; half a step below, something is not.
         alphas = largest * np.geomspace(0.7, ALPHA_EPS, N_ALPHAS)
-        inner = "estimator__" if problem.task == "classification" else ""
-        return {f"penalised__{inner}alpha": alphas}
+        return {_of_each(problem, "alpha"): alphas}
 
     return grid
+
+
+# One-hot columns depend on one another; of the pilots, ridge bears that best.
+ADAPTIVE = AdaptiveLasso(pilot="ridge")
+
+
+def _adaptive_weights(X, y):
+    # The largest alpha depends on them: it has to be that of the weighted penalty.
+    return clone(ADAPTIVE).fit(X, y).penalty_weights_
+
+
+def _numbers_chosen(problem):
+    # Half as many features as rows fit almost anything already.
+    n_rows, n_features = problem.X.shape
+    most = min(n_features, max(n_rows // 2, 1), MOST_CHOSEN)
+    return {_of_each(problem, "n_nonzero_coefs"): _powers_of_two(most)}
+
+
+def _powers_of_two(most):
+    return [2**k for k in range(most.bit_length())]
 
 
 # -- codes --------------------------------------------------------------------
@@ -147,8 +182,7 @@ def _codes(problem):
 
 def _code_sizes(problem):
     n_components = _codes(problem)[0][1].n_components
-    sizes = [2**k for k in range(n_components.bit_length())]
-    return {"coder__n_nonzero_coefs": sizes}
+    return {"coder__n_nonzero_coefs": _powers_of_two(n_components)}
 
 
 # -- pruned -------------------------------------------------------------------
@@ -184,6 +218,12 @@ BASELINE = Model(build=lambda p: [("linear", _linear(p))], grid=lambda problem: 
 MODELS = {
     "lasso": Model(build=_least_squares(Lasso()), grid=_alphas(1.0)),
     "elastic-net": Model(build=_least_squares(ElasticNet()), grid=_alphas(0.5)),
+    "adaptive-lasso": Model(
+        build=_least_squares(ADAPTIVE), grid=_alphas(1.0, _adaptive_weights)
+    ),
+    "omp": Model(
+        build=_least_squares(OrthogonalMatchingPursuit()), grid=_numbers_chosen
+    ),
     "kmeans-codes": Model(build=_codes, grid=_code_sizes, unit="entries of a code"),
     "pruned-linear": Model(build=_pruned_linear, grid=_sparsities),
     "pruned-mlp": Model(
