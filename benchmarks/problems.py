@@ -8,8 +8,9 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.signal import lfilter
 from sklearn.datasets import load_diabetes
+from sklearn.preprocessing import PolynomialFeatures
 
-__all__ = ["PROBLEMS", "PathProblem", "load"]
+__all__ = ["PROBLEMS", "PathProblem", "dense", "load", "names", "text"]
 
 
 @dataclass(frozen=True)
@@ -17,14 +18,14 @@ class PathProblem:
     """A Lasso path: X (Fortran-ordered float64, or CSC), y, and decreasing alphas.
 
     The objective is ||y - b - X w||^2 / 2n + alpha ||w||_1, b only if
-    `fit_intercept`.
+    `fit_intercept`. `real`: measured data, not generated.
     """
 
-    name: str
     X: object
     y: np.ndarray
     alphas: np.ndarray
     fit_intercept: bool = False
+    real: bool = False
 
 
 def _toeplitz(rng, n, p, rho):
@@ -34,7 +35,7 @@ def _toeplitz(rng, n, p, rho):
     return np.asfortranarray(lfilter([1.0], [1.0, -rho], noise, axis=1))
 
 
-def _respond(rng, X, n_active, signal_to_noise=3.0):
+def _respond(rng, X, n_active, signal_to_noise):
     coef = np.zeros(X.shape[1])
     active = rng.choice(X.shape[1], n_active, replace=False)
     coef[active] = rng.choice([-1.0, 1.0], n_active)
@@ -43,76 +44,101 @@ def _respond(rng, X, n_active, signal_to_noise=3.0):
     return signal + noise * np.std(signal) / signal_to_noise
 
 
-def _path(name, X, y, *, fit_intercept=False, n_alphas=100, eps=1e-2):
+def _path(X, y, *, fit_intercept=False, n_alphas=100, eps=1e-2, real=False):
     residual = y - y.mean() if fit_intercept else y
     largest = np.max(np.abs(X.T @ residual)) / y.size
     alphas = np.geomspace(largest, largest * eps, n_alphas)
-    return PathProblem(name, X, y, alphas, fit_intercept)
+    return PathProblem(X, y, alphas, fit_intercept, real)
 
 
-def _dense(name, n, p, rho, n_active):
-    def make():
-        rng = np.random.default_rng(0)
-        X = _toeplitz(rng, n, p, rho)
-        return _path(name, X, _respond(rng, X, n_active))
-
-    return make
+def dense(n, p, rho, n_active, *, signal_to_noise=3.0, **options):
+    """A normal X with neighbours correlated rho; `options` are those of the path."""
+    rng = np.random.default_rng(0)
+    X = _toeplitz(rng, n, p, rho)
+    return _path(X, _respond(rng, X, n_active, signal_to_noise), **options)
 
 
-def _text(name, n, p, density, *, fit_intercept=False):
-    def make():
-        rng = np.random.default_rng(0)
-        X = sp.random(n, p, density=density, format="csc", random_state=rng)
-        return _path(name, X, _respond(rng, X, 100), fit_intercept=fit_intercept)
-
-    return make
+def text(n, p, density, *, signal_to_noise=3.0, **options):
+    """A uniform sparse X, 100 features active."""
+    rng = np.random.default_rng(0)
+    X = sp.random(n, p, density=density, format="csc", random_state=rng)
+    return _path(X, _respond(rng, X, 100, signal_to_noise), **options)
 
 
 def _diabetes():
     X, y = load_diabetes(return_X_y=True)
-    return _path("diabetes", np.asfortranarray(X), y, fit_intercept=True)
+    return _path(np.asfortranarray(X), y, fit_intercept=True, real=True)
 
 
-def _real(file):
-    def make():
-        folder = os.environ.get("SPARSELEARN_DATA")
-        if not folder:
-            return None
-        z = np.load(Path(folder) / file)
-        if "indptr" in z:
-            parts = z["data"].astype(float), z["indices"].astype("i4"), z["indptr"]
-            X = sp.csr_matrix(parts, shape=tuple(z["shape"])).tocsc()
-        else:
-            X = z["X"].astype(float)
-            X = np.asfortranarray((X - X.mean(0)) / np.maximum(X.std(0), 1e-12))
-        y = z["y"].astype(float)
-        return _path(Path(file).stem, X, y, fit_intercept=True)
-
-    return make
+def _read(file):
+    """X and y of a file of SPARSELEARN_DATA; None where the folder is not given."""
+    folder = os.environ.get("SPARSELEARN_DATA")
+    if not folder:
+        return None
+    z = np.load(Path(folder) / file)
+    y = z["y"].astype(float)
+    if "indptr" not in z:
+        return z["X"].astype(float), y
+    parts = z["data"].astype(float), z["indices"].astype("i4"), z["indptr"]
+    return sp.csr_matrix(parts, shape=tuple(z["shape"])).tocsc(), y
 
 
-# Sizes of the "small" ones let a table be made while one waits.
-PROBLEMS = {
+def _real(file, *, interactions=False):
+    """Dense data without their constant columns and standardised; text as it is."""
+    found = _read(file)
+    if found is None:
+        return None
+    X, y = found
+    if not sp.issparse(X):
+        if interactions:
+            pairs = PolynomialFeatures(2, interaction_only=True, include_bias=False)
+            X = pairs.fit_transform(X)
+        X = X[:, np.ptp(X, axis=0) > 0]
+        X = np.asfortranarray((X - X.mean(axis=0)) / X.std(axis=0))
+    return _path(X, y, fit_intercept=True, real=True)
+
+
+# The groups of problems; the small ones let a table be made while one waits.
+SMALL = {
     "diabetes": _diabetes,
-    "small-wide": _dense("small-wide", 300, 3000, 0.5, 30),
-    "small-tall": _dense("small-tall", 20000, 100, 0.5, 20),
-    "small-text": _text("small-text", 4000, 20000, 1e-3),
-    "small-text-intercept": _text(
-        "small-text-intercept", 4000, 4000, 1.5e-3, fit_intercept=True
-    ),
-    "wide": _dense("wide", 1000, 10000, 0.5, 100),
-    "correlated": _dense("correlated", 500, 5000, 0.95, 50),
-    "tall": _dense("tall", 100000, 300, 0.5, 50),
-    "square": _dense("square", 3000, 3000, 0.7, 100),
-    "text": _text("text", 20000, 100000, 1e-3),
-    "text-intercept": _text("text-intercept", 20000, 4000, 1.5e-3, fit_intercept=True),
-    "leukemia": _real("leukemia_golub.npz"),
-    "riboflavin": _real("riboflavin.npz"),
-    "arcene": _real("arcene.npz"),
-    "prostate": _real("prostate_singh6033.npz"),
-    "sms-spam": _real("text_sms_spam_csr.npz"),
-    "basehock": _real("text_basehock_csr.npz"),
+    "small-wide": lambda: dense(300, 3000, 0.5, 30),
+    "small-tall": lambda: dense(20000, 100, 0.5, 20),
+    "small-text": lambda: text(4000, 20000, 1e-3),
+    "small-text-intercept": lambda: text(4000, 4000, 1.5e-3, fit_intercept=True),
 }
+MADE = {
+    "wide": lambda: dense(1000, 10000, 0.5, 100),
+    "correlated": lambda: dense(500, 5000, 0.95, 50),
+    "tall": lambda: dense(100000, 300, 0.5, 50),
+    "square": lambda: dense(3000, 3000, 0.7, 50),
+    # The noise decides how many are active at the path's end: 1200, and 11400.
+    "text": lambda: text(20000, 100000, 1e-3, signal_to_noise=10.0),
+    "text-noisy": lambda: text(20000, 100000, 1e-3),
+    "text-intercept": lambda: text(20000, 4000, 1.5e-3, fit_intercept=True),
+}
+REAL = {
+    "leukemia": lambda: _real("leukemia_golub.npz"),
+    "riboflavin": lambda: _real("riboflavin.npz"),
+    "arcene": lambda: _real("arcene.npz"),
+    "prostate": lambda: _real("prostate_singh6033.npz"),
+    "communities": lambda: _real("communities_crime.npz", interactions=True),
+    "sms-spam": lambda: _real("text_sms_spam_csr.npz"),
+    "basehock": lambda: _real("text_basehock_csr.npz"),
+}
+# Their alphas serve only as a start: cross-validation makes its own.
+CROSS_VALIDATED = {
+    "cv-small-wide": lambda: dense(300, 1500, 0.5, 30, fit_intercept=True),
+    "cv-small-tall": lambda: dense(5000, 100, 0.5, 20, fit_intercept=True),
+    "cv-wide": lambda: dense(1000, 5000, 0.5, 50, fit_intercept=True),
+    "cv-tall": lambda: dense(100000, 300, 0.5, 50, fit_intercept=True),
+}
+GROUPS = {"small": SMALL, "made": MADE, "real": REAL}
+PROBLEMS = SMALL | MADE | REAL | CROSS_VALIDATED
+
+
+def names(given):
+    """The names of problems, those of a group in place of the group's name."""
+    return [name for word in given for name in GROUPS.get(word, [word])]
 
 
 def load(name):

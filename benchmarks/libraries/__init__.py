@@ -1,18 +1,18 @@
-"""One file a library: how it solves a `PathProblem` at a given tolerance.
+"""One file a library: how it solves a problem at a given tolerance.
 
-Each has ``solve(problem, tol)``, which returns coefficients (n_features, n_alphas)
-and intercepts (n_alphas,), and ``TOLERANCES``, loose to tight, in its own meaning.
+A file has ``DISTRIBUTION``, its name at the package index; ``TOLERANCES``, loose to
+tight, in the library's own meaning; and those of these functions that the library can
+do, each of a problem (`X`, `y`, `alphas`, `fit_intercept`) and options:
+
+``path(problem, tol)``
+    Coefficients (n_features, n_alphas) and intercepts (n_alphas,).
+``fit(problem, tol)``
+    The same of an estimator fitted at the one alpha given, from nothing.
+``cross_validate(problem, n_jobs, **options)``
+    The same of the fit on all data, and the alpha that 5 folds chose. `alphas` is not
+    used: every library makes its own 100, down to a thousandth of the largest.
+
+`worker.py` runs one of these files in a process of its own.
 """
 
-import importlib
-
-NAMES = ("sparselearn", "scikit-learn", "celer", "glmnet")
-
-
-def load(name):
-    """The module for library `name`, or None where the library is not installed."""
-    module = name.replace("-", "_")
-    try:
-        return importlib.import_module(f"libraries.{module}_")
-    except ModuleNotFoundError:
-        return None
+NAMES = ("sparselearn", "scikit-learn", "celer", "skglm", "glmnet", "adelie")

@@ -1,34 +1,29 @@
 """celer: tol is the gap over ||y||^2 / n; its path fits no intercept.
 
-With an intercept the path is a loop of warm-started `Lasso.fit`.
+With an intercept, dense data are centred once and the path is taken of them; for
+sparse data it is a loop of warm-started `Lasso.fit`. Its LassoCV is left out: it fails
+with the versions of scikit-learn that this package needs.
 """
 
-import warnings
-
-import celer
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
+from celer import Lasso, celer_path
 
-TOLERANCES = [1e-4, 1e-5, 1e-6, 5e-7, 1e-7, 1e-8]
+from libraries.intercept import loop_of_fits, path_or_fits
+
+DISTRIBUTION = "celer"
+TOLERANCES = [10.0**-k for k in np.arange(4, 13.5, 0.5)]
+MAX_ITER = 1000
 
 
-def solve(problem, tol):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        if not problem.fit_intercept:
-            coefs = celer.celer_path(
-                problem.X,
-                problem.y,
-                pb="lasso",
-                alphas=problem.alphas,
-                tol=tol,
-                max_iter=1000,
-            )[1]
-            return coefs, np.zeros(problem.alphas.size)
-        model = celer.Lasso(tol=tol, max_iter=1000, warm_start=True)
-        coefs = np.empty((problem.X.shape[1], problem.alphas.size))
-        intercepts = np.empty(problem.alphas.size)
-        for k, alpha in enumerate(problem.alphas):
-            model.set_params(alpha=alpha).fit(problem.X, problem.y)
-            coefs[:, k], intercepts[k] = model.coef_, model.intercept_
-        return coefs, intercepts
+def path(problem, tol):
+    def of(X, y):
+        options = {"alphas": problem.alphas, "tol": tol, "max_iter": MAX_ITER}
+        # prune is what its Lasso does and its path function by itself does not.
+        return celer_path(X, y, pb="lasso", prune=True, **options)[1]
+
+    return path_or_fits(problem, of, Lasso(tol=tol, max_iter=MAX_ITER, warm_start=True))
+
+
+def fit(problem, tol):
+    model = Lasso(fit_intercept=problem.fit_intercept, tol=tol, max_iter=MAX_ITER)
+    return loop_of_fits(problem, model)

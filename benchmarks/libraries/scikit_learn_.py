@@ -1,31 +1,33 @@
 """scikit-learn: tol is the gap over ||y||^2; its path fits no intercept.
 
-With an intercept the path is a loop of warm-started `Lasso.fit`, as a user would
-write it.
+With an intercept, dense data are centred once and the path is taken of them; for
+sparse data it is a loop of warm-started `Lasso.fit`, as a user would write it.
 """
 
-import warnings
-
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import Lasso, lasso_path
+from sklearn.linear_model import Lasso, LassoCV, lasso_path
 
-TOLERANCES = [1e-4, 1e-5, 1e-6, 5e-7, 1e-7, 1e-8]
+from libraries.intercept import loop_of_fits, path_or_fits
+
+DISTRIBUTION = "scikit-learn"
+TOLERANCES = [10.0**-k for k in np.arange(4, 9.5, 0.5)]
 MAX_ITER = 100_000
 
 
-def solve(problem, tol):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        if not problem.fit_intercept:
-            _, coefs, _ = lasso_path(
-                problem.X, problem.y, alphas=problem.alphas, tol=tol, max_iter=MAX_ITER
-            )
-            return coefs, np.zeros(problem.alphas.size)
-        model = Lasso(tol=tol, max_iter=MAX_ITER, warm_start=True)
-        coefs = np.empty((problem.X.shape[1], problem.alphas.size))
-        intercepts = np.empty(problem.alphas.size)
-        for k, alpha in enumerate(problem.alphas):
-            model.set_params(alpha=alpha).fit(problem.X, problem.y)
-            coefs[:, k], intercepts[k] = model.coef_, model.intercept_
-        return coefs, intercepts
+def path(problem, tol):
+    def of(X, y):
+        return lasso_path(X, y, alphas=problem.alphas, tol=tol, max_iter=MAX_ITER)[1]
+
+    model = Lasso(tol=tol, max_iter=MAX_ITER, warm_start=True)
+    return path_or_fits(problem, of, model)
+
+
+def fit(problem, tol):
+    model = Lasso(fit_intercept=problem.fit_intercept, tol=tol, max_iter=MAX_ITER)
+    return loop_of_fits(problem, model)
+
+
+def cross_validate(problem, n_jobs, **options):
+    model = LassoCV(cv=5, fit_intercept=problem.fit_intercept, n_jobs=n_jobs)
+    model.set_params(**options).fit(problem.X, problem.y)
+    return model.coef_[:, None], np.array([model.intercept_]), model.alpha_

@@ -1,0 +1,30 @@
+"""skglm: tol is the largest violation of optimality, absolute: here times alpha_max.
+
+Its LassoCV is left out: there is none in its released version.
+"""
+
+import numpy as np
+from skglm import Lasso
+
+from libraries.intercept import loop_of_fits
+
+DISTRIBUTION = "skglm"
+TOLERANCES = [10.0**-k for k in np.arange(2, 9.5, 0.5)]
+
+
+def _model(problem, tol):
+    y = problem.y - problem.y.mean() if problem.fit_intercept else problem.y
+    largest = np.max(np.abs(problem.X.T @ y)) / y.size
+    return Lasso(fit_intercept=problem.fit_intercept, tol=tol * largest, max_iter=1000)
+
+
+def path(problem, tol):
+    model = _model(problem, tol)
+    coefs = model.path(problem.X, problem.y, problem.alphas)[1]
+    if not problem.fit_intercept:
+        return coefs, np.zeros(problem.alphas.size)
+    return coefs[:-1], coefs[-1]
+
+
+def fit(problem, tol):
+    return loop_of_fits(problem, _model(problem, tol))

@@ -1,0 +1,245 @@
+"""Make results/README.md and results/growth.png of the results' JSON files.
+
+python benchmarks/report.py
+"""
+
+import json
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+
+RESULTS = Path(__file__).parent / "results"
+OURS = "sparselearn"
+TITLES = {
+    "path": "Lasso paths",
+    "single alpha": "One fit at one alpha",
+    "cross-validation": "Choice of alpha by cross-validation, default settings",
+    "growth": "Growth of the time of a path",
+    "memory": "Memory",
+}
+MEBIBYTE = 2**20
+
+
+def number(value):
+    return "" if value is None else f"{value:.3g}"
+
+
+def markdown(header, rows):
+    lines = [header, ["---"] + ["---:"] * (len(header) - 1), *rows]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
+
+
+def reached(row, goal):
+    """Whether a library was timed, at the goal."""
+    return bool(row and row["median"] is not None and row["gap"] <= goal)
+
+
+def ratio(record, goal):
+    """The fastest peer's time over ours; None if there is no such."""
+    rows = record["libraries"]
+    peers = [
+        row["median"]
+        for name, row in rows.items()
+        if name != OURS and reached(row, goal)
+    ]
+    if not peers or not reached(rows.get(OURS), goal):
+        return None
+    return min(peers) / rows[OURS]["median"]
+
+
+def cell(row, goal):
+    """Seconds, in brackets where the gap was missed; or why there are none."""
+    if row is None:
+        return ""
+    if row["median"] is None:
+        return row["note"]
+    return number(row["median"]) if reached(row, goal) else f"({number(row['median'])})"
+
+
+def mean_line(title, records, goal):
+    ratios = [r for r in (ratio(record, goal) for record in records) if r is not None]
+    if not ratios:
+        return []
+    mean = np.exp(np.mean(np.log(ratios)))
+    return [f"- {title}: geometric mean {mean:.2f} over {len(ratios)} problems."]
+
+
+def times(results):
+    """A line a problem, a column a library, and the fastest peer over ours."""
+    names, goal, records = (
+        list(results["versions"]),
+        results["gap"],
+        results["problems"],
+    )
+    header = ["problem", "n x p", "active", *names, f"fastest peer / {OURS}"]
+    rows = []
+    for title, record in records.items():
+        n, p = record["shape"]
+        cells = [cell(record["libraries"].get(name), goal) for name in names]
+        rows.append(
+            [
+                title,
+                f"{n} x {p}",
+                record["active"] or "",
+                *cells,
+                number(ratio(record, goal)),
+            ]
+        )
+    values = records.values()
+    means = mean_line("Real data", [r for r in values if r["real"]], goal)
+    means += mean_line("Generated data", [r for r in values if not r["real"]], goal)
+    intro = (
+        f"Seconds to a relative duality gap of at most {goal:g}, in brackets where the "
+        "tightest tolerance tried missed it. More than 1 in the last column: "
+        f"{OURS} is faster."
+    )
+    return "\n\n".join([intro, markdown(header, rows), "\n".join(means)])
+
+
+def cross_validations(results):
+    parts = []
+    for title, record in results["problems"].items():
+        n, p = record["shape"]
+        rows = [
+            [
+                name,
+                cell(row, np.inf),
+                "" if row["alpha"] is None else f"{row['alpha']:.6g}",
+                row["active"],
+                number(row["gap"]),
+            ]
+            for name, row in record["libraries"].items()
+        ]
+        header = [
+            "library",
+            "seconds",
+            "alpha chosen",
+            "active",
+            "gap of the final fit",
+        ]
+        parts.append(f"**{title}**, {n} x {p}\n\n" + markdown(header, rows))
+    return "\n\n".join(parts)
+
+
+def by_axis(results):
+    """The records of the growth table: a list an axis."""
+    axes = {}
+    for record in results["problems"].values():
+        axes.setdefault(record["axis"], []).append(record)
+    return axes
+
+
+def points(records, name, goal):
+    """Sizes and seconds of one library along an axis."""
+    known = [
+        (record["value"], record["libraries"][name]["median"])
+        for record in records
+        if reached(record["libraries"].get(name), goal)
+    ]
+    return np.array(sorted(known), dtype=float).reshape(-1, 2).T
+
+
+def growth(results):
+    """Times and slopes; draws the figure too."""
+    names, goal = list(results["versions"]), results["gap"]
+    axes = by_axis(results)
+    rows = []
+    figure, panels = plt.subplots(1, len(axes), figsize=(3.2 * len(axes), 3.2))
+    for panel, (axis, records) in zip(np.atleast_1d(panels), axes.items()):
+        for record in records:
+            cells = [cell(record["libraries"].get(name), goal) for name in names]
+            rows.append([axis, record["value"], record["active"] or "", *cells])
+        slopes = []
+        for name in names:
+            sizes, seconds = points(records, name, goal)
+            panel.loglog(sizes, seconds, "o-", label=name)
+            known = np.unique(sizes).size > 1
+            slope = np.polyfit(np.log(sizes), np.log(seconds), 1)[0] if known else None
+            slopes.append(number(slope))
+        rows.append([axis, "exponent", "", *slopes])
+        panel.set_xlabel(axis)
+    np.atleast_1d(panels)[0].set_ylabel("seconds")
+    np.atleast_1d(panels)[0].legend(fontsize=7)
+    figure.tight_layout()
+    figure.savefig(RESULTS / "growth.png", dpi=120)
+    plt.close(figure)
+    intro = (
+        f"Seconds to a gap of at most {goal:g} while one size is doubled; the exponent "
+        "is the slope in logarithms. For active features the count found at the path's "
+        "end is given.\n\n![growth](growth.png)"
+    )
+    return intro + "\n\n" + markdown(["axis", "size", "active", *names], rows)
+
+
+def memory(results):
+    names = list(results["versions"])
+    rows = []
+    for title, record in results["problems"].items():
+        n, p = record["shape"]
+        line = [title, f"{n} x {p}", f"{record['bytes'] / MEBIBYTE:.0f}"]
+        for name in names:
+            row = record["libraries"].get(name)
+            if row is None or row["extra_bytes"] is None:
+                line.append("" if row is None else row["note"])
+                continue
+            over, coefs = row["extra_bytes"] / MEBIBYTE, row["coef_bytes"] / MEBIBYTE
+            missed = row["gap"] > results["gap"]
+            text = f"{over:.1f} / {coefs:.2f}"
+            line.append(f"({text})" if missed else text)
+        rows.append(line)
+    intro = (
+        "MiB. For each library: peak of resident memory over what was there before the "
+        "call, X among that / coefficients as returned. Solved to the same gap, in "
+        "brackets where it was missed."
+    )
+    return intro + "\n\n" + markdown(["task", "n x p", "X", *names], rows)
+
+
+TABLES = {
+    "path": times,
+    "single alpha": times,
+    "cross-validation": cross_validations,
+    "growth": growth,
+    "memory": memory,
+}
+
+
+def measured_on(results):
+    """The machine, the versions and the settings of one file, in a paragraph."""
+    machine = results["machine"]
+    versions = ", ".join(f"{k} {v}" for k, v in results["versions"].items())
+    variables = ", ".join(f"{k}={v}" for k, v in machine["variables"].items())
+    return (
+        f"{machine['cpu']}, {machine['cores']} cores, {machine['system']}, "
+        f"Python {machine['python']}, {machine['date']}. {versions}. "
+        f"Limit {results['limit']:g} s a solve{'; ' if variables else ''}{variables}."
+    )
+
+
+def main():
+    found = [(file, json.loads(file.read_text())) for file in RESULTS.glob("*.json")]
+    for file, results in found:
+        if "table" not in results:
+            print(f"{file.name} is of an older form: left out")
+    found = [item for item in found if "table" in item[1]]
+    order = list(TITLES)
+    found.sort(key=lambda item: (order.index(item[1]["table"]), item[0].name))
+    parts = [
+        "# Results",
+        "Made by `python benchmarks/report.py` of the JSON files beside it. Each table "
+        "is of one run: compare figures within a table only. Libraries took turns, the "
+        "median is given, and compilation is outside the clock.",
+    ]
+    for file, results in found:
+        parts.append(f"## {TITLES[results['table']]} ({file.stem})")
+        parts += [measured_on(results), TABLES[results["table"]](results)]
+    (RESULTS / "README.md").write_text("\n\n".join(parts) + "\n")
+    print(RESULTS / "README.md")
+
+
+if __name__ == "__main__":
+    main()
