@@ -242,6 +242,7 @@ def test_float32_is_kept_and_agrees(data, storage):
     double = MultiTaskLassoCV(6).fit(storage(X.astype(np.float64)), Y)
     dtypes = {part.dtype for part in (single.coef_, single.intercept_)}
     assert dtypes | {coef.dtype for coef in single.coef_path_} == {np.dtype("f4")}
+    assert single.mse_path_.dtype == np.float64
     np.testing.assert_allclose(single.mse_path_, double.mse_path_, rtol=1e-4)
     np.testing.assert_allclose(single.coef_, double.coef_, atol=1e-4)
 
@@ -270,6 +271,20 @@ def test_one_standard_error(data, weights):
         limit = means[best] + least.mse_path_[best].std(ddof=1) / np.sqrt(5)
         assert sparser.alpha_ == least.alphas_[means <= limit].max()
         assert sparser.alpha_ >= least.alpha_ == least.alphas_[best]
+
+
+def test_folds_count_by_the_weight_of_their_rows(rng):
+    """All alike without sample weights; the large fold here asks for more alpha."""
+    X, Y = tasks(rng, 60, 10)
+    Y[35:] = Y.mean(axis=0) + 0.3 * (Y[35:] - Y.mean(axis=0))
+    train, tests = np.arange(30), (np.arange(30, 35), np.arange(35, 60))
+    model = MultiTaskLassoCV(15, cv=[(train, test) for test in tests])
+    alike, by_rows = (clone(model).fit(X, Y, w) for w in (None, np.ones(60)))
+    np.testing.assert_allclose(by_rows.mse_path_, alike.mse_path_, rtol=1e-6)
+    assert by_rows.alpha_ > 1.1 * alike.alpha_
+    for fitted, folds in ((alike, [1, 1]), (by_rows, [5, 25])):
+        means = np.average(fitted.mse_path_, axis=1, weights=folds)
+        assert fitted.alpha_ == fitted.alphas_[np.argmin(means)]
 
 
 def test_refit_undoes_the_shrinkage(data, weights):
