@@ -1,10 +1,15 @@
 """Cyclic coordinate descent on the squared loss, for any design and penalty."""
 
-from sparselearn._kernels._design import column_axpy, column_curvature, column_dot
+from sparselearn._kernels._design import (
+    add_columns,
+    column_axpy,
+    column_curvature,
+    column_dot,
+)
 from sparselearn._kernels._jit import kernel
 from sparselearn.penalties import prox
 
-__all__ = ["column_curvatures", "descend"]
+__all__ = ["add_product", "column_curvatures", "descend"]
 
 
 @kernel
@@ -12,6 +17,12 @@ def column_curvatures(design, out):
     """Write ``L_j = sum_i s_i (x_ij - means_j)^2`` of every column to `out`."""
     for j in range(out.size):
         out[j] = column_curvature(design, j)
+
+
+@kernel
+def add_product(design, features, coef, out):
+    """Add ``X[:, features] coef`` to `out`."""
+    add_columns(design, features, coef, out)
 
 
 @kernel

@@ -6,11 +6,11 @@ The working set lists m columns of the design; ``gram[a, b]`` is the product
 rows.
 """
 
+from sparselearn._kernels._design import ROWS, UNSIGNED
 from sparselearn._kernels._jit import REASSOCIATE, kernel
 from sparselearn.penalties import prox
 
 __all__ = [
-    "add_columns",
     "descend_gram",
     "gather_centred",
     "gather_rows",
@@ -18,9 +18,6 @@ __all__ = [
     "gram_rows_compressed",
     "gram_rows_dense",
 ]
-
-# Rows whose numbers of a few columns fit into the smallest cache.
-ROWS = 1024
 
 
 @kernel
@@ -65,26 +62,6 @@ def descend_gram(
         if largest <= tol or (settled and until_settled):
             break
     return n_epochs
-
-
-@kernel(fastmath=REASSOCIATE)
-def add_columns(values, features, coef, out):
-    """Add ``sum_k coef[k] values[:, features[k]]`` to `out`, four columns at a time."""
-    last = features.size - 1
-    for start in range(0, values.shape[0], ROWS):
-        stop = min(start + ROWS, values.shape[0])
-        sums = out[start:stop]
-        for k in range(0, features.size, 4):
-            # Past the end the last column is added again, times 0.
-            k1, k2, k3 = min(k + 1, last), min(k + 2, last), min(k + 3, last)
-            c0 = coef[k]
-            c1 = coef[k1] if k1 > k else 0.0
-            c2 = coef[k2] if k2 > k1 else 0.0
-            c3 = coef[k3] if k3 > k2 else 0.0
-            x0, x1 = values[start:stop, features[k]], values[start:stop, features[k1]]
-            x2, x3 = values[start:stop, features[k2]], values[start:stop, features[k3]]
-            for i in range(stop - start):
-                sums[i] += c0 * x0[i] + c1 * x1[i] + c2 * x2[i] + c3 * x3[i]
 
 
 @kernel
@@ -181,14 +158,14 @@ def gram_rows_compressed(design, new, features, scratch, out):
     weighted = weights.size == design.n_rows
     for k in range(new.size):
         j = new[k]
-        for q in range(indptr[j], indptr[j + 1]):
-            weight = weights[indices[q]] if weighted else weights[0]
-            scratch[indices[q]] = weight * data[q]
+        for q in range(UNSIGNED(indptr[j]), UNSIGNED(indptr[j + 1])):
+            i = UNSIGNED(indices[q])
+            scratch[i] = (weights[i] if weighted else weights[0]) * data[q]
         for a in range(features.size):
             other = features[a]
             product = -means[j] * means[other]
-            for q in range(indptr[other], indptr[other + 1]):
-                product += data[q] * scratch[indices[q]]
+            for q in range(UNSIGNED(indptr[other]), UNSIGNED(indptr[other + 1])):
+                product += data[q] * scratch[UNSIGNED(indices[q])]
             out[k, a] = product
-        for q in range(indptr[j], indptr[j + 1]):
-            scratch[indices[q]] = 0.0
+        for q in range(UNSIGNED(indptr[j]), UNSIGNED(indptr[j + 1])):
+            scratch[UNSIGNED(indices[q])] = 0.0

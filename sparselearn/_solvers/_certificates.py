@@ -27,7 +27,14 @@ from sparselearn import penalties
 from sparselearn._kernels._jit import registered
 from sparselearn._solvers._moments import MomentProblem
 
-__all__ = ["Certificate", "Certifier", "Fit", "critical_alpha", "free_features"]
+__all__ = [
+    "Certificate",
+    "Certifier",
+    "Fit",
+    "critical_alpha",
+    "exposed",
+    "free_features",
+]
 
 
 @dataclass(frozen=True)
@@ -107,8 +114,7 @@ class Certifier:
 
     def bound(self, penalty, coef, fit):
         """The `Certificate` of `coef` under `penalty`, from its `Fit`."""
-        everything = slice(None)
-        support = np.flatnonzero(coef)
+        support = np.flatnonzero(coef != 0.0)
         objective = 0.5 * fit.square
         objective += np.sum(penalties.value(penalty, coef[support], support))
         kept = max(fit.square - fit.removed, 0.0)
@@ -118,13 +124,17 @@ class Certifier:
             v = scale * fit.projected[features]
             return rows + np.sum(_fenchel_gap(penalty, coef[features], v, features))
 
-        scales = penalties.dual_scale(penalty, coef, fit.projected, everything)
+        # The terms of all others are 0, and ask for no scale.
+        matter = np.union1d(support, exposed(penalty, fit.projected))
+        scales = penalties.dual_scale(
+            penalty, coef[matter], fit.projected[matter], matter
+        )
         scale = np.min(scales, initial=1.0)
         # It makes v_j a subgradient of h_j at 0 wherever w_j = 0: their terms are 0.
         smallest = gap(scale, support)
         # Where h* is finite everywhere, theta = r may bound better.
         if scale < 1.0 and _is_smooth(penalty):
-            smallest = min(smallest, gap(1.0, everything))
+            smallest = min(smallest, gap(1.0, matter))
         return Certificate(objective, smallest)
 
     def critical(self, penalty, fit):
@@ -202,6 +212,18 @@ class _MomentProjection:
 def _feasible(correlation, positive):
     """The correlations left with free columns, without rounding."""
     return np.minimum(correlation, 0.0) if positive else np.zeros_like(correlation)
+
+
+def exposed(penalty, correlation):
+    """Indices of the features that a coefficient of 0 may not be optimal for.
+
+    Those whose correlation exceeds its threshold; all, if the penalty has none.
+    """
+    if not isinstance(penalty, penalties.ElasticNetFamily):
+        return np.arange(correlation.size)
+    return np.flatnonzero(
+        np.abs(correlation) > penalties.threshold(penalty, slice(None))
+    )
 
 
 def _is_smooth(penalty):

@@ -18,7 +18,7 @@ from scipy.linalg.lapack import dpotrf, dpotri, dpotrs
 from sparselearn import penalties
 from sparselearn._kernels._multitask import descend_rows
 from sparselearn._solvers._certificates import Fit
-from sparselearn._solvers._squared_loss import Solution
+from sparselearn._solvers._squared_loss import Route, Solution
 from sparselearn._solvers._tasks import TaskCertifier, row_lengths
 from sparselearn._solvers._working_set import GramWorkingSet
 
@@ -283,9 +283,15 @@ class TaskSolver:
             certificate = self.certifier.bound(penalty, self.coef, self.fit)
             idle = 0 if grown or certificate.gap < 0.9 * best else idle + 1
             best = min(best, certificate.gap)
-        return Solution(
-            self.coef.copy(), certificate, n_iter, bool(certificate.gap <= target)
-        )
+        converged = bool(certificate.gap <= target)
+        return Solution(self.coef.copy(), certificate, n_iter, converged, self.route)
+
+    @property
+    def route(self):
+        """The `Route` so far."""
+        everyone = self.n_members == np.count_nonzero(self._eligible)
+        solver = "sums" if everyone else "gram"
+        return Route(solver, float(self.n_passes), 1.0 - np.mean(self._member))
 
     def _measure(self):
         """The fit of the coefficients, without a pass over X where that can be."""

@@ -6,7 +6,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from sparselearn._solvers._certificates import critical_alpha
-from sparselearn._solvers._squared_loss import Solver
+from sparselearn._solvers._squared_loss import Route, Solver
 
 __all__ = [
     "EXACT",
@@ -40,6 +40,8 @@ class PathResult:
         Epochs of coordinate descent.
     converged : ndarray of bool (n_alphas,)
         Whether the gap met the tolerance.
+    route : Route
+        How the solutions were come by: `solver`, `n_passes` and `screened_share`.
     """
 
     alphas: np.ndarray
@@ -48,6 +50,7 @@ class PathResult:
     dual_gaps: np.ndarray
     n_iter: np.ndarray
     converged: np.ndarray
+    route: Route
 
 
 def solve_path(problem, penalty_at, alphas, *, tol, max_iter, dtype=np.float64):
@@ -58,7 +61,7 @@ def solve_path(problem, penalty_at, alphas, *, tol, max_iter, dtype=np.float64):
     PathResult
         With coefficients of `dtype`.
     """
-    solver, columns, records = None, [], []
+    solver, supports, values, records = None, [], [], []
     for alpha in alphas:
         penalty = penalty_at(alpha)
         # At alpha = 0 every feature is unpenalised: a problem of another kind.
@@ -70,7 +73,8 @@ def solve_path(problem, penalty_at, alphas, *, tol, max_iter, dtype=np.float64):
                 n_solves=len(alphas),
             )
         solution = solver.solve(penalty, tol=tol, max_iter=max_iter)
-        columns.append(sp.csc_array(solution.coef.astype(dtype).reshape(-1, 1)))
+        supports.append(np.flatnonzero(solution.coef != 0.0))
+        values.append(solution.coef[supports[-1]].astype(dtype))
         records.append(
             (
                 problem.intercept(solution.coef),
@@ -80,13 +84,16 @@ def solve_path(problem, penalty_at, alphas, *, tol, max_iter, dtype=np.float64):
             )
         )
     intercepts, dual_gaps, n_iter, converged = map(np.array, zip(*records))
+    ends = np.cumsum([0, *(support.size for support in supports)])
+    parts = np.concatenate(values), np.concatenate(supports), ends
     return PathResult(
         alphas=np.asarray(alphas, dtype=np.float64),
-        coefs=sp.hstack(columns, format="csc"),
+        coefs=sp.csc_array(parts, shape=(solver.coef.size, len(alphas))),
         intercepts=intercepts.astype(dtype),
         dual_gaps=dual_gaps,
         n_iter=n_iter,
         converged=converged,
+        route=solver.route,
     )
 
 
@@ -119,7 +126,7 @@ def solve_to_size(problem, penalty_at, n_nonzero, *, tol, max_iter):
         return solver.solve(penalty_at(alpha), tol=min(tol, EXACT), max_iter=max_iter)
 
     return least_penalised(
-        solve, alphas, lambda coef: np.count_nonzero(coef) <= n_nonzero
+        solve, alphas, lambda coef: np.count_nonzero(coef != 0.0) <= n_nonzero
     )
 
 

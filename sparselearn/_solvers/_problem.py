@@ -13,9 +13,8 @@ from functools import cached_property
 import numpy as np
 import scipy.sparse as sp
 
-from sparselearn._kernels._coordinate_descent import column_curvatures
+from sparselearn._kernels._coordinate_descent import add_product, column_curvatures
 from sparselearn._kernels._design import Compressed, Dense
-from sparselearn._kernels._gram import add_columns
 
 __all__ = ["Problem", "correlate", "make_problem", "multiply"]
 
@@ -69,8 +68,10 @@ class Problem:
 
     def residual(self, coef):
         """``y - X w`` in float64, centred by the optimal intercept."""
-        support = np.flatnonzero(coef)
-        residual = self.target - multiply(self.matrix, coef[support], support)
+        support = np.flatnonzero(coef != 0.0)
+        residual = np.zeros_like(self.target)
+        add_product(self.design, support, -coef[support], residual)
+        residual += self.target
         if self.fit_intercept:
             residual -= _weighted_sum(self.weights, residual)
         return residual
@@ -132,9 +133,6 @@ def multiply(X, coef, features):
     if sp.issparse(X):
         return X[:, features].astype(np.float64) @ coef
     product = np.zeros((X.shape[0], *coef.shape[1:]))
-    if coef.ndim == 1:
-        add_columns(X, features, coef, product)
-        return product
     for block in _blocks(features.size, X.shape[0]):
         # The rows of X.T are contiguous.
         columns = X.T[features[block]].astype(np.float64, copy=False)

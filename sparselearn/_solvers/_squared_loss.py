@@ -3,12 +3,13 @@
 1. Bound the gap of the coefficients; if gap <= tol * (objective of w = 0), stop.
 2. Take into the working set the features that violate optimality most.
 3. Minimise over the working set (``_working_set.py``).
-4. Measure the fit, one pass over X, which gives all correlations; go to 1.
+4. Measure the fit, which gives all correlations; go to 1.
 
 On a path the `Solver` keeps its coefficients, its working set and all that was
-formed for it, and step 2 begins with the features that the sequential strong rule
-keeps (Tibshirani et al., 2012; Johnson and Guestrin, 2015; Massias, Gramfort and
-Salmon, 2018; Larsson and Wallin, 2022).
+formed for it, and step 2 begins with the features whose correlations are on their way
+to the threshold (Johnson and Guestrin, 2015; Massias, Gramfort and Salmon, 2018;
+Larsson and Wallin, 2022). Step 4 reads those columns only of which the last
+correlations do not say enough (``_screening.py``).
 """
 
 from dataclasses import dataclass
@@ -18,11 +19,12 @@ import scipy.sparse as sp
 
 from sparselearn import penalties
 from sparselearn._kernels._jit import registered
-from sparselearn._solvers._certificates import Certificate, Certifier
+from sparselearn._solvers._certificates import Certificate, Certifier, Fit, exposed
 from sparselearn._solvers._moments import MomentProblem, moments_of
+from sparselearn._solvers._screening import Correlations
 from sparselearn._solvers._working_set import DesignWorkingSet, GramWorkingSet
 
-__all__ = ["Solution", "Solver", "sums_pay"]
+__all__ = ["Route", "Solution", "Solver", "sums_pay"]
 
 SMALLEST_WORKING_SET = 50
 # Alphas further apart than this have others put between them.
@@ -33,8 +35,28 @@ AHEAD = 0.3
 LARGEST_GRAM = 8192
 # Rounds without a new feature and without a smaller gap: what is left is rounding.
 IDLE_ROUNDS = 5
-# Rough speeds a second: of a factorisation, and of products whose numbers are read.
-FLOPS, SCALARS = 2e10, 5e8
+# A number that is looked up costs so many times one that is next in memory.
+LOOKUP = 5
+
+
+@dataclass(frozen=True)
+class Route:
+    """How solutions were come by, and at what cost.
+
+    Attributes
+    ----------
+    solver : {"sums", "gram", "columns"}
+        On sums over rows, formed in one pass; on the Gram matrix of the working set;
+        by descent on its columns.
+    n_passes : float
+        Columns of X read, in units of all of them.
+    screened_share : float
+        The share of features that never were in the working set.
+    """
+
+    solver: str
+    n_passes: float
+    screened_share: float
 
 
 @dataclass(frozen=True)
@@ -46,15 +68,18 @@ class Solution:
     coef : float64 ndarray (n_features,)
     certificate : Certificate
     n_iter : int
-        Epochs of descent over the working set.
+        Epochs of descent over the working set, or supports tried.
     converged : bool
         Whether the gap met the tolerance.
+    route : Route
+        Of the solver so far.
     """
 
     coef: np.ndarray
     certificate: Certificate
     n_iter: int
     converged: bool
+    route: Route
 
 
 class Solver:
@@ -85,21 +110,38 @@ class Solver:
         # Of a constant column only rounding is left: it never joins.
         self._eligible = problem.curvature > 0.0
         self._member = np.zeros(n_features, dtype=bool)
-        self._previous = self._older = None
         self.fit = self.certifier.measure(self.coef)
-        self._working = _working_set(problem, penalty, self.fit.correlation)
+        moment = self.fit.correlation
+        self._working = _working_set(problem, penalty, moment)
+        # The alpha that `coef` belongs to: the largest that leaves it at 0.
+        self._alpha = None
+        if isinstance(penalty, penalties.ElasticNetFamily) and penalty.alpha > 0.0:
+            unit = penalty._replace(alpha=1.0)
+            self._alpha = self.certifier.critical(unit, self.fit)
+        self._correlations = Correlations(
+            problem, moment.copy(), self.fit.residual, self._alpha
+        )
         if isinstance(problem, MomentProblem):
             self._join(np.flatnonzero(self._eligible))
-        self.n_passes = 1
         if start is not None and np.any(start):
             self.coef[self._eligible] = start[self._eligible]
             self._join(np.flatnonzero((self.coef != 0.0) & ~self._member))
+            self._alpha = None
             self._measure()
 
     @property
     def n_members(self):
         """The size of the working set."""
         return self._working.features.size
+
+    @property
+    def route(self):
+        """The `Route` so far."""
+        kinds = {GramWorkingSet: "gram", DesignWorkingSet: "columns"}
+        solver, n_passes = kinds[type(self._working)], self._correlations.n_passes
+        if isinstance(self.problem, MomentProblem):
+            solver, n_passes = "sums", 1.0
+        return Route(solver, n_passes, 1.0 - np.mean(self._member))
 
     def solve(self, penalty, *, tol, max_iter):
         """Minimise under `penalty`, from where the last one ended.
@@ -117,30 +159,42 @@ class Solver:
         Solution
         """
         target = tol * self.problem.null_value
-        certificate = self.certifier.bound(penalty, self.coef, self.fit)
-        best, idle, n_iter, precision = np.inf, 0, 0, 1e-2
+        n_iter, idle, precision, best = 0, 0, 1e-2, np.inf
+        certificate = self._certificate_at_hand(penalty)
+        on_path = not np.isfinite(certificate.gap)
         if certificate.gap > target:
             n_iter += self._approach(penalty, target, max_iter)
         candidates = self._expected(penalty)
         while certificate.gap > target and n_iter < max_iter and idle < IDLE_ROUNDS:
             if candidates is None:
-                candidates = self._violations(penalty, self.coef, self.fit.correlation)
-            grown = self._join(self._worst(candidates))
+                candidates = self._violations(penalty, self.fit.correlation)
+            grown = self._join(self._worst(*candidates))
             candidates = None
             if not grown:
                 precision *= 0.1
             # On a path the working set is most likely right at once.
-            worth = certificate.gap if self._previous is None else target
-            n_iter += self._minimise(
-                penalty, precision * max(worth, target), max_iter - n_iter
-            )
+            accuracy = precision * (target if on_path else certificate.gap)
+            n_iter += self._minimise(penalty, accuracy, max_iter - n_iter)
             certificate = self.certifier.bound(penalty, self.coef, self.fit)
             idle = 0 if grown or certificate.gap < 0.9 * best else idle + 1
             best = min(best, certificate.gap)
-        self._previous = penalty
-        return Solution(
-            self.coef.copy(), certificate, n_iter, bool(certificate.gap <= target)
-        )
+        if not np.isfinite(certificate.gap):
+            self._measure()
+            certificate = self.certifier.bound(penalty, self.coef, self.fit)
+        self._alpha = getattr(penalty, "alpha", None)
+        converged = bool(certificate.gap <= target)
+        return Solution(self.coef.copy(), certificate, n_iter, converged, self.route)
+
+    def _certificate_at_hand(self, penalty):
+        """The certificate of `coef` under `penalty`, if it may be one to stop at.
+
+        Once a path has left 0 its next solution is another one, and not all
+        correlations are known that it takes to say so.
+        """
+        on_path = self._alpha is not None and self.coef.any()
+        if self._correlations.complete and not on_path:
+            return self.certifier.bound(penalty, self.coef, self.fit)
+        return Certificate(np.inf, np.inf)
 
     def _approach(self, penalty, target, max_iter):
         """Come near `penalty` by waypoints, `STRIDE` apart; return the epochs spent.
@@ -150,42 +204,46 @@ class Solver:
         """
         n_iter = 0
         for waypoint in self._waypoints(penalty):
-            candidates = self._expected(waypoint)
-            if candidates is None:
-                candidates = self._violations(waypoint, self.coef, self.fit.correlation)
-            self._join(self._worst(candidates))
-            if n_iter < max_iter and self.n_members:
-                n_iter += self._minimise(waypoint, target, max_iter - n_iter)
-            self._previous = waypoint
+            if n_iter >= max_iter:
+                break
+            self._join(self._worst(*self._expected(waypoint)))
+            n_iter += self._minimise(waypoint, target, max_iter - n_iter)
+            self._alpha = waypoint.alpha
         return n_iter
 
     def _waypoints(self, penalty):
-        """Penalties between the last, or the smallest that leaves 0, and `penalty`."""
-        if not isinstance(self._working, GramWorkingSet) or penalty.alpha == 0.0:
+        """Penalties between the one at hand and `penalty`."""
+        far = self._alpha is not None and self._alpha > STRIDE * penalty.alpha > 0.0
+        if not far or not isinstance(self._working, GramWorkingSet):
             return []
-        if self._previous is not None:
-            start = self._previous.alpha
-        elif not self.coef.any():
-            start = self.certifier.critical(penalty._replace(alpha=1.0), self.fit)
-        else:
-            return []
-        if not start > penalty.alpha:
-            return []
-        n_strides = np.ceil(np.log(start / penalty.alpha) / np.log(STRIDE))
-        alphas = np.geomspace(start, penalty.alpha, int(n_strides) + 1)[1:-1]
+        n_strides = np.ceil(np.log(self._alpha / penalty.alpha) / np.log(STRIDE))
+        alphas = np.geomspace(self._alpha, penalty.alpha, int(n_strides) + 1)[1:-1]
         return [penalty._replace(alpha=alpha) for alpha in alphas]
 
     def _minimise(self, penalty, accuracy, max_epochs):
-        """Minimise over the working set, and see what it leaves: one pass."""
+        """Minimise over the working set, and see what it leaves out."""
+        if not self.n_members:
+            return 0
         n_epochs = self._working.minimise(
             penalty, self.coef, self.fit, accuracy, max_epochs
         )
-        self._measure()
+        self._measure(penalty)
         return n_epochs
 
-    def _measure(self):
-        self.fit = self.certifier.measure(self.coef)
-        self.n_passes += not isinstance(self.problem, MomentProblem)
+    def _measure(self, penalty=None):
+        """The fit of `coef`, for certificates under `penalty` only if that is given."""
+        alpha = getattr(penalty, "alpha", np.inf)
+        by_gram = isinstance(self._working, GramWorkingSet)
+        by_sums = isinstance(self.problem, MomentProblem)
+        if penalty is None or not by_gram or by_sums or self.certifier.free.size:
+            self.fit = self.certifier.measure(self.coef)
+            correlation, residual = self.fit.correlation, self.fit.residual
+            self._correlations.replace(correlation.copy(), residual, alpha)
+            return
+        residual = self.problem.residual(self.coef)
+        square = np.sum(self.problem.weights * residual**2)
+        correlation = self._correlations.update(residual, penalty)
+        self.fit = Fit(correlation, square, residual, correlation, 0.0)
 
     def _join(self, new):
         """Take the features `new` into the working set; return how many."""
@@ -202,8 +260,10 @@ class Solver:
         """Whether descent on the columns costs less from here on.
 
         That is where columns are sparse and many are active, or the Gram matrix does
-        not fit. Times are rough: a factorisation, two products with the Gram matrix;
-        against that two passes over X and ten epochs on the working set.
+        not fit. Work is counted roughly, in numbers read one after another: two
+        products with the Gram matrix, and one change of the factor for each 60
+        active; against that, numbers looked up count `LOOKUP`: 20 epochs on the
+        working set and two passes over X.
         """
         if isinstance(self.problem, MomentProblem):
             return False
@@ -212,49 +272,45 @@ class Solver:
         X = self.problem.matrix
         if not sp.issparse(X):
             return False
-        n_active = np.count_nonzero(self.coef)
-        with_gram = n_active**3 / 3 / FLOPS + 2 * self.n_members**2 / SCALARS
+        n_active = np.count_nonzero(self.coef != 0.0)
+        with_gram = 2 * n_active * self.n_members + n_active**3 / 120
         stored = X.nnz / X.shape[1] * self.n_members
-        return with_gram > (2 * X.nnz + 10 * stored) / SCALARS
+        return with_gram > LOOKUP * (20 * stored + 2 * X.nnz)
 
-    def _violations(self, penalty, coef, correlation):
-        """How far each feature outside the working set is from optimal; else 0."""
-        distance = penalties.subdifferential_distance(
-            penalty, coef, correlation, slice(None)
+    def _violations(self, penalty, correlation):
+        """Features outside the working set that violate optimality, and how far."""
+        features = exposed(penalty, correlation)
+        outside = ~self._member[features] & self._eligible[features]
+        features = features[outside]
+        return features, penalties.subdifferential_distance(
+            penalty, np.zeros(features.size), correlation[features], features
         )
-        return np.where(self._member | ~self._eligible, 0.0, distance)
 
     def _expected(self, penalty):
         """Violations that are to be expected where the path reaches `penalty`.
 
-        Correlations are carried on from the last two solutions along straight lines,
-        as they move while the support stays; `AHEAD` steps more, since it does not.
-        After one solution only, the strong rule bounds them: a correlation moves no
-        faster than the threshold.
+        Correlations are carried on along straight lines, as they move while the
+        support stays; and `AHEAD` steps more, since it does not. None if `coef` is no
+        point of a path.
         """
-        before, older = self._previous, self._older
-        if before is None or not hasattr(penalty, "alpha"):
+        if self._alpha is None:
             return None
-        correlation, ahead = self.fit.correlation, 1.0
-        self._older = before.alpha, correlation
-        step = before.alpha - penalty.alpha
-        if older is not None and older[0] != before.alpha:
-            slope = (older[1] - correlation) / (older[0] - before.alpha)
-            correlation, ahead = correlation - step * slope, AHEAD
-        bound = penalty._replace(alpha=max(penalty.alpha - ahead * abs(step), 0.0))
-        return self._violations(bound, np.zeros_like(self.coef), correlation)
+        step = abs(self._alpha - penalty.alpha)
+        bound = penalty._replace(alpha=max(penalty.alpha - AHEAD * step, 0.0))
+        return self._violations(bound, self._correlations.expected(penalty.alpha))
 
-    def _worst(self, violations):
-        """The features of the largest violations, as many again as are active."""
+    def _worst(self, features, distances):
+        """Of the violations the largest, as many again as are active."""
         room = max(
-            SMALLEST_WORKING_SET, np.count_nonzero(self.coef), self.n_members // 2
+            SMALLEST_WORKING_SET,
+            np.count_nonzero(self.coef != 0.0),
+            self.n_members // 2,
         )
-        worst = np.flatnonzero(violations)
-        if worst.size > room:
+        if features.size > room:
             # In units of the objective: a step along x_j gains d_j^2 / (2 L_j).
-            gain = violations[worst] ** 2 / self.problem.curvature[worst]
-            worst = worst[np.argpartition(gain, -room)[-room:]]
-        return worst
+            gain = distances**2 / self.problem.curvature[features]
+            features = features[np.argpartition(gain, -room)[-room:]]
+        return features
 
 
 def sums_pay(X, penalty, n_solves):

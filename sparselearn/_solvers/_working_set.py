@@ -101,7 +101,7 @@ class GramWorkingSet:
         self.features = np.empty(0, dtype=np.int64)
         self._moment = moment
         self._buffer = np.empty((0, 0))
-        self._support, self._size, self._l2 = None, 0, None
+        self._support, self._size, self._l2 = None, 0, np.empty(0)
 
     @property
     def gram(self):
@@ -123,7 +123,7 @@ class GramWorkingSet:
         size = self.features.size
         if size > self._buffer.shape[0]:
             # An odd number of cache lines a row: powers of two would collide.
-            room = (size + size // 4 + 8) // 16 * 16 + 8
+            room = 2 * size // 16 * 16 + 8
             buffer = np.empty((room, room))
             buffer[:old, :old] = self._buffer[:old, :old]
             self._buffer = buffer
@@ -207,14 +207,14 @@ class GramWorkingSet:
         room = self._buffer.shape[0]
         signs = np.sign(w)
         if self._support is None or self._support.signs.size < room:
-            self._support, self._size = _empty_support(room), 0
-        elif np.array_equal(signs, self._support.signs[: w.size]) and np.array_equal(
-            problem.l2[: self._l2.size], self._l2
-        ):
+            self._support = _roomier(self._support, self._size, room)
+        known = self._l2.size
+        same_l2 = self._size == 0 or np.array_equal(problem.l2[:known], self._l2)
+        self._l2, support = problem.l2, self._support
+        if same_l2 and np.array_equal(signs, support.signs[: w.size]):
             return
-        support, self._l2 = self._support, problem.l2
         support.signs[:] = 0.0
-        inside = np.flatnonzero(w)
+        inside = np.flatnonzero(w != 0.0)
         upper = np.empty((inside.size, inside.size), order="F")
         gather_upper(self._buffer, inside, upper)
         curvature = np.diagonal(upper) + problem.l2[inside]
@@ -235,10 +235,16 @@ class GramWorkingSet:
                 w[j] = 0.0
 
 
-def _empty_support(room):
-    return Support(
+def _roomier(support, size, room):
+    """A support with room for more, and what is in `support`, if any."""
+    roomier = Support(
         order=np.zeros(room, dtype=np.int64),
         signs=np.zeros(room),
         factor=np.empty((room, room)),
         spare=np.empty((3, room)),
     )
+    if support is not None:
+        roomier.order[:size] = support.order[:size]
+        roomier.signs[: support.signs.size] = support.signs
+        roomier.factor[:size, :size] = support.factor[:size, :size]
+    return roomier

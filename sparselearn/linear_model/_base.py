@@ -141,6 +141,10 @@ class SquaredLossRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         self.dual_gap_ = shaped([s.certificate.gap for s in solutions], float)
         self.objective_ = shaped([s.certificate.objective for s in solutions], float)
         self.n_iter_ = max(s.n_iter for s in solutions)
+        routes = [s.route for s in solutions]
+        self.solver_used_ = routes[0].solver
+        self.n_passes_ = sum(r.n_passes for r in routes)
+        self.screened_share_ = float(np.mean([r.screened_share for r in routes]))
         self.support_ = np.flatnonzero(np.any(np.atleast_2d(self.coef_) != 0.0, axis=0))
         self.n_nonzero_coefs_ = int(np.count_nonzero(self.coef_))
         size = self.coef_.size

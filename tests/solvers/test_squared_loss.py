@@ -113,7 +113,7 @@ def test_a_path_takes_about_one_pass_a_point(rng):
         solver = Solver(problem, penalties.L1(1.0), n_solves=30)
         for alpha in largest * np.geomspace(1, 0.05, 30):
             solver.solve(penalties.L1(alpha), tol=1e-10, max_iter=10**4)
-        assert solver.n_passes <= most
+        assert solver.route.n_passes <= most
         exact = solver.certifier(penalties.L1(alpha), solver.coef)
         assert exact.gap <= 1e-10 * problem.null_value
 
