@@ -49,6 +49,8 @@ def refresh(
     distances,
     now,
     most,
+    start,
+    stop,
 ):
     """Overwrite ``values[j]`` with ``(x_j - means_j)' u`` where it may exceed a limit.
 
@@ -57,24 +59,24 @@ def refresh(
     it. Columns are read in order, and only those; all, if these are more than `most`.
     What is read is of residual `now`;
     ``slopes[j]`` becomes its change over that of ``alphas``. `limits` has length
-    n_columns, or 1 for all.
+    n_columns, or 1 for all. Only columns from `start` to `stop` are looked at.
 
     Returns
     -------
     n_read : int
     """
-    stale = np.empty(values.size, dtype=np.int64)
+    stale = np.empty(stop - start, dtype=np.int64)
     n_read = 0
-    for j in range(values.size):
+    for j in range(start, stop):
         limit = limits[0] if limits.size == 1 else limits[j]
         k = origin[j]
         if k == now or abs(values[j]) + lengths[j] * distances[k] >= limit:
             stale[n_read] = j
             n_read += 1
     if n_read > most:
-        n_read = values.size
-        for j in range(n_read):
-            stale[j] = j
+        n_read = stop - start
+        for k in range(n_read):
+            stale[k] = start + k
     stale = stale[:n_read]
     fresh = np.empty(n_read)
     columns_dot(design, stale, u, total, fresh)

@@ -7,6 +7,7 @@ is ``ybar - xbar' w`` (weighted means), so solvers see centred columns and a cen
 target, implicitly: X is neither copied nor, when sparse, filled in.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -16,12 +17,17 @@ import scipy.sparse as sp
 from sparselearn._kernels._coordinate_descent import add_product, column_curvatures
 from sparselearn._kernels._design import Compressed, Dense
 
-__all__ = ["Problem", "correlate", "make_problem", "multiply"]
+__all__ = ["Problem", "correlate", "make_problem", "multiply", "serially"]
 
 # Columns are brought to float64 in blocks of about this many numbers.
 BLOCK = 2**18
 # The spread of a constant column is not 0 but the rounding error of its mean.
 CONSTANT = (64 * np.finfo(np.float64).eps) ** 2
+
+
+def serially(function, items):
+    """``[function(item) for item in items]``."""
+    return [function(item) for item in items]
 
 
 @dataclass(frozen=True)
@@ -36,12 +42,15 @@ class Problem:
     target_mean : float
     curvature : float64 ndarray (n_features,), 0 exactly for a constant column
     fit_intercept : bool
+    run : callable
+        ``run(function, items)``, a `map` over which passes over X may spread.
     """
 
     matrix: object
     design: Dense | Compressed
     curvature: np.ndarray
     fit_intercept: bool
+    run: Callable = serially
     target: np.ndarray = None
     target_mean: float = 0.0
 
@@ -101,7 +110,7 @@ class Problem:
         return columns.astype(np.float64) - self.design.means[features]
 
 
-def make_problem(X, weights, *, fit_intercept):
+def make_problem(X, weights, *, fit_intercept, run=serially):
     """Build the target-free `Problem` of a validated X and normalised row weights.
 
     Parameters
@@ -109,6 +118,8 @@ def make_problem(X, weights, *, fit_intercept):
     X : as `_validation.column_major` returns it
     weights : float64 ndarray of shape (n_samples,) or (1,), summing to 1 over rows
     fit_intercept : bool
+    run : callable
+        See `Problem`.
     """
     n_samples, n_features = X.shape
     means = np.zeros(n_features)
@@ -122,7 +133,7 @@ def make_problem(X, weights, *, fit_intercept):
     curvature = np.empty(n_features)
     column_curvatures(design, curvature)
     curvature[curvature <= CONSTANT * means**2] = 0.0
-    return Problem(X, design, curvature, fit_intercept)
+    return Problem(X, design, curvature, fit_intercept, run)
 
 
 def multiply(X, coef, features):

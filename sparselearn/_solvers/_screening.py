@@ -23,6 +23,8 @@ CENTRES = 8
 # Read what may come so near to its threshold: it is about to matter.
 NEAR = 0.9
 SCATTERED = 0.25
+# A pass is spread over threads in pieces, where X has so many numbers.
+PIECES, WORTH_SPREADING = 4, 2**20
 
 
 class Correlations:
@@ -62,8 +64,12 @@ class Correlations:
             self._centres[0] = residual
         self._n_centres, self._now = 1, 0
         # Short columns here and there take as long as four times as many in a row.
-        share = SCATTERED if sp.issparse(getattr(problem, "matrix", None)) else 1.0
-        self._most = int(share * values.size)
+        X = getattr(problem, "matrix", np.empty((0, 0)))
+        self._share = SCATTERED if sp.issparse(X) else 1.0
+        stored = X.nnz if sp.issparse(X) else X.size
+        n_pieces = PIECES if stored > WORTH_SPREADING else 1
+        ends = np.linspace(0, values.size, n_pieces + 1, dtype=np.int64)
+        self._pieces = list(zip(ends[:-1].tolist(), ends[1:].tolist()))
 
     def replace(self, values, residual, alpha):
         """Take over all `values` of a solution's `residual`, at `alpha`."""
@@ -95,7 +101,7 @@ class Correlations:
         centres = self._centres[: self._n_centres]
         measure_distances(residual, weights, centres, distances)
         weighted = weights * residual
-        n_read = refresh(
+        state = (
             problem.design,
             weighted,
             np.sum(weighted),
@@ -107,7 +113,12 @@ class Correlations:
             self._alphas,
             distances,
             self._now,
-            self._most,
+        )
+        n_read = sum(
+            problem.run(
+                lambda piece: refresh(*state, self._share * np.ptp(piece), *piece),
+                self._pieces,
+            )
         )
         self.n_passes += n_read / max(self.values.size, 1)
         self.complete = False

@@ -101,7 +101,8 @@ class Solver:
         require_formulas(penalty)
         by_rows = not isinstance(problem, MomentProblem)
         if by_rows and sums_pay(problem.matrix, penalty, n_solves):
-            sums = moments_of(problem.matrix, problem.target, problem.weights)
+            data = problem.matrix, problem.target, problem.weights
+            sums = moments_of(*data, run=problem.run)
             problem = sums.problem(fit_intercept=problem.fit_intercept)
         n_features = problem.curvature.size
         self.problem = problem

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sparselearn import penalties
 from sparselearn._compat import Interval, StrOptions, fit_context
-from sparselearn._parallel import bounded
+from sparselearn._parallel import team
 from sparselearn._solvers._path import solve_to_size
 from sparselearn._solvers._problem import make_problem
 from sparselearn._solvers._refit import refit_on_support
@@ -83,16 +83,17 @@ class SquaredLossRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             penalty_weights=check_penalty_weights(self.penalty_weights, X.shape[1]),
             positive=self.positive,
         )
-        design = make_problem(X, weights, fit_intercept=self.fit_intercept)
         targets = np.ascontiguousarray(y.reshape(y.shape[0], -1).T)
-        problems = [design.with_target(target) for target in targets]
-        starts = self._starts(len(problems), X.shape[1])
-        alphas, solutions = zip(
-            *(
-                bounded(self._solve, problem, penalty_at, start)
-                for problem, start in zip(problems, starts)
+        starts = self._starts(len(targets), X.shape[1])
+        with team() as run:
+            design = make_problem(X, weights, fit_intercept=self.fit_intercept, run=run)
+            problems = [design.with_target(target) for target in targets]
+            alphas, solutions = zip(
+                *(
+                    self._solve(problem, penalty_at, start)
+                    for problem, start in zip(problems, starts)
+                )
             )
-        )
         self._store(problems, alphas, solutions, X.dtype, single=y.ndim == 1)
         self._warn_unless_converged(problems, solutions)
         return self

@@ -1,12 +1,13 @@
 """Lasso and elastic net, their alpha chosen by cross-validation."""
 
+from dataclasses import replace
 from functools import partial
 from numbers import Real
 
 import numpy as np
 
 from sparselearn._compat import Interval, fit_context
-from sparselearn._parallel import bounded, map_threads
+from sparselearn._parallel import map_threads, team
 from sparselearn._solvers._certificates import critical_alpha
 from sparselearn._solvers._cross_validation import FoldSums, errors_by_rows
 from sparselearn._solvers._path import solve_path
@@ -80,10 +81,12 @@ class SquaredLossRegressorCV(CrossValidated, SquaredLossRegressor):
 
         chosen = partial(penalty_at, l1_ratio=ratios[row])
         stopping = {"tol": self.tol, "max_iter": self.max_iter}
-        path = bounded(solve_path, total or problem, chosen, alphas[row], **stopping)
-        alpha, start = alphas[row][column], path.coefs[:, [column]].toarray()[:, 0]
-        solver = Solver(problem, chosen(alpha), start=start)
-        solution = bounded(solver.solve, chosen(alpha), **stopping)
+        with team() as run:
+            problem = replace(problem, run=run)
+            path = solve_path(total or problem, chosen, alphas[row], **stopping)
+            alpha, start = alphas[row][column], path.coefs[:, [column]].toarray()[:, 0]
+            solver = Solver(problem, chosen(alpha), start=start)
+            solution = solver.solve(chosen(alpha), **stopping)
         self._store([problem], [alpha], [solution], X.dtype, single=True)
         self._store_path(ratios, row, alphas, errors, path, X.dtype)
         self._warn_unless_converged([problem], [solution])

@@ -1,6 +1,7 @@
 """Regularisation paths as functions."""
 
 import warnings
+from dataclasses import replace
 from functools import partial
 from numbers import Integral, Real
 
@@ -8,7 +9,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from sparselearn._compat import Interval, validate_params
-from sparselearn._parallel import bounded
+from sparselearn._parallel import team
 from sparselearn._solvers._certificates import critical_alpha
 from sparselearn._solvers._path import alpha_grid, check_alphas, solve_path
 from sparselearn._solvers._problem import make_problem
@@ -248,15 +249,15 @@ def _grid(problem, penalty_at, alphas, n_alphas, eps):
 
 
 def _solve(problem, penalty_at, alphas, tol, max_iter):
-    path = bounded(
-        solve_path,
-        problem,
-        penalty_at,
-        alphas,
-        tol=tol,
-        max_iter=max_iter,
-        dtype=problem.matrix.dtype,
-    )
+    with team() as run:
+        path = solve_path(
+            replace(problem, run=run),
+            penalty_at,
+            alphas,
+            tol=tol,
+            max_iter=max_iter,
+            dtype=problem.matrix.dtype,
+        )
     missed = np.flatnonzero(~path.converged)
     if missed.size:
         relative = np.max(path.dual_gaps[missed]) / problem.null_value
