@@ -78,7 +78,7 @@ class AdaptiveLasso(SquaredLossRegressor):
     tol : float, default=1e-6
         Stop at a duality gap of `tol` times the objective of w = 0.
     max_iter : int, default=10000
-        At most so many epochs of coordinate descent, in each stage.
+        At most so many rounds, in each stage.
     warm_start : bool, default=False
         Whether to start the second stage from the coefficients of the last fit.
 
@@ -98,8 +98,18 @@ class AdaptiveLasso(SquaredLossRegressor):
     objective_ : float or ndarray of shape (n_targets,)
         The objective above.
     n_iter_ : int
-        Epochs of coordinate descent in both stages, the most over the targets; least
-        squares count as one.
+        Rounds in both stages: epochs of descent or supports tried, the most over the
+        targets; least squares count as one.
+    solver_used_ : {"sums", "gram", "columns"}
+        How the second stage was solved: on sums over rows, formed in one pass;
+        on the Gram matrix of the working set; or by descent on its columns. Of the
+        first target.
+    n_passes_ : float
+        Columns of X read for correlations, in units of all of them; 1 for "sums". The
+        sum over the targets.
+    screened_share_ : float
+        The share of features that never entered the working set. The
+        mean over the targets.
     support_ : ndarray of int
         Features with a non-zero coefficient.
     n_nonzero_coefs_ : int
@@ -119,7 +129,7 @@ class AdaptiveLasso(SquaredLossRegressor):
     Warns
     -----
     ConvergenceWarning
-        Once, with both numbers, if the gap misses `tol` after `max_iter` epochs.
+        Once, with both numbers, if the gap misses `tol` after `max_iter` rounds.
 
     References
     ----------

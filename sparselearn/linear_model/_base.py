@@ -22,6 +22,13 @@ from sparselearn._validation import check_penalty_weights, validate_regression
 
 __all__ = ["SquaredLossRegressor", "elastic_net_penalty"]
 
+# Up to which share of the features in use `predict` copies their columns rather than
+# reading all. Measured with 1 and 5 targets, float32 and float64, 100 to 20000 rows
+# and features: even at 0.02 for rows one after another, where a column is scattered
+# numbers, and between 0.2 and 0.3 for columns and CSC. Columns of CSR never paid.
+FEW_BY_ROWS = 0.02
+FEW_BY_COLUMNS = 0.2
+
 
 def elastic_net_penalty(alpha, *, l1_ratio=1.0, penalty_weights=None, positive=False):
     """The spec of an elastic net, the simplest that says it."""
@@ -142,21 +149,26 @@ class SquaredLossRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         self.dual_gap_ = shaped([s.certificate.gap for s in solutions], float)
         self.objective_ = shaped([s.certificate.objective for s in solutions], float)
         self.n_iter_ = max(s.n_iter for s in solutions)
-        routes = [s.route for s in solutions]
-        self.solver_used_ = routes[0].solver
-        self.n_passes_ = sum(r.n_passes for r in routes)
-        self.screened_share_ = float(np.mean([r.screened_share for r in routes]))
+        self._store_routes([s.route for s in solutions])
         self.support_ = np.flatnonzero(np.any(np.atleast_2d(self.coef_) != 0.0, axis=0))
         self.n_nonzero_coefs_ = int(np.count_nonzero(self.coef_))
         size = self.coef_.size
         self.sparsity_ = (size - self.n_nonzero_coefs_) / size
 
+    def _store_routes(self, routes):
+        """Say by which routes the solutions were come by, and at what cost."""
+        self.solver_used_ = routes[0].solver
+        self.n_passes_ = float(sum(r.n_passes for r in routes))
+        self.screened_share_ = float(np.mean([r.screened_share for r in routes]))
+
     def _warn_unless_converged(self, problems, solutions):
         missed = [(p, s) for p, s in zip(problems, solutions) if not s.converged]
         if missed:
             relative = max(s.certificate.gap / p.null_value for p, s in missed)
+            # Of these solutions: with cross-validation `n_iter_` is of the whole path.
+            n_iter = max(s.n_iter for _, s in missed)
             warnings.warn(
-                f"{type(self).__name__} stopped after {self.n_iter_} epochs at a "
+                f"{type(self).__name__} stopped after {n_iter} epochs at a "
                 f"relative duality gap of {relative:.2e} > tol={self.tol:.2e}. "
                 f"Increase max_iter={self.max_iter} or tol; below about 1e-14, tol "
                 "asks for less than rounding.",
@@ -208,4 +220,16 @@ class SquaredLossRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             dtype=(np.float64, np.float32),
             reset=False,
         )
-        return safe_sparse_dot(X, self.coef_.T, dense_output=True) + self.intercept_
+        return _product(X, self.coef_) + self.intercept_
+
+
+def _product(X, coef):
+    """``X @ coef.T``, from the columns in use alone where these are few."""
+    if sp.issparse(X):
+        few = FEW_BY_COLUMNS if X.format == "csc" else 0.0
+    else:
+        few = FEW_BY_COLUMNS if X.flags.f_contiguous else FEW_BY_ROWS
+    used = np.flatnonzero(np.any(np.atleast_2d(coef) != 0.0, axis=0))
+    if used.size <= few * coef.shape[-1]:
+        X, coef = X[:, used], coef[..., used]
+    return safe_sparse_dot(X, coef.T, dense_output=True)

@@ -122,6 +122,7 @@ class SquaredLossRegressorCV(CrossValidated, SquaredLossRegressor):
         self.mse_path_ = errors if several else errors[0]
         self.coef_path_ = path.coefs.astype(dtype)
         self.n_iter_ = int(np.sum(path.n_iter))
+        self._store_routes([path.route])
 
 
 class LassoCV(SquaredLossRegressorCV):
@@ -154,7 +155,7 @@ class LassoCV(SquaredLossRegressorCV):
     tol : float, default=1e-6
         Duality gap to reach, relative to the objective of w = 0.
     max_iter : int, default=10000
-        At most so many epochs of coordinate descent for each alpha.
+        At most so many rounds for each alpha.
     n_jobs : int, default=None
         Threads over folds; the same bits for any number.
 
@@ -173,7 +174,15 @@ class LassoCV(SquaredLossRegressorCV):
     dual_gap_, objective_ : float
         Of the fit at `alpha_`, before any refit.
     n_iter_ : int
-        Epochs of coordinate descent along the path on all data.
+        Rounds along the path on all data: epochs of descent or supports tried.
+    solver_used_ : {"sums", "gram", "columns"}
+        How that path was solved: on sums over rows, formed in one pass; on the Gram
+        matrix of the working set; or by descent on its columns.
+    n_passes_ : float
+        Columns of X read for correlations along it, in units of all of them; 1 for
+        "sums".
+    screened_share_ : float
+        The share of features that never entered its working set.
     support_ : ndarray of int
     n_nonzero_coefs_ : int
     sparsity_ : float
@@ -255,7 +264,7 @@ class ElasticNetCV(SquaredLossRegressorCV):
     tol : float, default=1e-6
         Duality gap to reach, relative to the objective of w = 0.
     max_iter : int, default=10000
-        At most so many epochs of coordinate descent for each alpha.
+        At most so many rounds for each alpha.
     n_jobs : int, default=None
         Threads over folds; the same bits for any number.
 
@@ -274,7 +283,15 @@ class ElasticNetCV(SquaredLossRegressorCV):
     dual_gap_, objective_ : float
         Of the fit at `alpha_`, before any refit.
     n_iter_ : int
-        Epochs of coordinate descent along the path on all data.
+        Rounds along the path on all data: epochs of descent or supports tried.
+    solver_used_ : {"sums", "gram", "columns"}
+        How that path was solved: on sums over rows, formed in one pass; on the Gram
+        matrix of the working set; or by descent on its columns.
+    n_passes_ : float
+        Columns of X read for correlations along it, in units of all of them; 1 for
+        "sums".
+    screened_share_ : float
+        The share of features that never entered its working set.
     support_ : ndarray of int
     n_nonzero_coefs_ : int
     sparsity_ : float

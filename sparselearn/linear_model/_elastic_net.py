@@ -41,9 +41,10 @@ class ElasticNet(SquaredLossRegressor):
         Fit the selected features again without the penalty, which shrinks: by least
         squares, or with a ridge penalty of 1% of their mean variance.
     tol : float, default=1e-6
-        Stop at a duality gap of `tol` times the objective of w = 0.
+        Stop at a duality gap of `tol` times the objective of w = 0. Below about 1e-14
+        it asks for less than rounding, whatever the dtype of X: sums are in float64.
     max_iter : int, default=10000
-        At most so many epochs of coordinate descent.
+        At most so many rounds.
     warm_start : bool, default=False
         Whether to start from the coefficients of the last fit.
 
@@ -61,7 +62,16 @@ class ElasticNet(SquaredLossRegressor):
     objective_ : float or ndarray of shape (n_targets,)
         The objective above.
     n_iter_ : int
-        Epochs of coordinate descent, the most over the targets.
+        Rounds: epochs of descent or supports tried, the most over the targets.
+    solver_used_ : {"sums", "gram", "columns"}
+        How it was solved: on sums over rows, formed in one pass; on the Gram matrix
+        of the working set; or by descent on its columns. Of the first target.
+    n_passes_ : float
+        Columns of X read for correlations, in units of all of them; 1 for "sums". The
+        sum over the targets.
+    screened_share_ : float
+        The share of features that never entered the working set. The
+        mean over the targets.
     support_ : ndarray of int
         Features with a non-zero coefficient.
     n_nonzero_coefs_ : int
@@ -81,7 +91,7 @@ class ElasticNet(SquaredLossRegressor):
     Warns
     -----
     ConvergenceWarning
-        Once, with both numbers, if the gap misses `tol` after `max_iter` epochs.
+        Once, with both numbers, if the gap misses `tol` after `max_iter` rounds.
 
     References
     ----------

@@ -112,6 +112,7 @@ class MultiTaskRegressor(SquaredLossRegressor):
         self.dual_gap_ = float(solution.certificate.gap)
         self.objective_ = float(solution.certificate.objective)
         self.n_iter_ = solution.n_iter
+        self._store_routes([solution.route])
         self.support_ = np.flatnonzero(np.any(self.coef_ != 0.0, axis=0))
         self.n_nonzero_coefs_ = int(np.count_nonzero(self.coef_))
         size = self.coef_.size
@@ -166,7 +167,14 @@ class MultiTaskLasso(MultiTaskRegressor):
     objective_ : float
         The objective above.
     n_iter_ : int
-        Epochs of block coordinate descent.
+        Rounds: epochs of block coordinate descent.
+    solver_used_ : {"sums", "gram"}
+        How it was solved: on sums over rows of all features, or on the Gram matrix of
+        a working set.
+    n_passes_ : float
+        Columns of X read for correlations, in units of all of them.
+    screened_share_ : float
+        The share of features that never entered the working set.
     support_ : ndarray of int
         Features with non-zero coefficients.
     n_nonzero_coefs_ : int
@@ -285,7 +293,14 @@ class MultiTaskElasticNet(MultiTaskRegressor):
     objective_ : float
         The objective above.
     n_iter_ : int
-        Epochs of block coordinate descent.
+        Rounds: epochs of block coordinate descent.
+    solver_used_ : {"sums", "gram"}
+        How it was solved: on sums over rows of all features, or on the Gram matrix of
+        a working set.
+    n_passes_ : float
+        Columns of X read for correlations, in units of all of them.
+    screened_share_ : float
+        The share of features that never entered the working set.
     support_ : ndarray of int
         Features with non-zero coefficients.
     n_nonzero_coefs_ : int

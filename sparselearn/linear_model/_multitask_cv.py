@@ -77,7 +77,14 @@ class MultiTaskLassoCV(CrossValidated, MultiTaskRegressor):
     dual_gap_, objective_ : float
         Of the fit at `alpha_`, before any refit.
     n_iter_ : int
-        Epochs of block coordinate descent along the path on all data.
+        Rounds along the path on all data: epochs of block coordinate descent.
+    solver_used_ : {"sums", "gram"}
+        How the fit at `alpha_`, from the path's coefficients on, was solved: on sums
+        over rows of all features, or on the Gram matrix of a working set.
+    n_passes_ : float
+        Columns of X read for its correlations, in units of all of them.
+    screened_share_ : float
+        The share of features that never entered its working set.
     support_ : ndarray of int
         Features with non-zero coefficients.
     n_nonzero_coefs_ : int

@@ -124,7 +124,7 @@ def lasso_path(
     tol : float, default=1e-6
         Duality gap to reach, relative to the objective of w = 0.
     max_iter : int, default=10000
-        At most so many epochs of coordinate descent for each alpha.
+        At most so many rounds for each alpha: epochs of descent or supports tried.
 
     Returns
     -------
@@ -195,7 +195,7 @@ def elastic_net_path(
     tol : float, default=1e-6
         Duality gap to reach, relative to the objective of w = 0.
     max_iter : int, default=10000
-        At most so many epochs of coordinate descent for each alpha.
+        At most so many rounds for each alpha: epochs of descent or supports tried.
 
     Returns
     -------
