@@ -1,5 +1,7 @@
 """Slow, obvious twins of the kernels and solvers, in plain numpy."""
 
+import itertools
+
 import numpy as np
 from scipy.optimize import nnls
 
@@ -28,6 +30,28 @@ def coordinate_descent(X, y, weights, l1, l2, *, positive=False, n_epochs=1000):
             else:
                 coef[j] = (pull - np.sign(pull) * l1[j]) / (curvature + l2[j])
     return coef
+
+
+def best_on_gram(gram, moment, l1, l2, *, positive=False):
+    """The minimiser of ``w' (gram + diag(l2)) w / 2 - moment' w + l1' |w|``, w >= 0
+    if `positive`: of all supports with all signs the best. `gram` may be larger.
+    """
+    m = moment.size
+    best, least = np.zeros(m), 0.0
+    for signs in itertools.product([0, 1] if positive else [-1, 0, 1], repeat=m):
+        signs = np.array(signs)
+        on = np.flatnonzero(signs)
+        if np.any(l1[on] >= 1e100):
+            continue
+        hessian = gram[np.ix_(on, on)] + np.diag(l2[on])
+        w = np.linalg.lstsq(hessian, moment[on] - l1[on] * signs[on])[0]
+        if positive and np.any(w < 0.0):
+            continue
+        value = 0.5 * w @ hessian @ w - moment[on] @ w + l1[on] @ np.abs(w)
+        if value < least:
+            best, least = np.zeros(m), value
+            best[on] = w
+    return best
 
 
 def elastic_net_objective(X, y, weights, coef, intercept, l1, l2):

@@ -287,5 +287,6 @@ def settle(problem, support, size, coef, correlation, max_rounds):
         if n_joined == 0:
             if careful:
                 return size, n_rounds, False
-            careful = True
+            # The same support again, now with an exchange: nothing falls before it.
+            before, careful = np.inf, True
     return size, max_rounds, False
