@@ -83,7 +83,7 @@ def map_threads(function, items, n_jobs=None):
 
 @contextlib.contextmanager
 def team():
-    """Give a ``run(function, items)``, which is `map_threads` for steps of a millisecond.
+    """Give a ``run(function, items)``: `map_threads`, for steps of a millisecond.
 
     Its threads, opened once, are as many as BLAS would use, and BLAS has one meanwhile:
     threads that wait for one another cost a small factorisation more than it takes,

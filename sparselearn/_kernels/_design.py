@@ -157,7 +157,7 @@ def _column_axpy_compressed(design, j, step, u, total):
 
 @by_spec(fastmath=REASSOCIATE)
 def add_columns(design, features, coef, out):
-    """Add ``sum_k coef[k] x_features[k]`` to `out`, columns neither centred nor weighted."""
+    """Add ``sum_k coef[k] x_features[k]`` to `out`, of columns as they are stored."""
 
 
 @add_columns.register(Dense)

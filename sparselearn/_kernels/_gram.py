@@ -14,7 +14,6 @@ __all__ = [
     "descend_gram",
     "gather_centred",
     "gather_rows",
-    "gather_upper",
     "gram_rows_compressed",
     "gram_rows_dense",
 ]
@@ -62,18 +61,6 @@ def descend_gram(
         if largest <= tol or (settled and until_settled):
             break
     return n_epochs
-
-
-@kernel
-def gather_upper(gram, positions, out):
-    """Write the upper triangle of ``gram[positions][:, positions]`` to `out`.
-
-    `out` is Fortran-ordered, so both are read and written along their rows of memory.
-    """
-    for b in range(positions.size):
-        row = positions[b]
-        for a in range(b + 1):
-            out[a, b] = gram[row, positions[a]]
 
 
 @kernel

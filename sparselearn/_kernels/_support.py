@@ -22,11 +22,13 @@ import numpy as np
 
 from sparselearn._kernels._jit import REASSOCIATE, kernel
 
-__all__ = ["SINGULAR", "Quadratic", "Support", "join", "leave", "settle"]
+__all__ = ["Quadratic", "Support", "join", "join_many", "leave", "settle"]
 
 # A pivot below this share of its curvature is dependence, not data.
 SINGULAR = 1e-12
 FEWEST = 10
+# Rows of the factor that are worked on together.
+BLOCK = 4
 
 
 class Quadratic(NamedTuple):
@@ -58,16 +60,19 @@ class Support(NamedTuple):
 
 
 @kernel(fastmath=REASSOCIATE)
-def join(problem, support, size, j):
+def join(problem, support, size, j, known=0):
     """Append feature j to the factor; False if it depends on those inside.
 
-    The new row l solves ``L l = G_Aj``, and is left there either way.
+    The new row l solves ``L l = G_Aj``, and is left there either way; its first
+    `known` entries are there already.
     """
     order, factor = support.order, support.factor
     row = factor[size]
     curvature = problem.gram[j, j] + problem.l2[j]
     pivot = curvature
-    for i in range(size):
+    for i in range(known):
+        pivot -= row[i] * row[i]
+    for i in range(known, size):
         value = problem.gram[j, order[i]]
         for k in range(i):
             value -= factor[i, k] * row[k]
@@ -81,35 +86,102 @@ def join(problem, support, size, j):
     return True
 
 
+@kernel(fastmath=REASSOCIATE)
+def _start_rows(problem, support, size, features):
+    """Solve ``L l = G_Aj`` for `BLOCK` features at once, so that L is read once.
+
+    The rows l go below the factor.
+    """
+    order, factor = support.order, support.factor
+    j0, j1, j2, j3 = features[0], features[1], features[2], features[3]
+    r0, r1, r2, r3 = factor[size], factor[size + 1], factor[size + 2], factor[size + 3]
+    for i in range(size):
+        row, column = factor[i], problem.gram[order[i]]
+        v0, v1, v2, v3 = column[j0], column[j1], column[j2], column[j3]
+        for k in range(i):
+            v0 -= row[k] * r0[k]
+            v1 -= row[k] * r1[k]
+            v2 -= row[k] * r2[k]
+            v3 -= row[k] * r3[k]
+        pivot = row[i]
+        r0[i], r1[i], r2[i], r3[i] = v0 / pivot, v1 / pivot, v2 / pivot, v3 / pivot
+
+
 @kernel
+def join_many(problem, support, size, features, signs):
+    """Append those of `features` that do not depend on others; return the new size."""
+    factor = support.factor
+    for start in range(0, features.size, BLOCK):
+        block = features[start : start + BLOCK]
+        known = 0
+        if block.size == BLOCK:
+            known = size
+            _start_rows(problem, support, size, block)
+        first = size
+        for k in range(block.size):
+            if known > 0 and first + k > size:
+                factor[size, :known] = factor[first + k, :known]
+            if join(problem, support, size, block[k], known):
+                support.signs[block[k]] = signs[start + k]
+                size += 1
+    return size
+
+
+@kernel(fastmath=REASSOCIATE)
+def _rotate_row(old, new, carry, start, r, cosines, sines):
+    """Row r from column `start` on: the rotations before it, then one of its own."""
+    for k in range(start, r - 1):
+        value = old[k + 1]
+        new[k] = cosines[k] * carry + sines[k] * value
+        carry = cosines[k] * value - sines[k] * carry
+    diagonal = old[r]
+    length = np.sqrt(carry * carry + diagonal * diagonal)
+    cosines[r - 1] = carry / length
+    sines[r - 1] = diagonal / length
+    new[r - 1] = length
+
+
+@kernel(fastmath=REASSOCIATE)
 def leave(support, size, place):
     """Take row `place` out of the factor.
 
     The rows below reach one column too far; rotations of neighbouring columns, one
-    for each row, bring them back. Rows move up by one as they are done.
+    for each row, bring them back. Rows move up by one as they are done; four at a
+    time go through the rotations that they share, so that none waits for another.
     """
-    order, factor = support.order, support.factor
-    cosines, sines = support.spare[0], support.spare[1]
+    factor, cosines, sines = support.factor, support.spare[0], support.spare[1]
     for r in range(place + 1, size):
-        old, new = factor[r], factor[r - 1]
+        support.order[r - 1] = support.order[r]
+    first = place + 1
+    while first < size:
+        above, r0 = factor[first - 1], factor[first]
+        t0 = r0[place]
+        if first + 3 >= size:
+            above[:place] = r0[:place]
+            _rotate_row(r0, above, t0, place, first, cosines, sines)
+            first += 1
+            continue
+        r1, r2, r3 = factor[first + 1], factor[first + 2], factor[first + 3]
+        t1, t2, t3 = r1[place], r2[place], r3[place]
         for k in range(place):
-            new[k] = old[k]
-        carry = old[place]
-        for k in range(place, r - 1):
-            value = old[k + 1]
-            new[k] = cosines[k] * carry + sines[k] * value
-            carry = cosines[k] * value - sines[k] * carry
-        diagonal = old[r]
-        length = np.sqrt(carry * carry + diagonal * diagonal)
-        cosines[r - 1] = carry / length
-        sines[r - 1] = diagonal / length
-        new[r - 1] = length
-        order[r - 1] = order[r]
+            above[k], r0[k], r1[k], r2[k] = r0[k], r1[k], r2[k], r3[k]
+        for k in range(place, first - 1):
+            c, s = cosines[k], sines[k]
+            v0, v1, v2, v3 = r0[k + 1], r1[k + 1], r2[k + 1], r3[k + 1]
+            above[k], r0[k] = c * t0 + s * v0, c * t1 + s * v1
+            r1[k], r2[k] = c * t2 + s * v2, c * t3 + s * v3
+            t0, t1 = c * v0 - s * t0, c * v1 - s * t1
+            t2, t3 = c * v2 - s * t2, c * v3 - s * t3
+        _rotate_row(r0, above, t0, first - 1, first, cosines, sines)
+        _rotate_row(r1, r0, t1, first - 1, first + 1, cosines, sines)
+        _rotate_row(r2, r1, t2, first - 1, first + 2, cosines, sines)
+        _rotate_row(r3, r2, t3, first - 1, first + 3, cosines, sines)
+        first += 4
 
 
 @kernel(fastmath=REASSOCIATE)
 def _solve(factor, size, x):
-    """x <- (L L')^-1 x."""
+    """Overwrite x with ``(L L')^-1 x``."""
     for i in range(size):
         value = x[i]
         for k in range(i):
@@ -120,7 +192,7 @@ def _solve(factor, size, x):
 
 @kernel
 def _solve_transposed(factor, size, x):
-    """x <- L'^-1 x."""
+    """Overwrite x with ``L'^-1 x``."""
     for i in range(size - 1, -1, -1):
         x[i] /= factor[i, i]
         for k in range(i):
@@ -176,10 +248,18 @@ def _solve_on_support(problem, support, size, coef, careful):
 @kernel(fastmath=REASSOCIATE)
 def _correlate(problem, support, size, coef, correlation):
     """Write ``moment - gram coef`` to `correlation`; return the objective."""
+    gram, order = problem.gram, support.order
     for i in range(coef.size):
         correlation[i] = problem.moment[i]
-    for k in range(size):
-        row, value = problem.gram[support.order[k]], coef[support.order[k]]
+    whole = size - size % BLOCK
+    for k in range(0, whole, BLOCK):
+        j0, j1, j2, j3 = order[k], order[k + 1], order[k + 2], order[k + 3]
+        w0, w1, w2, w3 = coef[j0], coef[j1], coef[j2], coef[j3]
+        g0, g1, g2, g3 = gram[j0], gram[j1], gram[j2], gram[j3]
+        for i in range(coef.size):
+            correlation[i] -= w0 * g0[i] + w1 * g1[i] + w2 * g2[i] + w3 * g3[i]
+    for k in range(whole, size):
+        row, value = gram[order[k]], coef[order[k]]
         for i in range(coef.size):
             correlation[i] -= value * row[i]
     objective = 0.0
@@ -240,26 +320,30 @@ def _take_in(problem, support, size, coef, correlation, careful):
             n += 1
     room = n if careful else min(n, max(FEWEST, size))
     worst = np.argsort(-gains[:n]) if careful or room < n else np.arange(n)
-    n_joined = 0
-    for k in worst[:room]:
-        j = violations[k]
-        sign = 1.0 if correlation[j] > 0.0 else -1.0
+    features = violations[worst[:room]]
+    directions = np.sign(correlation[features])
+    if not careful:
+        joined = join_many(problem, support, size, features, directions) - size
+        return size + joined, n, joined
+    for k in range(room):
+        j, sign = features[k], directions[k]
         joined = join(problem, support, size, j)
         if joined:
             size += 1
-        elif careful:
+        else:
             size, joined = _exchange(problem, support, size, j, sign, coef)
         if joined:
             support.signs[j] = sign
-            n_joined += 1
-            if careful:
-                break
-    return size, n, n_joined
+            return size, n, 1
+    return size, n, 0
 
 
 @kernel
 def settle(problem, support, size, coef, correlation, max_rounds):
     """Minimise from the support at hand; overwrite `coef` and `correlation`.
+
+    `correlation` says on entry what is expected of it: features that it makes violate
+    optimality join before the first solution.
 
     Returns
     -------
@@ -271,6 +355,7 @@ def settle(problem, support, size, coef, correlation, max_rounds):
         Whether nothing is left but rounding.
     """
     before, careful = np.inf, False
+    size, _, _ = _take_in(problem, support, size, coef, correlation, careful)
     for n_rounds in range(1, max_rounds + 1):
         size = _solve_on_support(problem, support, size, coef, careful)
         objective = _correlate(problem, support, size, coef, correlation)

@@ -85,7 +85,7 @@ class Correlations:
         self.complete = True
 
     def update(self, residual, penalty):
-        """Form what may exceed the thresholds of `penalty` at its solution's `residual`.
+        """Form what may exceed the thresholds of `penalty` at this `residual`.
 
         Returns
         -------

@@ -142,7 +142,7 @@ class Solver:
         solver, n_passes = kinds[type(self._working)], self._correlations.n_passes
         if isinstance(self.problem, MomentProblem):
             solver, n_passes = "sums", 1.0
-        return Route(solver, n_passes, 1.0 - np.mean(self._member))
+        return Route(solver, n_passes, 1.0 - self.n_members / self.coef.size)
 
     def solve(self, penalty, *, tol, max_iter):
         """Minimise under `penalty`, from where the last one ended.
@@ -225,8 +225,11 @@ class Solver:
         """Minimise over the working set, and see what it leaves out."""
         if not self.n_members:
             return 0
+        expected = self.fit.correlation
+        if self._alpha is not None:
+            expected = self._correlations.expected(penalty.alpha)
         n_epochs = self._working.minimise(
-            penalty, self.coef, self.fit, accuracy, max_epochs
+            penalty, self.coef, self.fit, expected, accuracy, max_epochs
         )
         self._measure(penalty)
         return n_epochs

@@ -14,19 +14,17 @@ order of arrival, and minimises the objective over their coefficients:
 
 import numpy as np
 import scipy.sparse as sp
-from scipy.linalg.lapack import dpotrf
 
 from sparselearn import penalties
 from sparselearn._kernels._coordinate_descent import descend
 from sparselearn._kernels._gram import (
     descend_gram,
     gather_centred,
-    gather_upper,
     gram_rows_compressed,
     gram_rows_dense,
 )
 from sparselearn._kernels._jit import for_specs
-from sparselearn._kernels._support import SINGULAR, Quadratic, Support, join, settle
+from sparselearn._kernels._support import Quadratic, Support, join_many, settle
 from sparselearn._solvers._moments import MomentProblem
 
 __all__ = ["DesignWorkingSet", "GramWorkingSet"]
@@ -56,13 +54,15 @@ class DesignWorkingSet:
         """Take in the features `new`, none of them in yet."""
         self.features = np.concatenate([self.features, new])
 
-    def minimise(self, penalty, coef, fit, accuracy, max_epochs):
+    def minimise(self, penalty, coef, fit, expected, accuracy, max_epochs):
         """Improve `coef`, an ndarray (n_features,), in place.
 
         Parameters
         ----------
         fit : Fit
             Of `coef`.
+        expected : ndarray (n_features,)
+            Correlations to be expected at the solution.
         accuracy : float
             What may be left to gain, in units of the objective.
         max_epochs : int
@@ -157,7 +157,7 @@ class GramWorkingSet:
             products += block[:, -new.size :].T @ block
         return products
 
-    def minimise(self, penalty, coef, fit, accuracy, max_epochs):
+    def minimise(self, penalty, coef, fit, expected, accuracy, max_epochs):
         """Improve `coef`, an ndarray (n_features,), in place.
 
         The interface is that of `DesignWorkingSet.minimise`; here `fit` is not
@@ -166,7 +166,7 @@ class GramWorkingSet:
         problem = self._quadratic(penalty)
         w = coef[self.features]
         self._factorise(problem, w)
-        correlation = np.empty_like(w)
+        correlation = expected[self.features]
         self._size, n_epochs, settled = settle(
             problem, self._support, self._size, w, correlation, max_epochs
         )
@@ -215,24 +215,8 @@ class GramWorkingSet:
             return
         support.signs[:] = 0.0
         inside = np.flatnonzero(w != 0.0)
-        upper = np.empty((inside.size, inside.size), order="F")
-        gather_upper(self._buffer, inside, upper)
-        curvature = np.diagonal(upper) + problem.l2[inside]
-        upper[np.diag_indices_from(upper)] = curvature
-        upper, failed = dpotrf(upper, overwrite_a=True, clean=False)
-        if not failed and np.all(np.diagonal(upper) ** 2 > SINGULAR * curvature):
-            self._size = inside.size
-            support.order[: inside.size] = inside
-            support.factor[: inside.size, : inside.size] = upper.T
-            support.signs[inside] = signs[inside]
-            return
-        self._size = 0
-        for j in inside:
-            if join(problem, support, self._size, j):
-                self._size += 1
-                support.signs[j] = signs[j]
-            else:
-                w[j] = 0.0
+        self._size = join_many(problem, support, 0, inside, signs[inside])
+        w[support.signs[: w.size] == 0.0] = 0.0
 
 
 def _roomier(support, size, room):

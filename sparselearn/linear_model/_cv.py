@@ -1,6 +1,5 @@
 """Lasso and elastic net, their alpha chosen by cross-validation."""
 
-from dataclasses import replace
 from functools import partial
 from numbers import Real
 
@@ -69,42 +68,43 @@ class SquaredLossRegressorCV(CrossValidated, SquaredLossRegressor):
             penalty_weights=check_penalty_weights(self.penalty_weights, X.shape[1]),
             positive=self.positive,
         )
-        problem = make_problem(X, weights, fit_intercept=self.fit_intercept)
-        problem = problem.with_target(y)
         ratios = self._l1_ratios
-        alphas = [
-            self._grid(critical_alpha, problem, penalty_at(1.0, l1_ratio=ratio))
-            for ratio in ratios
-        ]
-        errors, total = self._errors(X, y, weights, splits, penalty_at, alphas)
-        row, column = choose(errors, folds, self.selection)
-
-        chosen = partial(penalty_at, l1_ratio=ratios[row])
         stopping = {"tol": self.tol, "max_iter": self.max_iter}
         with team() as run:
-            problem = replace(problem, run=run)
-            path = solve_path(total or problem, chosen, alphas[row], **stopping)
+            problem = make_problem(
+                X, weights, fit_intercept=self.fit_intercept, run=run
+            )
+            problem = problem.with_target(y)
+            alphas = [
+                self._grid(critical_alpha, problem, penalty_at(1.0, l1_ratio=ratio))
+                for ratio in ratios
+            ]
+            sums = None
+            if sums_pay(X, penalty_at(1.0), len(alphas[0])):
+                sums = FoldSums(X, y, weights, splits, run)
+            errors = self._errors(X, y, weights, splits, penalty_at, alphas, sums)
+            row, column = choose(errors, folds, self.selection)
+            chosen = partial(penalty_at, l1_ratio=ratios[row])
+            total = problem
+            if sums is not None:
+                total = sums.total.problem(fit_intercept=self.fit_intercept)
+            path = solve_path(total, chosen, alphas[row], **stopping)
             alpha, start = alphas[row][column], path.coefs[:, [column]].toarray()[:, 0]
-            solver = Solver(problem, chosen(alpha), start=start)
+            solver = Solver(total, chosen(alpha), start=start)
             solution = solver.solve(chosen(alpha), **stopping)
         self._store([problem], [alpha], [solution], X.dtype, single=True)
         self._store_path(ratios, row, alphas, errors, path, X.dtype)
         self._warn_unless_converged([problem], [solution])
         return self
 
-    def _errors(self, X, y, weights, splits, penalty_at, alphas):
-        """Test errors (n_l1_ratios, n_alphas, n_folds); all rows' sums, if formed."""
+    def _errors(self, X, y, weights, splits, penalty_at, alphas, sums):
+        """Test errors, an ndarray (n_l1_ratios, n_alphas, n_folds)."""
         options = {
             "fit_intercept": self.fit_intercept,
             "tol": self.tol,
             "max_iter": self.max_iter,
         }
-        run = partial(map_threads, n_jobs=self.n_jobs)
         jobs = [(r, fold) for r in range(len(alphas)) for fold in range(len(splits))]
-        sums, total = None, None
-        if sums_pay(X, penalty_at(1.0), len(alphas[0])):
-            sums = FoldSums(X, y, weights, splits, run)
-            total = sums.total.problem(fit_intercept=self.fit_intercept)
 
         def errors(job):
             row, fold = job
@@ -113,8 +113,8 @@ class SquaredLossRegressorCV(CrossValidated, SquaredLossRegressor):
                 return sums.errors(fold, *path, **options)
             return errors_by_rows(X, y, weights, splits[fold], *path, **options)
 
-        found = np.array(run(errors, jobs)).reshape(len(alphas), len(splits), -1)
-        return found.transpose(0, 2, 1), total
+        found = np.array(map_threads(errors, jobs, self.n_jobs))
+        return found.reshape(len(alphas), len(splits), -1).transpose(0, 2, 1)
 
     def _store_path(self, ratios, row, alphas, errors, path, dtype):
         several = len(ratios) > 1
