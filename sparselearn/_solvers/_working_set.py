@@ -30,6 +30,8 @@ from sparselearn._solvers._moments import MomentProblem
 __all__ = ["DesignWorkingSet", "GramWorkingSet"]
 
 EPOCHS_A_ROUND = 1000
+# Columns to have room for at first.
+ROOM = 2048
 # Rows of dense columns are gathered in blocks of about this many numbers.
 BLOCK = 2**21
 # Up to so many new columns, copies of the old ones cost more than the products.
@@ -122,8 +124,9 @@ class GramWorkingSet:
         self.features = np.concatenate([self.features, new])
         size = self.features.size
         if size > self._buffer.shape[0]:
-            # An odd number of cache lines a row: powers of two would collide.
-            room = 2 * size // 16 * 16 + 8
+            # What is not written to takes no memory, and to move takes longer than to
+            # fill. An odd number of cache lines a row: powers of two would collide.
+            room = min(max(2 * size, ROOM), self._moment.shape[0]) // 16 * 16 + 24
             buffer = np.empty((room, room))
             buffer[:old, :old] = self._buffer[:old, :old]
             self._buffer = buffer
