@@ -1,0 +1,221 @@
+"""Correlations that are not read are below their threshold, wherever a path goes."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from reference import centred, sparse_regression
+
+from sparselearn import penalties
+from sparselearn._solvers import _screening
+from sparselearn._solvers._certificates import Fit, critical_alpha
+from sparselearn._solvers._problem import make_problem
+from sparselearn._solvers._screening import CENTRES, Correlations
+from sparselearn._solvers._squared_loss import Solver
+from sparselearn._validation import column_major
+
+N, P = 40, 80
+
+
+def problem_of(X, y, weights, *, storage=np.asarray, intercept=True):
+    X = column_major(storage(X))
+    return make_problem(X, weights, fit_intercept=intercept).with_target(y)
+
+
+@pytest.fixture
+def data(rng):
+    X, y = sparse_regression(rng, N, P)
+    return X, y, np.full(1, 1.0 / N)
+
+
+def exact(problem, residual):
+    """The correlations of all features in numpy."""
+    X = problem.matrix.toarray() if sp.issparse(problem.matrix) else problem.matrix
+    s = np.broadcast_to(problem.weights, residual.shape)
+    _, Xc = centred(X.astype(np.float64), s, problem.fit_intercept)
+    return Xc.T @ (s * residual)
+
+
+def penalty_of(kind, rng):
+    """Of alpha 1; it is scaled along the path."""
+    omega = rng.uniform(0.5, 2.0, P)
+    omega[[6, 9]] = np.inf
+    return {
+        "L1": penalties.L1(1.0),
+        "positive": penalties.L1(1.0, True),
+        "elastic net": penalties.ElasticNet(1.0, 0.6),
+        "weighted": penalties.WeightedL1(1.0, omega),
+        "weighted net": penalties.WeightedElasticNet(1.0, 0.5, omega, True),
+    }[kind]
+
+
+@pytest.fixture
+def updates(monkeypatch):
+    """Checks each update against numpy; the share of features that it did not read."""
+    shares, update = [], Correlations.update
+
+    def checked(self, residual, penalty):
+        values = update(self, residual, penalty)
+        problem = self.problem
+        full = exact(problem, residual)
+        unread = self._origin != self._now
+        limits = np.broadcast_to(penalties.threshold(penalty, slice(None)), full.shape)
+        scale = np.sqrt(2.0 * problem.null_value * problem.curvature)
+        assert np.all(np.abs(full)[unread] < limits[unread])
+        assert np.all(np.abs(values)[unread] < limits[unread])
+        assert np.all(np.abs(values - full)[~unread] <= 1e-10 * scale[~unread])
+        shares.append(np.mean(unread))
+        return values
+
+    monkeypatch.setattr(Correlations, "update", checked)
+    return shares
+
+
+@pytest.mark.parametrize(
+    "kind", ["L1", "positive", "elastic net", "weighted", "weighted net"]
+)
+@pytest.mark.parametrize(
+    "case", ["plain", "rows weigh", "large means", "float32", "sparse", "pieces"]
+)
+def test_what_is_not_read_does_not_matter(kind, case, data, updates, rng, monkeypatch):
+    """Nor to the certificate, which is that of all correlations."""
+    X, y, weights = data
+    storage = sp.csc_array if case == "sparse" else np.asarray
+    if case == "rows weigh":
+        weights = rng.uniform(size=N)
+        weights[:5] = 0.0
+        weights /= weights.sum()
+    elif case == "large means":
+        X = X + 1e3 * rng.uniform(size=P)
+    elif case == "float32":
+        X = X.astype(np.float32)
+    elif case == "pieces":
+        monkeypatch.setattr(_screening, "WORTH_SPREADING", 0)
+    problem = problem_of(X, y, weights, storage=storage)
+    unit = penalty_of(kind, rng)
+    solver = Solver(problem, unit, n_solves=30)
+    for alpha in critical_alpha(problem, unit) * np.geomspace(0.95, 0.05, 25):
+        penalty = unit._replace(alpha=alpha)
+        solution = solver.solve(penalty, tol=1e-12, max_iter=1000)
+        assert solution.converged
+        full = solver.certifier(penalty, solution.coef)
+        assert solution.certificate.gap == pytest.approx(
+            full.gap, abs=1e-12 * problem.null_value
+        )
+        assert full.gap <= 2e-12 * problem.null_value
+    assert len(updates) >= 2 * CENTRES
+    assert np.mean(updates) > 0.3
+
+
+@pytest.mark.parametrize("storage", [np.asarray, sp.csc_array])
+def test_any_coefficients_and_penalties_will_do(storage, data, updates, rng):
+    """The gap need not be small, if what is active exceeds its threshold."""
+    problem = problem_of(*data, storage=storage)
+    certifier = Solver(problem, penalties.L1(1.0)).certifier
+    omega = rng.uniform(0.5, 2.0, P)
+    omega[:2], omega[2:5] = np.inf, 1e-6
+    largest = critical_alpha(problem, penalties.L1(1.0))
+    start = exact(problem, problem.target)
+    correlations = Correlations(problem, start, problem.target, largest)
+    coef = np.zeros(P)
+    for _ in range(3 * CENTRES):
+        coef[rng.integers(2, 5)] += 0.1 * rng.standard_normal()
+        penalty = penalties.WeightedL1(largest * rng.uniform(0.8, 2.0), omega)
+        residual = problem.residual(coef)
+        values = correlations.update(residual, penalty)
+        square = np.sum(problem.weights * residual**2)
+        found = certifier.bound(penalty, coef, Fit(values, square, residual, values, 0))
+        full = certifier(penalty, coef)
+        assert found.gap == pytest.approx(full.gap, rel=1e-9)
+    assert 0.0 < np.mean(updates) < 1.0
+
+
+def test_free_features_are_always_read(data, rng):
+    """Their threshold is 0."""
+    problem = problem_of(*data)
+    omega = np.ones(P)
+    omega[[3, 50]] = 0.0
+    correlations = Correlations(
+        problem, exact(problem, problem.target), problem.target, 1.0
+    )
+    for size in (1e-3, 1e-6):
+        coef = size * rng.standard_normal(P)
+        residual = problem.residual(coef)
+        penalty = penalties.WeightedL1(100.0, omega)
+        before = correlations.n_passes
+        values = correlations.update(residual, penalty)
+        np.testing.assert_allclose(
+            values[[3, 50]], exact(problem, residual)[[3, 50]], atol=1e-13
+        )
+        assert correlations.n_passes == pytest.approx(before + 2 / P)
+
+
+def test_passes_are_columns_read(data):
+    """The null model is one; what moves much is read again, what does not is not."""
+    problem = problem_of(*data)
+    start = exact(problem, problem.target)
+    largest = np.abs(start).max()
+    correlations = Correlations(problem, start.copy(), problem.target, largest)
+    assert correlations.n_passes == 1.0
+    assert correlations.complete
+    high = penalties.L1(10.0 * largest)
+    correlations.update(problem.target, high)
+    assert correlations.n_passes == 1.0
+    assert not correlations.complete
+    correlations.update(problem.target, penalties.L1(1e-9 * largest))
+    assert correlations.n_passes == pytest.approx(2.0)
+    correlations.replace(start.copy(), problem.target, largest)
+    assert correlations.n_passes == pytest.approx(3.0)
+    assert correlations.complete
+
+
+def test_scattered_columns_are_read_all_at_once_if_they_are_many(data):
+    """Where X is sparse: a quarter of them here and there cost as much as all."""
+    X, y, weights = data
+    for storage, expected in ((np.asarray, 31 / P), (sp.csc_array, 1.0)):
+        problem = problem_of(X, y, weights, storage=storage)
+        values = exact(problem, problem.target)
+        omega = np.full(P, 1e9)
+        omega[:31] = 0.0
+        correlations = Correlations(problem, values, problem.target, 1.0)
+        correlations.update(problem.target, penalties.WeightedL1(1.0, omega))
+        assert correlations.n_passes == pytest.approx(1.0 + expected)
+
+
+@pytest.mark.parametrize("how", ["update", "replace"])
+def test_expected_is_exact_where_the_support_stays(how, data):
+    """Correlations are linear in alpha there."""
+    problem = problem_of(*data)
+    largest = critical_alpha(problem, penalties.L1(1.0))
+    solutions = []
+    alphas = largest * np.array([0.2, 0.1995, 0.199])
+    for alpha in alphas:
+        penalty = penalties.L1(alpha)
+        solution = Solver(problem, penalty).solve(penalty, tol=1e-14, max_iter=1000)
+        solutions.append(solution.coef)
+    for coef in solutions[1:]:
+        np.testing.assert_array_equal(np.sign(coef), np.sign(solutions[0]))
+    residuals = [problem.residual(coef) for coef in solutions]
+    start = exact(problem, problem.target)
+    correlations = Correlations(problem, start, problem.target, largest)
+    tiny = 1e-9 * largest
+    for alpha, residual in zip(alphas[:2], residuals):
+        if how == "replace":
+            correlations.replace(exact(problem, residual), residual, alpha)
+        else:
+            # A ratio this small has all features read.
+            penalty = penalties.ElasticNet(alpha, tiny)
+            correlations.update(residual, penalty)
+    found = correlations.expected(alphas[2])
+    np.testing.assert_allclose(found, exact(problem, residuals[2]), atol=1e-10)
+    # At the alpha of the last ones it is what they are.
+    np.testing.assert_array_equal(correlations.expected(alphas[1]), correlations.values)
+
+
+def test_without_an_alpha_correlations_are_expected_to_stay(data):
+    problem = problem_of(*data)
+    start = exact(problem, problem.target)
+    correlations = Correlations(problem, start.copy(), problem.target, None)
+    np.testing.assert_array_equal(correlations.expected(0.3), start)
+    other = problem.residual(np.ones(P))
+    correlations.replace(exact(problem, other), other, 0.5)
+    np.testing.assert_array_equal(correlations.expected(0.3), correlations.values)
