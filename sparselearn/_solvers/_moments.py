@@ -14,7 +14,7 @@ the fold's.
 
 import functools
 import operator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -39,10 +39,10 @@ class Moments:
     ----------
     weight : float
     x_mean : ndarray (n_features,)
-    y_mean : float
+    y_mean : float or ndarray (n_targets,)
     scatter : ndarray (n_features, n_features)
-    cross : ndarray (n_features,)
-    square : float
+    cross : ndarray (n_features,) or (n_features, n_targets)
+    square : float or ndarray (n_targets,)
     """
 
     weight: float
@@ -70,7 +70,9 @@ class Moments:
             x_mean=self.x_mean + share * x_step,
             y_mean=self.y_mean + share * y_step,
             scatter=scatter,
-            cross=self.cross + sign * other.cross + between * y_step * x_step,
+            cross=self.cross
+            + sign * other.cross
+            + between * np.multiply.outer(x_step, y_step),
             square=self.square + sign * other.square + between * y_step**2,
         )
 
@@ -81,6 +83,15 @@ class Moments:
     def __sub__(self, other):
         """The sums of this block without `other`, a part of it."""
         return self._joined(other, -1.0)
+
+    def of_target(self, k):
+        """The same of one target, where there are several."""
+        return replace(
+            self,
+            y_mean=self.y_mean[k],
+            cross=np.ascontiguousarray(self.cross[:, k]),
+            square=self.square[k],
+        )
 
     def problem(self, *, fit_intercept):
         """The `MomentProblem` of these rows."""
@@ -153,7 +164,7 @@ def moments_of(X, y, weights, rows=None, run=serially):
     Parameters
     ----------
     X : ndarray (n_samples, n_features), Fortran-ordered, float32 or float64
-    y : float64 ndarray (n_samples,)
+    y : float64 ndarray (n_samples,) or (n_samples, n_targets)
     weights : float64 ndarray (n_samples,) or (1,)
     rows : ndarray of int, optional
         Which rows; all by default.
@@ -161,7 +172,7 @@ def moments_of(X, y, weights, rows=None, run=serially):
         ``run(function, items)``, a `map`.
     """
     rows = np.arange(X.shape[0]) if rows is None else np.asarray(rows)
-    rows = rows[np.broadcast_to(weights, y.shape)[rows] > 0.0]
+    rows = rows[np.broadcast_to(weights, y.shape[:1])[rows] > 0.0]
     n_parts = min(max(rows.size // (PARTS * X.shape[1]), 1), PARTS)
     parts = run(
         lambda part: _part_moments(X, y, weights, part), np.array_split(rows, n_parts)
@@ -182,19 +193,19 @@ def _part_moments(X, y, weights, rows):
 
 
 def _block_moments(X, y, weights, rows, block):
-    s = np.broadcast_to(weights, y.shape)[rows]
+    s = np.broadcast_to(weights, y.shape[:1])[rows]
     weight = np.sum(s)
     gather_rows(X, rows, block)
     x_mean, y_mean = (s @ block) / weight, (s @ y[rows]) / weight
     root = np.sqrt(s)
     block -= x_mean
     block *= root[:, None]
-    target = root * (y[rows] - y_mean)
+    target = (root * (y[rows] - y_mean).T).T
     return Moments(
         weight=weight,
         x_mean=x_mean,
         y_mean=y_mean,
         scatter=block.T @ block,
         cross=block.T @ target,
-        square=target @ target,
+        square=np.sum(target**2, axis=0),
     )

@@ -14,10 +14,11 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from sparselearn import penalties
 from sparselearn._compat import Interval, StrOptions, fit_context
 from sparselearn._parallel import team
+from sparselearn._solvers._moments import moments_of
 from sparselearn._solvers._path import solve_to_size
 from sparselearn._solvers._problem import make_problem
 from sparselearn._solvers._refit import refit_on_support
-from sparselearn._solvers._squared_loss import Solver
+from sparselearn._solvers._squared_loss import Solver, sums_pay
 from sparselearn._validation import check_penalty_weights, validate_regression
 
 __all__ = ["SquaredLossRegressor", "elastic_net_penalty"]
@@ -95,15 +96,29 @@ class SquaredLossRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         with team() as run:
             design = make_problem(X, weights, fit_intercept=self.fit_intercept, run=run)
             problems = [design.with_target(target) for target in targets]
+            solved = self._with_shared_sums(problems, penalty_at(1.0))
             alphas, solutions = zip(
                 *(
                     self._solve(problem, penalty_at, start)
-                    for problem, start in zip(problems, starts)
+                    for problem, start in zip(solved, starts)
                 )
             )
         self._store(problems, alphas, solutions, X.dtype, single=y.ndim == 1)
         self._warn_unless_converged(problems, solutions)
         return self
+
+    def _with_shared_sums(self, problems, penalty):
+        """The problems of several targets on one set of sums, where that pays."""
+        n_solves = len(problems) * (1 if self.n_nonzero_coefs is None else 100)
+        first = problems[0]
+        if len(problems) == 1 or not sums_pay(first.matrix, penalty, n_solves):
+            return problems
+        Y = np.column_stack([problem.target for problem in problems])
+        sums = moments_of(first.matrix, Y, first.weights, run=first.run)
+        return [
+            sums.of_target(k).problem(fit_intercept=first.fit_intercept)
+            for k in range(len(problems))
+        ]
 
     def _solve(self, problem, penalty_at, start):
         """The alpha in use and the solution for one target."""

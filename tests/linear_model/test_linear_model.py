@@ -290,8 +290,8 @@ def test_targets_are_independent(data, sample_weight, storage):
     assert together.coef_.shape == (2, X.shape[1])
     for k in range(2):
         alone = Lasso(0.05, tol=1e-12).fit(X, both[:, k], sample_weight)
-        np.testing.assert_array_equal(together.coef_[k], alone.coef_)
-        assert together.intercept_[k] == alone.intercept_
+        np.testing.assert_allclose(together.coef_[k], alone.coef_, atol=1e-13)
+        assert together.intercept_[k] == pytest.approx(alone.intercept_, abs=1e-13)
     assert together.predict(X).shape == both.shape
     np.testing.assert_array_equal(
         together.get_support(indices=True), np.flatnonzero(together.get_support())
@@ -433,3 +433,29 @@ def test_refit_undoes_the_shrinkage(data, sample_weight, storage, positive):
         for m in (model, ridge, shrunk)
     ]
     assert errors[0] < min(errors[1:])
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        Lasso(0.05),
+        Lasso(n_nonzero_coefs=3),
+        Lasso(0.05, refit_support="ols"),
+        ElasticNet(0.05, positive=True),
+        ElasticNet(0.05, fit_intercept=False),
+    ],
+    ids=str,
+)
+def test_targets_that_share_sums_are_fitted_as_each_alone(model, rng):
+    """Where there are many rows, one set of sums serves all; constant targets too."""
+    X = rng.standard_normal((400, 12)) + 3.0
+    Y = X @ rng.standard_normal((12, 4)) + rng.standard_normal((400, 4)) + 5.0
+    Y[:, 2] = 7.25
+    weights = rng.integers(0, 3, 400)
+    together = clone(model).fit(X, Y, weights)
+    assert together.solver_used_ == "sums"
+    for k, y in enumerate(Y.T):
+        alone = clone(model).fit(X, y, weights)
+        np.testing.assert_allclose(together.coef_[k], alone.coef_, atol=1e-10)
+        np.testing.assert_allclose(together.intercept_[k], alone.intercept_, atol=1e-9)
+    assert not together.coef_[2].any()
