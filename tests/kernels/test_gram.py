@@ -6,10 +6,12 @@ import scipy.sparse as sp
 from reference import centred, coordinate_descent
 
 from sparselearn import penalties
+from sparselearn._kernels._design import ROWS
 from sparselearn._kernels._gram import (
     descend_gram,
     gather_centred,
     gram_rows_compressed,
+    gram_rows_dense,
 )
 from sparselearn._solvers._problem import make_problem
 from sparselearn._validation import column_major
@@ -97,3 +99,23 @@ def test_compressed_products(X, weights):
     expected = Xc[:, new].T @ (s[:, None] * Xc[:, features])
     np.testing.assert_allclose(out, expected, atol=1e-14)
     assert not scratch.any()
+
+
+@pytest.mark.parametrize("n_new", range(1, 10))
+@pytest.mark.parametrize("n_features", [1, 2, 7, 8])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_dense_products(n_new, n_features, dtype, rng):
+    """They add up, over blocks of rows."""
+    for n in (5, ROWS + 3):
+        X = (rng.standard_normal((n, 10)) + 2.0).astype(dtype)
+        means = X.mean(axis=0).astype(np.float64)
+        features = rng.permutation(10)[:n_features]
+        new, out = rng.standard_normal((n_new, n)), rng.standard_normal((n_new, 9))
+        before = out.copy()
+        values = np.asfortranarray(X)
+        gram_rows_dense(values, means, new, features, out[:, :n_features])
+        expected = new @ (X.astype(np.float64)[:, features] - means[features])
+        np.testing.assert_allclose(
+            out[:, :n_features], before[:, :n_features] + expected, atol=1e-11
+        )
+        np.testing.assert_array_equal(out[:, n_features:], before[:, n_features:])

@@ -5,7 +5,14 @@ import pytest
 from reference import best_on_gram
 
 from sparselearn._kernels import _support
-from sparselearn._kernels._support import Quadratic, Support, join, leave, settle
+from sparselearn._kernels._support import (
+    Quadratic,
+    Support,
+    join,
+    join_many,
+    leave,
+    settle,
+)
 
 # Of the largest correlation; what is solved for is known to about as much.
 ROUNDING = 1e-9
@@ -159,6 +166,36 @@ def test_what_depends_on_the_support_does_not_join(rng):
     assert join(ridge, support, 3, 3)
 
 
+@pytest.mark.parametrize("n_inside", [0, 2, 5])
+@pytest.mark.parametrize("n_new", [0, 1, 4, 5, 11])
+def test_many_join_as_one_by_one(n_inside, n_new, rng):
+    """Those that depend on others stay outside, wherever they stand."""
+    X = rng.standard_normal((30, 16))
+    X[:, 6], X[:, 9] = 2.0 * X[:, 5], X[:, 0]
+    X[:, 12], X[:, 14] = X[:, 5] - X[:, 7], 0.0
+    problem = quadratic(X.T @ X, np.ones(16), 1.0)
+    new, signs = np.arange(5, 5 + n_new), rng.choice([-1.0, 1.0], n_new)
+    sizes, supports = [], []
+    for many in (True, False):
+        support, size = empty_support(16), 0
+        for j in range(n_inside):
+            size += join(problem, support, size, j)
+        if many:
+            size = join_many(problem, support, size, new, signs)
+        else:
+            for j, sign in zip(new, signs):
+                if join(problem, support, size, j):
+                    support.signs[j], size = sign, size + 1
+        assert_factor(problem, support, size)
+        sizes.append(size)
+        supports.append(support)
+    assert sizes[0] == sizes[1]
+    np.testing.assert_array_equal(supports[0].signs, supports[1].signs)
+    for support in supports:
+        support.order[sizes[0] :] = 0
+    np.testing.assert_array_equal(supports[0].order, supports[1].order)
+
+
 # -- the optimum --------------------------------------------------------------
 
 
@@ -222,6 +259,24 @@ def test_rounds_are_counted_and_limited(rng):
         assert_consistent(problem, support, size, coef, correlation)
     assert settled
     assert_optimal(problem, support, size, coef, correlation)
+
+
+def test_what_is_expected_joins_first(rng):
+    """With the correlations of a solution nearby one round is enough."""
+    X = rng.standard_normal((60, 25))
+    problem = problem_of(X, rng, 0.1)
+    support, size, coef = start(problem)
+    expected = np.zeros(25)
+    _, cold, settled = settle(problem, support, size, coef, expected, 200)
+    assert settled
+    assert cold > 1
+    expected += 1e-3 * np.sign(coef)
+    support, size, again = start(problem)
+    size, n_rounds, settled = settle(problem, support, size, again, expected, 200)
+    assert settled
+    assert n_rounds <= 1 + (np.count_nonzero(coef) > 10)
+    np.testing.assert_allclose(again, coef, atol=1e-12)
+    assert_optimal(problem, support, size, again, expected)
 
 
 def test_an_unpenalised_coefficient_changes_sign_in_its_place(rng):

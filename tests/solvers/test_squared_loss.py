@@ -131,6 +131,126 @@ def test_the_order_of_penalties_does_not_matter(data):
         np.testing.assert_allclose(found.coef, fresh.coef, atol=1e-8)
 
 
+def path_of(problem, penalty_at, alphas, tol):
+    """The solutions of a path, each certified from scratch, and its solver."""
+    solver = Solver(problem, penalty_at(alphas[0]), n_solves=len(alphas))
+    coefs = []
+    for alpha in alphas:
+        penalty = penalty_at(alpha)
+        solution = solver.solve(penalty, tol=tol, max_iter=10**5)
+        assert solution.converged
+        exact = solver.certifier(penalty, solution.coef)
+        assert exact.gap <= 2.0 * tol * problem.null_value
+        coefs.append(solution.coef)
+    return coefs, solver
+
+
+@pytest.mark.parametrize("storage", [np.asarray, sp.csc_array])
+@pytest.mark.parametrize("positive", [False, True])
+def test_far_from_the_largest_alpha_is_the_end_of_a_path(storage, positive, rng):
+    """One solve goes there by waypoints of its own."""
+    X, y = sparse_regression(rng, 40, 120)
+    problem = problem_of(storage(X), y)
+    unit = penalties.L1(1.0, positive)
+    alphas = critical_alpha(problem, unit) * np.geomspace(1, 0.01, 30)
+    coefs, _ = path_of(problem, lambda a: unit._replace(alpha=a), alphas, 1e-13)
+    penalty = unit._replace(alpha=alphas[-1])
+    solver = Solver(problem, penalty)
+    assert len(solver._waypoints(penalty)) > 20
+    alone = solver.solve(penalty, tol=1e-13, max_iter=10**5)
+    assert alone.converged
+    np.testing.assert_allclose(alone.coef, coefs[-1], atol=1e-9)
+
+
+@pytest.mark.parametrize("storage", [np.asarray, sp.csc_array])
+@pytest.mark.parametrize("shape", [(40, 150), (300, 20), (30, 31)])
+@pytest.mark.parametrize("l1_ratio", [1.0, 0.9])
+def test_coarse_paths_are_certified(storage, shape, l1_ratio, rng):
+    """Ten times less alpha at each step, down to where most features are active."""
+    X, y = sparse_regression(rng, *shape)
+    problem = problem_of(storage(X), y)
+    unit = penalties.ElasticNet(1.0, l1_ratio)
+    alphas = critical_alpha(problem, unit) * np.geomspace(1, 1e-4, 5)
+    path_of(problem, lambda a: unit._replace(alpha=a), alphas, 1e-12)
+
+
+@pytest.mark.parametrize("shape", [(40, 100), (200, 15)])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_ridge_may_change_along_a_path(shape, weighted, rng):
+    """Also where the support stays: its factor is then of another matrix."""
+    problem = problem_of(*sparse_regression(rng, *shape))
+    omega = rng.uniform(0.5, 2.0, shape[1]) if weighted else np.ones(shape[1])
+    unit = penalties.WeightedElasticNet(1.0, 0.5, omega)
+    largest = critical_alpha(problem, unit)
+    alphas = largest * np.array([0.5, 0.2, 0.199, 0.198, 0.05, 0.0499])
+    coefs, _ = path_of(problem, lambda a: unit._replace(alpha=a), alphas, 1e-13)
+    assert np.array_equal(coefs[1] != 0.0, coefs[2] != 0.0)
+    for alpha, coef in zip(alphas, coefs):
+        penalty = unit._replace(alpha=alpha)
+        fresh = Solver(problem, penalty).solve(penalty, tol=1e-13, max_iter=10**5)
+        np.testing.assert_allclose(coef, fresh.coef, atol=1e-10)
+    # And the ratio alone: the same alpha, the same support.
+    solver = Solver(problem, unit)
+    for l1_ratio in (0.5, 0.499, 0.9):
+        penalty = unit._replace(alpha=alphas[1], l1_ratio=l1_ratio)
+        found = solver.solve(penalty, tol=1e-13, max_iter=10**5)
+        fresh = Solver(problem, penalty).solve(penalty, tol=1e-13, max_iter=10**5)
+        np.testing.assert_allclose(found.coef, fresh.coef, atol=1e-10)
+
+
+@pytest.mark.parametrize("storage", [np.asarray, sp.csc_array])
+def test_paths_outgrow_their_room(storage, rng, monkeypatch):
+    """More than twice, and go on with the support that they have."""
+    monkeypatch.setattr(_squared_loss, "SMALLEST_WORKING_SET", 3)
+    monkeypatch.setattr(_squared_loss, "LOOKUP", 10**6)
+    X = rng.standard_normal((100, 120))
+    y = X @ rng.standard_normal(120)
+    problem = problem_of(storage(X), y)
+    rooms, grow = set(), GramWorkingSet.grow
+
+    def watched(self, new):
+        grow(self, new)
+        rooms.add(self.storage.shape[0])
+
+    monkeypatch.setattr(GramWorkingSet, "grow", watched)
+    alphas = critical_alpha(problem, penalties.L1(1.0)) * np.geomspace(1, 0.02, 40)
+    coefs, solver = path_of(problem, penalties.L1, alphas, 1e-12)
+    assert len(rooms) > 2
+    assert np.count_nonzero(coefs[-1]) > 60
+    columns = problem.centred_columns(solver._working.features)
+    np.testing.assert_allclose(
+        solver._working.gram, columns.T @ columns / 100, atol=1e-12
+    )
+
+
+def test_routes(rng):
+    """By sums where X is tall, by columns where it is sparse and much is active."""
+    tall = problem_of(*sparse_regression(rng, 300, 20))
+    wide = problem_of(*sparse_regression(rng, 40, 400))
+    X = sp.random_array((300, 200), density=0.02, rng=rng, format="csc")
+    y = X @ rng.standard_normal(200) + 0.1 * rng.standard_normal(300)
+    thin = problem_of(X, y)
+    routes = {}
+    for name, problem, end in (
+        ("sums", tall, 0.01),
+        ("gram", wide, 0.1),
+        ("columns", thin, 1e-3),
+    ):
+        largest = critical_alpha(problem, penalties.L1(1.0))
+        alphas = largest * np.geomspace(1, end, 30)
+        _, solver = path_of(problem, penalties.L1, alphas, 1e-9)
+        routes[name] = solver.route
+        assert solver.route.solver == name
+        members = solver._working.features
+        assert np.unique(members).size == members.size
+        share = 1.0 - members.size / problem.curvature.size
+        assert solver.route.screened_share == pytest.approx(share)
+    assert routes["sums"].n_passes == 1.0
+    assert routes["sums"].screened_share == 0.0
+    assert 1.0 < routes["gram"].n_passes < 25
+    assert 0.5 < routes["gram"].screened_share < 1.0
+
+
 class Mine(NamedTuple):
     """An L1 penalty of a user's own, with the formulas that are asked for."""
 
