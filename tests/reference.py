@@ -19,6 +19,7 @@ def coordinate_descent(X, y, weights, l1, l2, *, positive=False, n_epochs=1000):
     """
     coef = np.zeros(X.shape[1])
     for _ in range(n_epochs):
+        before = coef.copy()
         for j in range(X.shape[1]):
             curvature = weights @ X[:, j] ** 2
             if curvature == 0.0:
@@ -29,6 +30,8 @@ def coordinate_descent(X, y, weights, l1, l2, *, positive=False, n_epochs=1000):
                 coef[j] = 0.0
             else:
                 coef[j] = (pull - np.sign(pull) * l1[j]) / (curvature + l2[j])
+        if np.array_equal(coef, before):
+            break
     return coef
 
 

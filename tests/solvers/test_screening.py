@@ -117,10 +117,15 @@ def test_any_coefficients_and_penalties_will_do(storage, data, updates, rng):
     start = exact(problem, problem.target)
     correlations = Correlations(problem, start, problem.target, largest)
     coef = np.zeros(P)
-    for _ in range(3 * CENTRES):
+    for step in range(3 * CENTRES):
         coef[rng.integers(2, 5)] += 0.1 * rng.standard_normal()
         penalty = penalties.WeightedL1(largest * rng.uniform(0.8, 2.0), omega)
         residual = problem.residual(coef)
+        if step % 7 == 6:
+            # The next one sets out from here, and from nothing before.
+            full = exact(problem, residual)
+            correlations.replace(full, residual, penalty.alpha)
+            continue
         values = correlations.update(residual, penalty)
         square = np.sum(problem.weights * residual**2)
         found = certifier.bound(penalty, coef, Fit(values, square, residual, values, 0))

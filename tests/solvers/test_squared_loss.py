@@ -203,6 +203,7 @@ def test_paths_outgrow_their_room(storage, rng, monkeypatch):
     """More than twice, and go on with the support that they have."""
     monkeypatch.setattr(_squared_loss, "SMALLEST_WORKING_SET", 3)
     monkeypatch.setattr(_squared_loss, "LOOKUP", 10**6)
+    monkeypatch.setattr(_working_set, "ROOM", 1)
     X = rng.standard_normal((100, 120))
     y = X @ rng.standard_normal(120)
     problem = problem_of(storage(X), y)
