@@ -272,3 +272,27 @@ def test_in_a_grid_of_sparsities():
     ).fit(X, y)
     assert search.best_params_["orthogonalmatchingpursuit__n_nonzero_coefs"] == 5
     assert np.all(np.isfinite(search.cv_results_["mean_test_score"]))
+
+
+@each_storage
+def test_all_features_are_least_squares(rng, storage):
+    """Of several targets; a `tol` of 0 asks for no less."""
+    X, y = sparse_regression(rng, 30, 8)
+    both = np.column_stack([y, np.cos(y), np.abs(y)])
+    exact = sklearn.linear_model.LinearRegression().fit(X, both)
+    for model in (OMP(8), OMP(tol=0.0)):
+        model.fit(storage(X), both)
+        np.testing.assert_allclose(model.coef_, exact.coef_, atol=1e-9)
+        np.testing.assert_allclose(model.intercept_, exact.intercept_)
+
+
+def test_features_are_told_apart_from_their_order(rng):
+    """The stronger one is chosen first, wherever it stands; of twins one does."""
+    X = np.linalg.qr(rng.standard_normal((60, 20)))[0]
+    model = OMP(2, fit_intercept=False).fit(X, X[:, 0] * 0.5 + X[:, 17])
+    assert list(model.active_order_) == [17, 0]
+    np.testing.assert_allclose(model.coef_[[17, 0]], [1.0, 0.5])
+    X[:, 1] = X[:, 0]
+    twins = OMP(2, fit_intercept=False).fit(X, X[:, 0] + X[:, 1])
+    assert twins.n_nonzero_coefs_ == 1
+    np.testing.assert_allclose(twins.coef_[[0, 1]].sum(), 2.0)

@@ -1,0 +1,114 @@
+"""A memory map that is larger than memory: read in place, never copied."""
+
+import tracemalloc
+from functools import partial
+
+import numpy as np
+import pytest
+from reference import sparse_regression
+
+from sparselearn._solvers import _working_set
+from sparselearn._solvers._problem import make_problem
+from sparselearn._validation import check_regression, column_major
+from sparselearn.linear_model import (
+    AdaptiveLasso,
+    ElasticNet,
+    Lasso,
+    LassoCV,
+    MultiTaskLasso,
+    OrthogonalMatchingPursuit,
+    elastic_net_path,
+    lasso_path,
+)
+from sparselearn.linear_model import _base as base
+
+
+def opened(path, X, how):
+    """X in a file of Fortran order, opened for reading."""
+    if how == "load":
+        np.save(path, np.asfortranarray(X))
+        return np.load(path, mmap_mode="r")
+    X.ravel(order="F").tofile(path)
+    return np.memmap(path, dtype=X.dtype, mode="r", shape=X.shape, order="F")
+
+
+each_way = pytest.mark.parametrize("how", ["load", "memmap"])
+each_dtype = pytest.mark.parametrize("dtype", [np.float64, np.float32])
+
+
+@each_way
+@each_dtype
+def test_kernels_see_the_map_itself(rng, tmp_path, how, dtype):
+    X, y = sparse_regression(rng, 30, 50)
+    mapped = opened(tmp_path / "X.npy", X.astype(dtype), how)
+    assert not mapped.flags.writeable
+    checked, _, weights = check_regression(mapped, y)
+    for seen in (column_major(mapped), checked):
+        assert np.shares_memory(seen, mapped)
+        assert seen.flags.f_contiguous
+    design = make_problem(checked, weights, fit_intercept=True).design
+    assert np.shares_memory(design.values, mapped)
+
+
+FITS = {
+    "path": partial(lasso_path, n_alphas=20, eps=0.1),
+    "elastic_net_path": partial(elastic_net_path, n_alphas=20, eps=0.1, l1_ratio=0.9),
+    "Lasso": Lasso(n_nonzero_coefs=30).fit,
+    "ElasticNet": ElasticNet(0.5, l1_ratio=0.9).fit,
+    "AdaptiveLasso": AdaptiveLasso(pilot="lasso", n_nonzero_coefs=10).fit,
+    "LassoCV": LassoCV(10, eps=0.1, cv=3).fit,
+    "MultiTaskLasso": MultiTaskLasso(n_nonzero_coefs=10).fit,
+    "OMP": OrthogonalMatchingPursuit(20).fit,
+}
+# Gram matrices of what a pilot or a pursuit may use; they do not grow with the rows.
+MOST = {"AdaptiveLasso": 0.9, "OMP": 0.6}
+
+
+@pytest.fixture(scope="module")
+def wide(tmp_path_factory):
+    """A wide X of 32 MB in a file, and y."""
+    rng = np.random.default_rng(0)
+    path = tmp_path_factory.mktemp("wide") / "X.npy"
+    X = np.lib.format.open_memmap(
+        path, mode="w+", dtype=np.float64, shape=(400, 10000), fortran_order=True
+    )
+    X.T[:] = rng.standard_normal(X.T.shape)
+    y = X[:, :5] @ [3.0, -2.0, 1.0, 2.0, -1.0] + rng.standard_normal(400)
+    X.flush()
+    return path, np.asarray(y)
+
+
+@pytest.mark.parametrize(
+    ("fit", "weighted"),
+    [*((fit, False) for fit in FITS), ("path", True), ("OMP", True)],
+)
+def test_memory_in_use_is_a_share_of_the_map(wide, fit, weighted, monkeypatch):
+    # Room that is set aside but never touched takes no memory; here it would count.
+    monkeypatch.setattr(_working_set, "ROOM", 64, raising=False)
+    path, y = wide
+    X = np.load(path, mmap_mode="r")
+    y = np.column_stack([y, -y]) if fit == "MultiTaskLasso" else y
+    options = {"sample_weight": np.linspace(0.5, 1.5, 400)} if weighted else {}
+    FITS[fit](X[:, :200], y, **options)  # what compiling takes is not counted
+    tracemalloc.start()
+    try:
+        FITS[fit](X, y, **options)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < MOST.get(fit, 0.3) * X.nbytes
+
+
+def test_a_prediction_needs_little_memory(wide):
+    path, y = wide
+    X = np.load(path, mmap_mode="r")
+    model = Lasso(n_nonzero_coefs=10).fit(X, y)
+    tracemalloc.start()
+    try:
+        found = model.predict(X)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 0.05 * X.nbytes
+    assert model.support_.size < base.FEW_BY_COLUMNS * X.shape[1]
+    np.testing.assert_allclose(found, X @ model.coef_ + model.intercept_)
