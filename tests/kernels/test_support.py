@@ -341,6 +341,45 @@ def test_where_the_objective_does_not_fall_it_goes_one_at_a_time(calls):
     assert objective(problem, coef) == pytest.approx(best, rel=1e-12)
 
 
+def leave_one_by_one(gram, target, coef, inside):
+    """Go to the solution, stop at the first 0 on the way, leave that out; again."""
+    coef, inside = coef.copy(), list(inside)
+    while inside:
+        aim = np.linalg.solve(gram[np.ix_(inside, inside)], target[inside])
+        here = coef[inside]
+        crosses = here * aim <= 0.0
+        if not crosses.any():
+            coef[inside] = aim
+            break
+        steps = np.where(crosses, here / np.where(crosses, here - aim, 1.0), np.inf)
+        k = int(np.argmin(steps))
+        coef[inside] = here + steps[k] * (aim - here)
+        coef[inside[k]] = 0.0
+        del inside[k]
+    return coef, inside
+
+
+def test_one_at_a_time_coefficients_leave_where_they_reach_zero(rng):
+    n_left = []
+    for _ in range(20):
+        X = rng.standard_normal((12, 7)) + 2.0 * rng.standard_normal((12, 1))
+        problem = quadratic(X.T @ X, X.T @ rng.standard_normal(12), 0.5)
+        support, size, coef = start(problem)
+        for j in range(7):
+            assert join(problem, support, size, j)
+            size += 1
+        coef[:] = rng.standard_normal(7)
+        support.signs[:] = np.sign(coef)
+        target = problem.moment - problem.l1 * support.signs
+        expected, inside = leave_one_by_one(problem.gram, target, coef, range(7))
+        size = _support._solve_on_support(problem, support, size, coef, True)
+        np.testing.assert_allclose(coef, expected, atol=1e-10)
+        assert sorted(support.order[:size]) == inside
+        assert_factor(problem, support, size)
+        n_left.append(7 - size)
+    assert max(n_left) > 2
+
+
 @pytest.mark.parametrize("sign", [1.0, -1.0])
 def test_a_feature_takes_the_place_of_one_it_depends_on(calls, sign):
     """Two rows, three features: the one left out comes in, another goes."""

@@ -134,6 +134,18 @@ def test_any_coefficients_and_penalties_will_do(storage, data, updates, rng):
     assert 0.0 < np.mean(updates) < 1.0
 
 
+def test_what_is_replaced_is_where_distances_start(data, updates):
+    """From a residual of 0 back to the null model, whose residual was kept before."""
+    problem = problem_of(*data)
+    start = exact(problem, problem.target)
+    largest = np.abs(start).max()
+    correlations = Correlations(problem, start, problem.target, largest)
+    nothing = np.zeros(N)
+    correlations.replace(np.zeros(P), nothing, 0.1 * largest)
+    correlations.update(problem.target, penalties.L1(0.5 * largest))
+    assert len(updates) == 1
+
+
 def test_free_features_are_always_read(data, rng):
     """Their threshold is 0."""
     problem = problem_of(*data)

@@ -141,6 +141,8 @@ def path_of(problem, penalty_at, alphas, tol):
         assert solution.converged
         exact = solver.certifier(penalty, solution.coef)
         assert exact.gap <= 2.0 * tol * problem.null_value
+        objective = solution.certificate.objective
+        assert objective == pytest.approx(exact.objective, rel=1e-9)
         coefs.append(solution.coef)
     return coefs, solver
 
