@@ -165,6 +165,8 @@ class Solver:
         on_path = not np.isfinite(certificate.gap)
         if certificate.gap > target:
             n_iter += self._approach(penalty, target, max_iter)
+            if n_iter:
+                certificate = Certificate(np.inf, np.inf)
         candidates = self._expected(penalty)
         while certificate.gap > target and n_iter < max_iter and idle < IDLE_ROUNDS:
             if candidates is None:
@@ -246,7 +248,8 @@ class Solver:
             return
         residual = self.problem.residual(self.coef)
         square = np.sum(self.problem.weights * residual**2)
-        correlation = self._correlations.update(residual, penalty)
+        active = np.flatnonzero(self.coef != 0.0)
+        correlation = self._correlations.update(residual, penalty, active)
         self.fit = Fit(correlation, square, residual, correlation, 0.0)
 
     def _join(self, new):

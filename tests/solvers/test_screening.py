@@ -53,11 +53,11 @@ def updates(monkeypatch):
     """Checks each update against numpy; the share of features that it did not read."""
     shares, update = [], Correlations.update
 
-    def checked(self, residual, penalty):
-        values = update(self, residual, penalty)
+    def checked(self, residual, penalty, active=()):
+        values = update(self, residual, penalty, active)
         problem = self.problem
         full = exact(problem, residual)
-        unread = self._origin != self._now
+        unread = self._last != self._now
         limits = np.broadcast_to(penalties.threshold(penalty, slice(None)), full.shape)
         scale = np.sqrt(2.0 * problem.null_value * problem.curvature)
         assert np.all(np.abs(full)[unread] < limits[unread])
@@ -236,3 +236,20 @@ def test_without_an_alpha_correlations_are_expected_to_stay(data):
     other = problem.residual(np.ones(P))
     correlations.replace(exact(problem, other), other, 0.5)
     np.testing.assert_array_equal(correlations.expected(0.3), correlations.values)
+
+
+def test_active_features_are_always_read(data, rng):
+    """However far below the threshold: certificates use their correlations."""
+    problem = problem_of(*data)
+    start = exact(problem, problem.target)
+    correlations = Correlations(problem, start, problem.target, 1.0)
+    active = np.array([4, 17])
+    penalty = penalties.L1(1e3)
+    for size in (0.3, 0.6):
+        coef = np.zeros(P)
+        coef[active] = size
+        residual = problem.residual(coef)
+        values = correlations.update(residual, penalty, active)
+        full = exact(problem, residual)
+        np.testing.assert_allclose(values[active], full[active], atol=1e-12)
+    assert not np.allclose(values, full)

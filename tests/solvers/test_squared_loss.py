@@ -297,3 +297,16 @@ def test_a_penalty_of_ones_own(data, storage):
         ours = Solver(problem, l1).solve(l1, tol=1e-11, max_iter=10**5)
         assert own.converged
         np.testing.assert_allclose(own.coef, ours.coef, atol=1e-5)
+
+
+@pytest.mark.parametrize("max_iter", [1, 2, 5, 9])
+def test_out_of_epochs_the_certificate_is_of_what_is_returned(max_iter, rng):
+    """Also where they end before the penalty that was asked for is reached."""
+    problem = problem_of(*sparse_regression(rng, 40, 200))
+    penalty = penalties.L1(1e-3 * critical_alpha(problem, penalties.L1(1.0)))
+    solver = Solver(problem, penalty)
+    solution = solver.solve(penalty, tol=1e-9, max_iter=max_iter)
+    full = solver.certifier(penalty, solution.coef)
+    assert not solution.converged
+    assert solution.certificate.gap == pytest.approx(full.gap, rel=1e-9)
+    assert solution.certificate.objective == pytest.approx(full.objective, rel=1e-12)
