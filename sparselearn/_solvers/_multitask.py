@@ -84,8 +84,8 @@ class RowWorkingSet:
             budget = min(max_epochs - n_epochs, EPOCHS_TO_SETTLE)
             n_epochs += state.descend(budget, 0.0, True)
             if not state.solve_on_support(accuracy):
-                budget = min(max(max_epochs - n_epochs, 1), EPOCHS_A_ROUND)
-                n_epochs += state.descend(budget, accuracy, False)
+                budget = min(max_epochs - n_epochs, EPOCHS_A_ROUND)
+                n_epochs += state.descend(budget, accuracy, False) if budget else 0
                 break
             if state.missing() <= accuracy:
                 break
@@ -246,6 +246,11 @@ class TaskSolver:
             rows = self.coef.any(axis=1)
             self._join(np.flatnonzero(rows & ~self._member))
             self._measure()
+            # From worse than 0 it is nearer from 0.
+            objective = self.certifier.bound(penalty, self.coef, self.fit).objective
+            if objective > problem.null_value:
+                self.coef[:] = 0.0
+                self._measure()
 
     @property
     def n_members(self):

@@ -73,7 +73,12 @@ class Problem:
             # A constant target is its mean up to rounding: then there is no signal.
             if np.max(np.abs(y), initial=0.0) <= 8 * np.finfo(float).eps * abs(mean):
                 y = np.zeros_like(y)
-        return replace(self, target=y, target_mean=mean)
+        problem = replace(self, target=y, target_mean=mean)
+        with np.errstate(over="ignore"):
+            finite = np.isfinite(problem.null_value)
+        if not finite:
+            raise ValueError("y is too large: squares of its numbers are not finite.")
+        return problem
 
     def residual(self, coef):
         """``y - X w`` in float64, centred by the optimal intercept."""
@@ -132,6 +137,8 @@ def make_problem(X, weights, *, fit_intercept, run=serially):
         design = Dense(X, *parts)
     curvature = np.empty(n_features)
     column_curvatures(design, curvature)
+    if not np.all(np.isfinite(curvature)):
+        raise ValueError("X is too large: squares of its numbers are not finite.")
     curvature[curvature <= CONSTANT * means**2] = 0.0
     return Problem(X, design, curvature, fit_intercept, run)
 

@@ -99,11 +99,14 @@ class Solver:
 
     def __init__(self, problem, penalty, *, start=None, n_solves=1):
         require_formulas(penalty)
+        # Sums that are given were not formed here.
+        self._sums_formed = 0.0
         by_rows = not isinstance(problem, MomentProblem)
         if by_rows and sums_pay(problem.matrix, penalty, n_solves):
             data = problem.matrix, problem.target, problem.weights
             sums = moments_of(*data, run=problem.run)
             problem = sums.problem(fit_intercept=problem.fit_intercept)
+            self._sums_formed = 1.0
         n_features = problem.curvature.size
         self.problem = problem
         self.certifier = Certifier(problem, penalty)
@@ -141,7 +144,7 @@ class Solver:
         kinds = {GramWorkingSet: "gram", DesignWorkingSet: "columns"}
         solver, n_passes = kinds[type(self._working)], self._correlations.n_passes
         if isinstance(self.problem, MomentProblem):
-            solver, n_passes = "sums", 1.0
+            solver, n_passes = "sums", self._sums_formed
         return Route(solver, n_passes, 1.0 - self.n_members / self.coef.size)
 
     def solve(self, penalty, *, tol, max_iter):

@@ -173,7 +173,8 @@ class SquaredLossRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
     def _store_routes(self, routes):
         """Say by which routes the solutions were come by, and at what cost."""
         self.solver_used_ = routes[0].solver
-        self.n_passes_ = float(sum(r.n_passes for r in routes))
+        # Where all share one set of sums, none of them has formed it.
+        self.n_passes_ = max(float(sum(r.n_passes for r in routes)), 1.0)
         self.screened_share_ = float(np.mean([r.screened_share for r in routes]))
 
     def _warn_unless_converged(self, problems, solutions):
