@@ -114,7 +114,9 @@ class Certifier:
 
     def bound(self, penalty, coef, fit):
         """The `Certificate` of `coef` under `penalty`, from its `Fit`."""
-        support = np.flatnonzero(coef != 0.0)
+        # The terms of all others are 0, and ask for no scale.
+        matter = exposed(penalty, fit.projected, coef)
+        support = matter[coef[matter] != 0.0]
         objective = 0.5 * fit.square
         objective += np.sum(penalties.value(penalty, coef[support], support))
         kept = max(fit.square - fit.removed, 0.0)
@@ -124,8 +126,6 @@ class Certifier:
             v = scale * fit.projected[features]
             return rows + np.sum(_fenchel_gap(penalty, coef[features], v, features))
 
-        # The terms of all others are 0, and ask for no scale.
-        matter = np.union1d(support, exposed(penalty, fit.projected))
         scales = penalties.dual_scale(
             penalty, coef[matter], fit.projected[matter], matter
         )
@@ -214,16 +214,18 @@ def _feasible(correlation, positive):
     return np.minimum(correlation, 0.0) if positive else np.zeros_like(correlation)
 
 
-def exposed(penalty, correlation):
+def exposed(penalty, correlation, coef=None):
     """Indices of the features that a coefficient of 0 may not be optimal for.
 
-    Those whose correlation exceeds its threshold; all, if the penalty has none.
+    Those whose correlation exceeds its threshold, and where `coef` is given those with
+    a coefficient; all, if the penalty has no threshold.
     """
     if not isinstance(penalty, penalties.ElasticNetFamily):
         return np.arange(correlation.size)
-    return np.flatnonzero(
-        np.abs(correlation) > penalties.threshold(penalty, slice(None))
-    )
+    exposed = np.abs(correlation) > penalties.threshold(penalty, slice(None))
+    if coef is not None:
+        exposed |= coef != 0.0
+    return np.flatnonzero(exposed)
 
 
 def _is_smooth(penalty):
