@@ -97,7 +97,10 @@ def test_the_second_process_compiles_nothing(tmp_path):
     hits, misses = map(int, run(code, **cache)[-1].split())
     assert hits == 0
     assert misses > 5
-    assert run(code, **cache)[-1] == f"{misses} 0"
+    # Kernels that were compiled for others to call come with these.
+    hits, misses = map(int, run(code, **cache)[-1].split())
+    assert hits > 5
+    assert misses == 0
 
 
 def test_an_edited_callee_is_not_served_stale(copy):
