@@ -232,7 +232,7 @@ class SquaredLossRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         X = validate_data(
             self,
             X,
-            accept_sparse=("csr", "csc", "coo"),
+            accept_sparse=("csr", "csc"),
             dtype=(np.float64, np.float32),
             reset=False,
         )
