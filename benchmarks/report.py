@@ -162,6 +162,11 @@ def growth(results):
             slopes.append(number(slope))
         rows.append([axis, "exponent", "", *slopes])
         panel.set_xlabel(axis)
+        # The sizes themselves, and seconds from a round number on.
+        panel.set_xticks(sizes, labels=[f"{size:g}" for size in sizes])
+        panel.set_xticks([], minor=True)
+        panel.yaxis.set_minor_formatter("{x:.2g}")
+        panel.yaxis.set_major_formatter("{x:.2g}")
     np.atleast_1d(panels)[0].set_ylabel("seconds")
     np.atleast_1d(panels)[0].legend(fontsize=7)
     figure.tight_layout()
