@@ -20,9 +20,7 @@ __all__ = [
 
 
 @kernel
-def descend_gram(
-    gram, penalty, features, coef, correlation, max_epochs, tol, until_settled
-):
+def descend_gram(gram, penalty, features, coef, correlation, max_epochs, tol):
     """Minimise over the working set; overwrite `coef` and `correlation`.
 
     The step at position k, with j = features[k] and L = gram[k, k], is ::
@@ -30,9 +28,8 @@ def descend_gram(
         w_k <- prox_{h_j / L}(w_k + g_k / L),    g <- g - dw_k gram[k]
 
     `gram` may be larger than the working set, which its first rows and columns are.
-    An epoch visits all positions. Descent ends after `max_epochs`, after an epoch
-    with no step worth more than `tol`, max_k L (dw_k)^2 <= tol, or, if
-    `until_settled`, after one in which no sign changed (0 counts as a sign).
+    An epoch visits all positions. Descent ends after `max_epochs`, or after an epoch
+    with no step worth more than `tol`, max_k L (dw_k)^2 <= tol.
 
     Returns
     -------
@@ -41,7 +38,6 @@ def descend_gram(
     n_epochs = 0
     for _ in range(max_epochs):
         n_epochs += 1
-        settled = True
         largest = 0.0
         for k in range(coef.size):
             curvature = gram[k, k]
@@ -52,13 +48,11 @@ def descend_gram(
             new = prox(penalty, old + step * correlation[k], step, features[k])
             change = new - old
             if change != 0.0:
-                if (new > 0.0) != (old > 0.0) or (new < 0.0) != (old < 0.0):
-                    settled = False
                 coef[k] = new
                 for i in range(coef.size):
                     correlation[i] -= change * gram[k, i]
                 largest = max(largest, curvature * change**2)
-        if largest <= tol or (settled and until_settled):
+        if largest <= tol:
             break
     return n_epochs
 

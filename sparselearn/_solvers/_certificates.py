@@ -1,4 +1,4 @@
-"""How far from optimal: duality gaps in numpy float64, trusting no kernel.
+"""How far from optimal: duality gaps in float64, from the data and coefficients.
 
 Fenchel duality for ``P(w) = sum_i s_i (y_i - x_i' w)^2 / 2 + sum_j h_j(w_j)`` gives,
 for every theta in R^n (orthogonal to s if there is an intercept),

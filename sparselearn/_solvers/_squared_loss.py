@@ -165,11 +165,11 @@ class Solver:
         target = tol * self.problem.null_value
         n_iter, idle, precision, best = 0, 0, 1e-2, np.inf
         certificate = self._certificate_at_hand(penalty)
-        on_path = not np.isfinite(certificate.gap)
         if certificate.gap > target:
             n_iter += self._approach(penalty, target, max_iter)
             if n_iter:
                 certificate = Certificate(np.inf, np.inf)
+        on_path = not np.isfinite(certificate.gap)
         candidates = self._expected(penalty)
         while certificate.gap > target and n_iter < max_iter and idle < IDLE_ROUNDS:
             if candidates is None:

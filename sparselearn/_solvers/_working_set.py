@@ -89,7 +89,7 @@ class DesignWorkingSet:
 
 
 class GramWorkingSet:
-    """Descends on the Gram matrix of its columns, and solves on their support.
+    """Solves on the support, with the Gram matrix of its columns.
 
     Parameters
     ----------
@@ -183,7 +183,6 @@ class GramWorkingSet:
                 correlation,
                 min(max_epochs - n_epochs, EPOCHS_A_ROUND),
                 accuracy,
-                False,
             )
         coef[self.features] = w
         return n_epochs
