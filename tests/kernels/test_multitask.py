@@ -52,7 +52,7 @@ def test_one_task_is_descent_on_coefficients(problem):
     G = X.T @ (s[:, None] * Y[:, :1])
     g = G[:, 0].copy()
     descend_rows(gram, penalty, features, W, G, 3, -1.0, False)
-    descend_gram(gram, penalty, features, w, g, 3, -1.0, False)
+    descend_gram(gram, penalty, features, w, g, 3, -1.0)
     np.testing.assert_allclose(W[:, 0], w, atol=1e-14)
     np.testing.assert_allclose(G[:, 0], g, atol=1e-14)
 
