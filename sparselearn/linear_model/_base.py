@@ -1,15 +1,9 @@
 """What the squared-loss estimators share."""
 
-import warnings
 from functools import partial
 from numbers import Integral, Real
 
 import numpy as np
-import scipy.sparse as sp
-from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.extmath import safe_sparse_dot
-from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sparselearn import penalties
 from sparselearn._compat import Interval, StrOptions, fit_context
@@ -20,15 +14,9 @@ from sparselearn._solvers._problem import make_problem
 from sparselearn._solvers._refit import refit_on_support
 from sparselearn._solvers._squared_loss import Solver, sums_pay
 from sparselearn._validation import check_penalty_weights, validate_regression
+from sparselearn.linear_model._linear import LinearRegressor
 
 __all__ = ["SquaredLossRegressor", "elastic_net_penalty"]
-
-# Up to which share of the features in use `predict` copies their columns rather than
-# reading all. Measured with 1 and 5 targets, float32 and float64, 100 to 20000 rows
-# and features: even at 0.02 for rows one after another, where a column is scattered
-# numbers, and between 0.2 and 0.3 for columns and CSC. Columns of CSR never paid.
-FEW_BY_ROWS = 0.02
-FEW_BY_COLUMNS = 0.2
 
 
 def elastic_net_penalty(alpha, *, l1_ratio=1.0, penalty_weights=None, positive=False):
@@ -42,7 +30,7 @@ def elastic_net_penalty(alpha, *, l1_ratio=1.0, penalty_weights=None, positive=F
     return penalties.WeightedElasticNet(alpha, l1_ratio, penalty_weights, positive)
 
 
-class SquaredLossRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
+class SquaredLossRegressor(LinearRegressor):
     """Fit and predict of a linear model with squared loss and a convex penalty.
 
     A subclass holds the parameters named below and says its `_l1_ratio`.
@@ -59,11 +47,6 @@ class SquaredLossRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "warm_start": ["boolean"],
     }
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        return tags
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None):
@@ -156,96 +139,17 @@ class SquaredLossRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
                 refit_on_support(p, c, self.refit_support, positive=self.positive)
                 for p, c in zip(problems, coefs)
             ]
-        self.coef_ = shaped(coefs, dtype)
-        self.intercept_ = shaped(
-            [p.intercept(c) for p, c in zip(problems, coefs)], dtype
-        )
+        intercepts = [p.intercept(c) for p, c in zip(problems, coefs)]
+        self._store_coef(shaped(coefs, dtype), shaped(intercepts, dtype))
         self.alpha_ = shaped(alphas, float)
         self.dual_gap_ = shaped([s.certificate.gap for s in solutions], float)
         self.objective_ = shaped([s.certificate.objective for s in solutions], float)
         self.n_iter_ = max(s.n_iter for s in solutions)
         self._store_routes([s.route for s in solutions])
-        self.support_ = np.flatnonzero(np.any(np.atleast_2d(self.coef_) != 0.0, axis=0))
-        self.n_nonzero_coefs_ = int(np.count_nonzero(self.coef_))
-        size = self.coef_.size
-        self.sparsity_ = (size - self.n_nonzero_coefs_) / size
-
-    def _store_routes(self, routes):
-        """Say by which routes the solutions were come by, and at what cost."""
-        self.solver_used_ = routes[0].solver
-        # Where all share one set of sums, none of them has formed it.
-        self.n_passes_ = max(float(sum(r.n_passes for r in routes)), 1.0)
-        self.screened_share_ = float(np.mean([r.screened_share for r in routes]))
 
     def _warn_unless_converged(self, problems, solutions):
         missed = [(p, s) for p, s in zip(problems, solutions) if not s.converged]
         if missed:
             relative = max(s.certificate.gap / p.null_value for p, s in missed)
             # Of these solutions: with cross-validation `n_iter_` is of the whole path.
-            n_iter = max(s.n_iter for _, s in missed)
-            warnings.warn(
-                f"{type(self).__name__} stopped after {n_iter} epochs at a "
-                f"relative duality gap of {relative:.2e} > tol={self.tol:.2e}. "
-                f"Increase max_iter={self.max_iter} or tol; below about 1e-14, tol "
-                "asks for less than rounding.",
-                ConvergenceWarning,
-                stacklevel=4,
-            )
-
-    @property
-    def sparse_coef_(self):
-        """`coef_` as a csr_array of shape (n_targets, n_features)."""
-        return sp.csr_array(np.atleast_2d(self.coef_))
-
-    def get_support(self, indices=False):
-        """The features with a non-zero coefficient for any target.
-
-        Parameters
-        ----------
-        indices : bool, default=False
-            Whether to return indices rather than a mask.
-
-        Returns
-        -------
-        support : ndarray
-            Mask of shape (n_features,), or the indices.
-        """
-        check_is_fitted(self)
-        if indices:
-            return self.support_
-        mask = np.zeros(self.n_features_in_, dtype=bool)
-        mask[self.support_] = True
-        return mask
-
-    def predict(self, X):
-        """Predict the target.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples,) or (n_samples, n_targets)
-        """
-        check_is_fitted(self)
-        X = validate_data(
-            self,
-            X,
-            accept_sparse=("csr", "csc"),
-            dtype=(np.float64, np.float32),
-            reset=False,
-        )
-        return _product(X, self.coef_) + self.intercept_
-
-
-def _product(X, coef):
-    """``X @ coef.T``, from the columns in use alone where these are few."""
-    if sp.issparse(X):
-        few = FEW_BY_COLUMNS if X.format == "csc" else 0.0
-    else:
-        few = FEW_BY_COLUMNS if X.flags.f_contiguous else FEW_BY_ROWS
-    used = np.flatnonzero(np.any(np.atleast_2d(coef) != 0.0, axis=0))
-    if used.size <= few * coef.shape[-1]:
-        X, coef = X[:, used], coef[..., used]
-    return safe_sparse_dot(X, coef.T, dense_output=True)
+            self._warn_missed(relative, max(s.n_iter for _, s in missed))

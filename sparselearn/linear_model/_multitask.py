@@ -106,17 +106,13 @@ class MultiTaskRegressor(SquaredLossRegressor):
                 refit_on_support, coef=active.astype(float), kind=self.refit_support
             )
             coef = np.stack([refit(target) for target in targets], axis=1)
-        self.coef_ = coef.T.astype(dtype)
-        self.intercept_ = problem.intercept(coef).astype(dtype)
+        intercept = problem.intercept(coef).astype(dtype)
+        self._store_coef(coef.T.astype(dtype), intercept)
         self.alpha_ = float(alpha)
         self.dual_gap_ = float(solution.certificate.gap)
         self.objective_ = float(solution.certificate.objective)
         self.n_iter_ = solution.n_iter
         self._store_routes([solution.route])
-        self.support_ = np.flatnonzero(np.any(self.coef_ != 0.0, axis=0))
-        self.n_nonzero_coefs_ = int(np.count_nonzero(self.coef_))
-        size = self.coef_.size
-        self.sparsity_ = (size - self.n_nonzero_coefs_) / size
 
 
 class MultiTaskLasso(MultiTaskRegressor):

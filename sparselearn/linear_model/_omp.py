@@ -8,12 +8,12 @@ from sparselearn._compat import Interval, fit_context
 from sparselearn._solvers._omp import Matcher
 from sparselearn._solvers._problem import make_problem
 from sparselearn._validation import validate_regression
-from sparselearn.linear_model._base import SquaredLossRegressor
+from sparselearn.linear_model._linear import LinearRegressor
 
 __all__ = ["OrthogonalMatchingPursuit"]
 
 
-class OrthogonalMatchingPursuit(SquaredLossRegressor):
+class OrthogonalMatchingPursuit(LinearRegressor):
     r"""Least squares on features that are chosen one by one, greedily.
 
     For a number k of features this looks for the w of
@@ -156,10 +156,8 @@ class OrthogonalMatchingPursuit(SquaredLossRegressor):
             [p.intercept(c.coef) for p, c in zip(problems, codes)], dtype=dtype
         )
         orders = [code.order for code in codes]
-        self.coef_ = coef[0] if single else coef
-        self.intercept_ = intercept[0] if single else intercept
+        self._store_coef(
+            coef[0] if single else coef, intercept[0] if single else intercept
+        )
         self.active_order_ = orders[0] if single else orders
         self.n_iter_ = max(order.size for order in orders)
-        self.support_ = np.flatnonzero(np.any(coef != 0.0, axis=0))
-        self.n_nonzero_coefs_ = int(np.count_nonzero(coef))
-        self.sparsity_ = (coef.size - self.n_nonzero_coefs_) / coef.size

@@ -20,7 +20,7 @@ from sparselearn.linear_model import (
     elastic_net_path,
     lasso_path,
 )
-from sparselearn.linear_model import _base as base
+from sparselearn.linear_model import _linear as linear
 
 
 def opened(path, X, how):
@@ -110,5 +110,5 @@ def test_a_prediction_needs_little_memory(wide):
     finally:
         tracemalloc.stop()
     assert peak < 0.05 * X.nbytes
-    assert model.support_.size < base.FEW_BY_COLUMNS * X.shape[1]
+    assert model.support_.size < linear.FEW_BY_COLUMNS * X.shape[1]
     np.testing.assert_allclose(found, X @ model.coef_ + model.intercept_)

@@ -6,7 +6,7 @@ import scipy.sparse as sp
 from reference import sparse_regression
 
 from sparselearn.linear_model import Lasso, MultiTaskLasso, OrthogonalMatchingPursuit
-from sparselearn.linear_model import _base as base
+from sparselearn.linear_model import _linear as linear
 
 LAYOUTS = {
     "C": np.ascontiguousarray,
@@ -18,10 +18,10 @@ LAYOUTS = {
 }
 # The share of features in use up to which their columns alone are read.
 SHARES = {
-    "C": base.FEW_BY_ROWS,
-    "F": base.FEW_BY_COLUMNS,
-    "strided": base.FEW_BY_ROWS,
-    "csc": base.FEW_BY_COLUMNS,
+    "C": linear.FEW_BY_ROWS,
+    "F": linear.FEW_BY_COLUMNS,
+    "strided": linear.FEW_BY_ROWS,
+    "csc": linear.FEW_BY_COLUMNS,
     "csr": 0.0,
     "coo": 0.0,
 }
@@ -53,13 +53,13 @@ def fitted(rng, used, n_targets, dtype):
 def test_predictions_are_products(rng, monkeypatch, layout, n_used, n_targets, dtype):
     used = np.sort(rng.choice(P, n_used, replace=False))
     model, X = fitted(rng, used, n_targets, dtype)
-    product, widths = base.safe_sparse_dot, []
+    product, widths = linear.safe_sparse_dot, []
 
     def recorded(X, *args, **options):
         widths.append(X.shape[1])
         return product(X, *args, **options)
 
-    monkeypatch.setattr(base, "safe_sparse_dot", recorded)
+    monkeypatch.setattr(linear, "safe_sparse_dot", recorded)
     stored = LAYOUTS[layout](X)
     found = model.predict(stored)
     exact = X.astype(float) @ model.coef_.T.astype(float) + model.intercept_
