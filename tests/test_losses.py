@@ -53,13 +53,13 @@ def test_derivatives(loss, rng):
 
 @every_loss
 def test_conjugate_is_the_supremum(loss, rng):
-    y = targets(loss, rng, 20)
-    for y, v in zip(y, slopes(loss, y, rng)):
-        _, lowest = minimise_on_grid(
-            lambda z, y=y, v=v: losses.value(loss, y, z) - v * z,
-            lower=-40.0,
-            upper=40.0,
-        )
+    several = targets(loss, rng, 20)
+    for y, v in zip(several, slopes(loss, several, rng)):
+
+        def less_linear(z, y=y, v=v):
+            return losses.value(loss, y, z) - v * z
+
+        _, lowest = minimise_on_grid(less_linear, lower=-40.0, upper=40.0)
         assert losses.conjugate(loss, y, v) == pytest.approx(-lowest, abs=1e-6)
 
 

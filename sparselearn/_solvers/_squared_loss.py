@@ -73,6 +73,8 @@ class Solution:
         Whether the gap met the tolerance.
     route : Route
         Of the solver so far.
+    intercept : float or None
+        None where it is the problem's ``intercept(coef)``.
     """
 
     coef: np.ndarray
@@ -80,6 +82,7 @@ class Solution:
     n_iter: int
     converged: bool
     route: Route
+    intercept: float = None
 
 
 class Solver:
@@ -96,6 +99,9 @@ class Solver:
     n_solves : int
         How many penalties are to come, about.
     """
+
+    # How near to come to a waypoint, in units of the gap to reach.
+    _waypoint_accuracy = 1.0
 
     def __init__(self, problem, penalty, *, start=None, n_solves=1):
         require_formulas(penalty)
@@ -208,12 +214,12 @@ class Solver:
         From far away a support takes many rounds to settle, each of them with most
         of it wrong; along a path it never is. A waypoint costs one pass.
         """
-        n_iter = 0
+        n_iter, accuracy = 0, self._waypoint_accuracy * target
         for waypoint in self._waypoints(penalty):
             if n_iter >= max_iter:
                 break
             self._join(self._worst(*self._expected(waypoint)))
-            n_iter += self._minimise(waypoint, target, max_iter - n_iter)
+            n_iter += self._minimise(waypoint, accuracy, max_iter - n_iter)
             self._alpha = waypoint.alpha
         return n_iter
 
