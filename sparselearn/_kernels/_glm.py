@@ -1,29 +1,31 @@
-"""Losses over rows: what a Newton step needs of each, and the best intercept."""
+"""Losses over rows: what a Newton step needs of each."""
 
 import numpy as np
 
 from sparselearn._kernels._design import column_curvature, columns_dot
 from sparselearn._kernels._jit import kernel
-from sparselearn.losses import curvature, gradient, value
+from sparselearn.losses import curvature, fenchel_gap, gradient, value
 
-__all__ = ["best_shift", "chosen_curvatures", "chosen_products", "measure_rows"]
-
-# Of a sum that should be 0, the share of its terms' sizes that is rounding, times the
-# root of their number.
-ROUNDING = 4 * np.finfo(np.float64).eps
+__all__ = [
+    "chosen_curvatures",
+    "chosen_products",
+    "gap_between",
+    "measure_rows",
+    "slope_at",
+]
 
 
 @kernel
-def measure_rows(loss, target, predictor, weights, residual, curvatures):
-    """Write ``-f'(y_i, z_i)`` and ``f''(y_i, z_i)`` of every row.
+def measure_rows(loss, target, predictor, weights, start, stop, residual, curvatures):
+    """Write ``-f'(y_i, z_i)`` and ``f''(y_i, z_i)`` of the rows `start` to `stop`.
 
     Returns
     -------
     total : float
-        ``sum_i s_i f(y_i, z_i)``; `weights` has length n_rows, or 1 for all rows.
+        Their ``sum_i s_i f(y_i, z_i)``; `weights` has length n_rows, or 1 for all rows.
     """
     total = 0.0
-    for i in range(target.size):
+    for i in range(start, stop):
         y, z = target[i], predictor[i]
         residual[i] = -gradient(loss, y, z)
         curvatures[i] = curvature(loss, y, z)
@@ -35,41 +37,39 @@ def measure_rows(loss, target, predictor, weights, residual, curvatures):
 
 
 @kernel
-def best_shift(loss, target, predictor, weights, max_iter):
-    """The b that minimises ``sum_i s_i f(y_i, z_i + b)``.
+def slope_at(loss, target, predictor, weights, shift, start, stop):
+    """Sums over the rows `start` to `stop`, with their predictors shifted.
 
-    Newton steps, between the ends of an interval that holds b: where one would leave
-    it, or where there is no curvature, the interval is halved, or doubled if it has
-    one end only.
+    Returns
+    -------
+    slope, size, bend : float
+        ``sum_i s_i f'_i``, ``sum_i s_i |f'_i|`` and ``sum_i s_i f''_i``.
     """
-    low, high, shift, reach = -np.inf, np.inf, 0.0, 4.0
-    for _ in range(max_iter):
-        slope, size, bend = 0.0, 0.0, 0.0
-        for i in range(target.size):
-            weight = weights[i if weights.size > 1 else 0]
-            if weight == 0.0:
-                continue
-            g = weight * gradient(loss, target[i], predictor[i] + shift)
-            slope += g
-            size += np.abs(g)
-            bend += weight * curvature(loss, target[i], predictor[i] + shift)
-        if np.abs(slope) <= ROUNDING * np.sqrt(target.size) * size:
-            break
-        if slope > 0.0:
-            high = shift
-        else:
-            low = shift
-        new = shift - slope / bend if bend > 0.0 else np.nan
-        if np.isfinite(low) and np.isfinite(high):
-            if not low < new < high:
-                new = 0.5 * (low + high)
-        elif not np.abs(new - shift) <= reach:
-            new = shift - np.sign(slope) * reach
-            reach *= 2.0
-        if new == shift:
-            break
-        shift = new
-    return shift
+    slope, size, bend = 0.0, 0.0, 0.0
+    for i in range(start, stop):
+        weight = weights[i if weights.size > 1 else 0]
+        if weight == 0.0:
+            continue
+        g = weight * gradient(loss, target[i], predictor[i] + shift)
+        slope += g
+        size += np.abs(g)
+        bend += weight * curvature(loss, target[i], predictor[i] + shift)
+    return slope, size, bend
+
+
+@kernel
+def gap_between(loss, target, predictor, theta, scale, weights, start, stop):
+    """``sum_i s_i (f(y_i, z_i) + f*(y_i, -c theta_i) + c z_i theta_i)``, c the `scale`.
+
+    Over the rows `start` to `stop`.
+    """
+    total = 0.0
+    for i in range(start, stop):
+        weight = weights[i if weights.size > 1 else 0]
+        if weight > 0.0:
+            v = -scale * theta[i]
+            total += weight * fenchel_gap(loss, target[i], predictor[i], v)
+    return total
 
 
 @kernel

@@ -134,7 +134,9 @@ def _is_ours(spec):
     """Whether the type of `spec`, and of the specs in it, comes from this package."""
     home = __name__.partition(".")[0]
     inside = (part for part in spec if isinstance(part, tuple))
-    return type(spec).__module__.partition(".")[0] == home and all(map(_is_ours, inside))
+    return type(spec).__module__.partition(".")[0] == home and all(
+        map(_is_ours, inside)
+    )
 
 
 @functools.cache

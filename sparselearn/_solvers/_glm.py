@@ -26,9 +26,8 @@ from functools import cached_property
 import numpy as np
 from scipy.optimize import nnls
 
-from sparselearn import losses
 from sparselearn._kernels._coordinate_descent import add_product
-from sparselearn._kernels._glm import best_shift, measure_rows
+from sparselearn._kernels._glm import gap_between, measure_rows, slope_at
 from sparselearn._kernels._jit import for_specs
 from sparselearn._solvers._certificates import Certifier
 from sparselearn._solvers._problem import Problem
@@ -36,6 +35,11 @@ from sparselearn._solvers._problem import Problem
 __all__ = ["GlmCertifier", "GlmFit", "GlmProblem"]
 
 SHIFT_STEPS = 200
+# Of a sum that should be 0, the share of its terms' sizes that is rounding, times the
+# root of their number.
+ROUNDING = 4 * np.finfo(np.float64).eps
+# Rows are spread over threads in pieces, where there are so many.
+PIECES, WORTH_SPREADING = 4, 2**14
 # Eigenvalues below this share of the largest are dependence, not data.
 DEPENDENT = 1e-12
 
@@ -78,19 +82,62 @@ class GlmProblem:
         add_product(self.design, support, coef[support], predictor)
         return self.rows_at(predictor + intercept, intercept)
 
-    def rows_at(self, predictor, intercept):
-        """The same from the `predictor`, of which `intercept` is a part."""
+    def rows_at(self, predictor, intercept, *, best=True):
+        """The same from the `predictor`, of which `intercept` is a part.
+
+        Unless `best`, the intercept is left as it is.
+        """
         data = self.loss, self.target
-        if self.fit_intercept:
-            shift = for_specs(best_shift, self.loss)(
-                *data, predictor, self.weights, SHIFT_STEPS
-            )
+        if best and self.fit_intercept:
+            shift = self._best_shift(predictor)
             predictor, intercept = predictor + shift, intercept + shift
         residual, curvature = np.empty((2, self.target.size))
-        value = for_specs(measure_rows, self.loss)(
-            *data, predictor, self.weights, residual, curvature
-        )
+
+        def measure(piece):
+            return for_specs(measure_rows, self.loss)(
+                *data, predictor, self.weights, *piece, residual, curvature
+            )
+
+        value = sum(self.run(measure, self.pieces))
         return Rows(predictor, intercept, residual, curvature, value)
+
+    def _best_shift(self, predictor):
+        """The b that minimises ``sum_i s_i f(y_i, z_i + b)``.
+
+        Newton steps, between the ends of an interval that holds b: where one would
+        leave it, or where there is no curvature, the interval is halved, or doubled
+        if it has one end only.
+        """
+        low, high, shift, reach = -np.inf, np.inf, 0.0, 4.0
+        for _ in range(SHIFT_STEPS):
+
+            def sums(piece, shift=shift):
+                return for_specs(slope_at, self.loss)(
+                    self.loss, self.target, predictor, self.weights, shift, *piece
+                )
+
+            slope, size, bend = np.sum(self.run(sums, self.pieces), axis=0)
+            if abs(slope) <= ROUNDING * np.sqrt(predictor.size) * size:
+                break
+            low, high = (low, shift) if slope > 0.0 else (shift, high)
+            new = shift - slope / bend if bend > 0.0 else np.nan
+            if np.isfinite(low) and np.isfinite(high):
+                new = new if low < new < high else 0.5 * (low + high)
+            elif not abs(new - shift) <= reach:
+                new = shift - np.sign(slope) * reach
+                reach *= 2.0
+            if new == shift:
+                break
+            shift = new
+        return shift
+
+    @cached_property
+    def pieces(self):
+        """The rows in pieces, (start, stop), that threads may share."""
+        n_rows = self.target.size
+        n_pieces = PIECES if n_rows > WORTH_SPREADING else 1
+        ends = np.linspace(0, n_rows, n_pieces + 1, dtype=np.int64).tolist()
+        return list(zip(ends[:-1], ends[1:]))
 
     @cached_property
     def null(self):
@@ -100,11 +147,17 @@ class GlmProblem:
     @cached_property
     def null_value(self):
         """Half the null deviance: the loss of w = 0 over its least for any predictor."""
-        theta = np.zeros(self.target.size)
-        deviances = losses.fenchel_gap(
-            self.loss, self.target, self.null.predictor, theta
-        )
-        return mean_over(self.weights, deviances)
+        return self.gap(self.null.predictor, np.zeros(self.target.size))
+
+    def gap(self, predictor, theta, scale=1.0):
+        """What the rows add to the gap with the dual point ``scale * theta``."""
+
+        def gap(piece):
+            return for_specs(gap_between, self.loss)(
+                self.loss, self.target, predictor, theta, scale, self.weights, *piece
+            )
+
+        return sum(self.run(gap, self.pieces))
 
 
 @dataclass(frozen=True)
@@ -156,11 +209,7 @@ class GlmFit:
 
     def loss_gap(self, scale):
         """What the rows add to the gap with the dual point ``scale * theta``."""
-        problem = self.problem
-        gaps = losses.fenchel_gap(
-            problem.loss, problem.target, self.rows.predictor, -scale * self.theta
-        )
-        return mean_over(problem.weights, gaps)
+        return self.problem.gap(self.rows.predictor, self.theta, scale)
 
 
 class GlmCertifier(Certifier):

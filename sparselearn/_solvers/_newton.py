@@ -13,41 +13,33 @@ alphas, and are formed anew once V has changed by more than `STALE` (Lee, Sun an
 Saunders, 2014, for Newton steps with a penalty; Larsson and Wallin, 2022, for paths).
 """
 
-from dataclasses import replace
-
 import numpy as np
 import scipy.sparse as sp
+from scipy.linalg.blas import dsyrk
 
 from sparselearn import penalties
 from sparselearn._kernels._coordinate_descent import add_product, descend
 from sparselearn._kernels._glm import chosen_curvatures, chosen_products
+from sparselearn._kernels._gram import gather_centred
 from sparselearn._kernels._jit import for_specs
-from sparselearn._solvers._glm import GlmCertifier, mean_over
-from sparselearn._solvers._screening import Correlations
-from sparselearn._solvers._squared_loss import (
-    LARGEST_GRAM,
-    Route,
-    Solver,
-    require_formulas,
-)
+from sparselearn._solvers._glm import mean_over
+from sparselearn._solvers._squared_loss import LARGEST_GRAM
 from sparselearn._solvers._working_set import (
     EPOCHS_A_ROUND,
     DesignWorkingSet,
     GramWorkingSet,
 )
 
-__all__ = ["NewtonSolver"]
+__all__ = ["NewtonWorkingSet"]
 
 # By what share curvatures may change before they are taken anew.
-STALE = 0.1
+STALE = 0.05
 NEWTON_STEPS = 30
+# How accurately to solve the model, in units of what is left.
+INNER = 1e-2
 HALVINGS = 40
 # An increase of the objective by this share of it is rounding.
 ROUNDING = 1e-13
-# Up to so many features, all are in the working set from the start.
-FEW = 128
-# Waypoints of a path are so far apart.
-STRIDE = 1.5
 # Of sparse columns up to so many are worth a Gram matrix.
 MANY_SPARSE = 200
 # A step that leaves more than this share of the gap has a poor model.
@@ -55,6 +47,10 @@ SLOW = 0.25
 # Less curvature than this, in the mean, is none.
 FLAT = 1e-10
 DAMPING = 1e-2
+# Passes are spread over threads in pieces, where they read so many numbers.
+PIECES, WORTH_SPREADING = 4, 2**20
+# Rows are gathered in blocks of about this many numbers.
+BLOCK = 2**16
 
 
 class Curved:
@@ -79,6 +75,7 @@ class Curved:
         self.at = curvature
         self.weights = _frozen(weighted / self.total)
         self.matrix, self._centred = problem.matrix, problem.fit_intercept
+        self.run, self.pieces = problem.run, problem.pieces
         self.null_value = problem.null_value / self.total
         n_features = problem.curvature.size
         self._means, self.curvature = np.zeros((2, n_features))
@@ -97,8 +94,9 @@ class Curved:
 
     def age(self, problem, curvature):
         """By what share the weights have changed since."""
-        change = np.abs(curvature - self.at)
-        return mean_over(problem.weights, change) / self.total
+        total = mean_over(problem.weights, curvature)
+        change = np.abs(curvature / total - self.at / self.total)
+        return mean_over(problem.weights, change)
 
 
 class CurvedGram(GramWorkingSet):
@@ -110,6 +108,12 @@ class CurvedGram(GramWorkingSet):
     def grow(self, new):
         self.problem.learn(new)
         super().grow(new)
+
+    def _products(self, new):
+        matrix = self.problem.matrix
+        if new.size < self.features.size or sp.issparse(matrix):
+            return super()._products(new)
+        return _weighted_gram(self.problem, new)
 
     def step(self, penalty, coef, correlation, u, accuracy, max_epochs):
         """Improve `coef` in place; `correlation` is that of the working set."""
@@ -143,245 +147,216 @@ class CurvedColumns(DesignWorkingSet):
         return epochs
 
 
-class NewtonSolver(Solver):
-    """Solves one `GlmProblem` under one penalty after another; see `Solver`.
+class NewtonWorkingSet:
+    """The coefficients of a linear predictor that may be non-zero, and Newton steps.
 
     Parameters
     ----------
     problem : GlmProblem
-    penalty : spec
-        Any of those to come.
-    start : tuple of ndarray (n_features,) and float, optional
-        Coefficients and intercept to start from; not written to.
-    n_solves : int
-        How many penalties are to come, about.
+    elastic : bool
+        Whether the penalties to come are elastic nets.
+
+    Attributes
+    ----------
+    features : ndarray of int
+        In order of arrival.
     """
 
-    _waypoint_accuracy = np.inf
-
-    def __init__(self, problem, penalty, *, start=None, n_solves=1):
-        require_formulas(penalty)
-        n_features = problem.curvature.size
+    def __init__(self, problem, *, elastic):
         self.problem = problem
-        self.certifier = GlmCertifier(problem, penalty)
-        self._elastic = isinstance(penalty, penalties.ElasticNetFamily)
-        self.coef = np.zeros(n_features)
-        self._eligible = problem.curvature > 0.0
-        self._member = np.zeros(n_features, dtype=bool)
-        self._members = np.empty(0, dtype=np.int64)
-        self._working, self._fresh, self._damping = None, False, 0.0
-        self._rows = problem.null
-        self._alpha = None
-        self._correlations = None
-        self._measure()
-        self._join(self.certifier.free[self._eligible[self.certifier.free]])
-        if self._elastic and penalty.alpha > 0.0:
-            self._fit_free(penalty)
-            self._alpha = self.certifier.critical(penalty._replace(alpha=1.0), self.fit)
-            self._begin_path()
-        if n_features <= FEW:
-            self._join(np.flatnonzero(self._eligible & ~self._member))
-        if start is not None and np.any(start[0]):
-            coef, intercept = start
-            self.coef[self._eligible] = coef[self._eligible]
-            self._join(np.flatnonzero((self.coef != 0.0) & ~self._member))
-            self._rows = problem.rows(self.coef, intercept)
-            self._alpha = None
-            self._measure()
+        self.features = np.empty(0, dtype=np.int64)
+        self._elastic = elastic
+        self._model = self._curved = None
+        # Whether the model is that of the predictor at hand.
+        self._fresh, self._damping = False, 0.0
 
     @property
-    def n_members(self):
-        """The size of the working set."""
-        return self._members.size
-
-    @property
-    def route(self):
-        """The `Route` so far."""
-        solver = "columns" if self._by_columns() else "gram"
-        share = 1.0 - self.n_members / self.coef.size
-        return Route(solver, self._correlations.n_passes, share)
-
-    def solve(self, penalty, *, tol, max_iter):
-        """Minimise under `penalty`; see `Solver.solve`."""
-        solution = super().solve(penalty, tol=tol, max_iter=max_iter)
-        return replace(solution, intercept=self.fit.rows.intercept)
-
-    def _begin_path(self):
-        """Take the fit at hand for that of the largest alpha."""
-        self._correlations = Correlations(
-            self.problem,
-            self.fit.correlation.copy(),
-            self.fit.rows.residual,
-            self._alpha,
-        )
-
-    def _fit_free(self, penalty):
-        """Fit the unpenalised features alone: that is the null model."""
-        if not self.n_members:
-            return
-        weights = np.full(self.coef.size, np.inf)
-        weights[self.certifier.free] = 0.0
-        alone = penalties.WeightedL1(1.0, weights, penalty.positive)
-        self._minimise(alone, ROUNDING * self.problem.null_value, EPOCHS_A_ROUND)
-
-    def _waypoints(self, penalty):
-        """Penalties between the one at hand and `penalty`."""
-        far = self._alpha is not None and self._alpha > STRIDE * penalty.alpha > 0.0
-        if not far:
-            return []
-        n_strides = np.ceil(np.log(self._alpha / penalty.alpha) / np.log(STRIDE))
-        alphas = np.geomspace(self._alpha, penalty.alpha, int(n_strides) + 1)[1:-1]
-        return [penalty._replace(alpha=alpha) for alpha in alphas]
-
-    def _measure(self, penalty=None):
-        """The fit of `coef`, for certificates under `penalty` only if that is given."""
-        rows = self._rows = self.problem.rows(self.coef, self._rows.intercept)
-        if penalty is None or not self._elastic or self.certifier.free.size:
-            weighted = self.problem.weights * rows.residual
-            correlation = self.problem.correlation(weighted)
-            self.fit = self.certifier.fit(correlation, rows)
-            if self._correlations is None:
-                self._begin_path()
-            else:
-                alpha = getattr(penalty, "alpha", np.inf)
-                self._correlations.replace(correlation.copy(), rows.residual, alpha)
-            return
-        active = np.flatnonzero(self.coef != 0.0)
-        correlation = self._correlations.update(rows.residual, penalty, active)
-        self.fit = self.certifier.fit(correlation, rows)
-
-    def _join(self, new):
-        """Take the features `new` into the working set; return how many."""
-        if new.size:
-            self._member[new] = True
-            self._members = np.concatenate([self._members, new])
-            if self._working is not None:
-                self._working.grow(new)
-        return new.size
-
-    def _by_columns(self):
+    def by_columns(self):
         """Whether to descend on columns rather than on their Gram matrix."""
-        if not self._elastic or self.n_members > LARGEST_GRAM:
+        if not self._elastic or self.features.size > LARGEST_GRAM:
             return True
-        return sp.issparse(self.problem.matrix) and self.n_members > MANY_SPARSE
+        return sp.issparse(self.problem.matrix) and self.features.size > MANY_SPARSE
 
-    def _minimise(self, penalty, accuracy, max_epochs):
-        """Newton steps over the working set; then see what it leaves out."""
+    def grow(self, new):
+        """Take in the features `new`, none of them in yet."""
+        self.features = np.concatenate([self.features, new])
+        if self._model is not None:
+            self._model.grow(new)
+
+    def minimise(self, penalty, coef, rows, accuracy, max_epochs, known=None):
+        """Improve `coef`, an ndarray (n_features,), in place.
+
+        Parameters
+        ----------
+        rows : Rows
+            Of `coef`.
+        accuracy : float
+            About the gap to be left, in units of the objective.
+        max_epochs : int
+        known : ndarray (n_members,), optional
+            Correlations of the working set, where they are known.
+
+        Returns
+        -------
+        n_epochs : int
+        rows : Rows
+            Of the new `coef`.
+        """
         n_epochs, before = 0, np.inf
-        for _ in range(NEWTON_STEPS if self.n_members else 0):
-            correlation = self._member_correlations()
-            left = self._left(penalty, correlation)
-            first = n_epochs == 0
-            if (not first and left <= accuracy) or n_epochs >= max_epochs:
+        for _ in range(NEWTON_STEPS if self.features.size else 0):
+            correlation = self._correlations(rows) if known is None else known
+            known = None
+            left = self._left(penalty, coef, correlation)
+            if (n_epochs and left <= accuracy) or n_epochs >= max_epochs:
                 break
-            if self._is_stale(slow=left > SLOW * before):
-                self._curve()
+            if self._is_stale(rows, slow=left > SLOW * before):
+                self._curve(rows)
+                # Of centred columns, by other means now.
+                correlation = self._correlations(rows)
             before = left
+            inner = min(accuracy, INNER * left)
             epochs, moved = self._step(
-                penalty, correlation, min(accuracy, 0.01 * left), max_epochs - n_epochs
+                penalty, coef, rows, correlation, inner, max_epochs - n_epochs
             )
             n_epochs += epochs
-            if not moved:
+            if moved is None:
                 break
-        self._measure(penalty)
-        return n_epochs
+            rows = moved
+        return n_epochs, rows
 
-    def _member_correlations(self):
+    def _correlations(self, rows):
         """Correlations of the working set with the residual."""
-        u = self.problem.weights * self._rows.residual
-        correlation = np.empty(self.n_members)
-        chosen_products(self.problem.design, self._members, u, np.sum(u), correlation)
+        u = self.problem.weights * rows.residual
+        design = self.problem.design if self._curved is None else self._curved.design
+        correlation, total = np.empty(self.features.size), np.sum(u)
+
+        def products(piece):
+            chosen_products(design, self.features[piece], u, total, correlation[piece])
+
+        n_pieces = PIECES if correlation.size * u.size > WORTH_SPREADING else 1
+        ends = np.linspace(0, correlation.size, n_pieces + 1, dtype=np.int64)
+        self.problem.run(products, list(map(slice, ends[:-1], ends[1:])))
         return correlation
 
-    def _left(self, penalty, correlation):
+    def _left(self, penalty, coef, correlation):
         """About the gap over the working set."""
-        features = self._members
-        coef = self.coef[features]
+        features = self.features
+        coef = coef[features]
         distance = penalties.subdifferential_distance(
             penalty, coef, correlation, features
         )
         left = np.sum(np.abs(coef) * distance)
         left += np.sum(distance**2 / self.problem.curvature[features])
         if self._elastic:
-            l1 = np.broadcast_to(
-                penalties.threshold(penalty, features), features.shape
-            )
+            l1 = np.broadcast_to(penalties.threshold(penalty, features), features.shape)
             asks = l1 > 0.0
             shrink = np.max(distance[asks] / l1[asks], initial=0.0)
             left += shrink * np.sum(l1 * np.abs(coef))
         return left
 
-    def _is_stale(self, slow):
+    def _is_stale(self, rows, *, slow):
         """Whether the quadratic model is to be formed anew."""
-        if self._working is None or slow:
+        if self._model is None or slow:
             return True
-        if self._by_columns() != isinstance(self._working, CurvedColumns):
+        if self.by_columns != isinstance(self._model, CurvedColumns):
             return True
-        return self._curved.age(self.problem, self._rows.curvature) > STALE
+        return self._curved.age(self.problem, rows.curvature) > STALE
 
-    def _curve(self):
-        """Form the quadratic model of the loss at the predictor at hand."""
-        curvature = self._rows.curvature + self._damping
+    def _curve(self, rows):
+        """Form the quadratic model of the loss at `rows`."""
+        curvature = rows.curvature + self._damping
         if not mean_over(self.problem.weights, curvature) > FLAT:
             curvature = curvature + 1.0
         self._curved = Curved(self.problem, curvature)
-        kind = CurvedColumns if self._by_columns() else CurvedGram
-        self._working = kind(self._curved)
-        self._working.grow(self._members)
+        self._model = (CurvedColumns if self.by_columns else CurvedGram)(self._curved)
+        self._model.grow(self.features)
         self._fresh = True
 
-    def _step(self, penalty, correlation, accuracy, max_epochs):
+    def _step(self, penalty, coef, rows, correlation, accuracy, max_epochs):
         """One Newton step.
 
         Returns
         -------
         n_epochs : int
-        moved : bool
+        rows : Rows or None
+            Of the new `coef`; None if there is no step that descends.
         """
-        members, curved, rows = self._members, self._curved, self._rows
-        total = curved.total
-        scaled = _divided(penalty, total)
-        old = self.coef[members]
-        u = self.problem.weights * rows.residual / total
-        n_epochs = self._working.step(
-            scaled, self.coef, correlation / total, u, accuracy / total, max_epochs
+        problem, features, curved = self.problem, self.features, self._curved
+        # Curvatures change together more than one against another.
+        total = mean_over(problem.weights, rows.curvature) or curved.total
+        old = coef[features]
+        u = problem.weights * rows.residual / total
+        n_epochs = self._model.step(
+            _divided(penalty, total),
+            coef,
+            correlation / total,
+            u,
+            accuracy / total,
+            max_epochs,
         )
-        change = self.coef[members] - old
-        changed = np.flatnonzero(change)
-        if not changed.size:
-            return n_epochs, False
+        new = coef[features]
+        changed = np.flatnonzero(new != old)
+        change = new - old
         along = np.zeros(rows.predictor.size)
-        add_product(self.problem.design, members[changed], change[changed], along)
-        drift = -curved.design.means[members[changed]] @ change[changed]
-        along += drift
+        add_product(problem.design, features[changed], change[changed], along)
+        drift = 0.0
+        if problem.fit_intercept:
+            drift = np.sum(u) - curved.design.means[features[changed]] @ change[changed]
+            along += drift
 
         def penalised(coef):
-            return np.sum(penalties.value(penalty, coef, members))
+            return np.sum(penalties.value(penalty, coef, features))
 
         start = rows.value + penalised(old)
-        most = start + ROUNDING * max(abs(start), self.problem.null_value)
+        most = start + ROUNDING * max(abs(start), problem.null_value)
         share = 1.0
-        for _ in range(HALVINGS):
-            coef = self.coef[members] if share == 1.0 else old + share * change
-            found = self.problem.rows_at(
-                rows.predictor + share * along, rows.intercept + share * drift
+        for _ in range(HALVINGS if changed.size else 0):
+            tried = new if share == 1.0 else old + share * change
+            found = problem.rows_at(
+                rows.predictor + share * along,
+                rows.intercept + share * drift,
+                best=False,
             )
-            if found.value + penalised(coef) <= most:
-                break
+            if found.value + penalised(tried) <= most:
+                coef[features] = tried
+                self._fresh = False
+                self._damping *= 0.1 if share == 1.0 else 2.0
+                if share < 1.0:
+                    self._damping = max(self._damping, DAMPING)
+                return n_epochs, found
             if not self._fresh:
                 # The model is to blame: try again with that of this very point.
-                self.coef[members] = old
-                self._curve()
-                epochs, moved = self._step(penalty, correlation, accuracy, max_epochs)
-                return n_epochs + epochs, moved
+                coef[features] = old
+                self._curve(rows)
+                correlation = self._correlations(rows)
+                epochs, found = self._step(
+                    penalty, coef, rows, correlation, accuracy, max_epochs
+                )
+                return n_epochs + epochs, found
             share *= 0.5
-        else:
-            self.coef[members] = old
-            return n_epochs, False
-        self._damping = 0.0 if share == 1.0 else max(2.0 * self._damping, DAMPING)
-        self.coef[members] = coef
-        self._rows, self._fresh = found, False
-        return n_epochs, True
+        coef[features] = old
+        return n_epochs, None
+
+
+def _weighted_gram(curved, features):
+    """The Gram matrix of dense columns, block by block of rows, so that each is read
+    once and is still in the cache when it is multiplied.
+    """
+    design, n_rows = curved.design, curved.matrix.shape[0]
+    root = np.sqrt(curved.weights)
+    size = max(1, BLOCK // features.size)
+
+    def products(piece):
+        gram = np.zeros((features.size, features.size), order="F")
+        buffer = np.empty((size, features.size), order="F")
+        for start in range(*piece, size):
+            block = buffer[: min(size, piece[1] - start)]
+            gather_centred(design.values, design.means, root, features, start, block)
+            gram = dsyrk(1.0, block, 1.0, gram, trans=1, overwrite_c=1)
+        return gram
+
+    gram = sum(curved.run(products, curved.pieces))
+    return np.triu(gram) + np.triu(gram, 1).T
 
 
 def _divided(penalty, total):

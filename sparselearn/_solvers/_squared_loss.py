@@ -102,6 +102,8 @@ class Solver:
 
     # How near to come to a waypoint, in units of the gap to reach.
     _waypoint_accuracy = 1.0
+    # How accurately to minimise over a working set, likewise.
+    _precision = 1e-2
 
     def __init__(self, problem, penalty, *, start=None, n_solves=1):
         require_formulas(penalty)
@@ -169,7 +171,7 @@ class Solver:
         Solution
         """
         target = tol * self.problem.null_value
-        n_iter, idle, precision, best = 0, 0, 1e-2, np.inf
+        n_iter, idle, precision, best = 0, 0, self._precision, np.inf
         certificate = self._certificate_at_hand(penalty)
         if certificate.gap > target:
             n_iter += self._approach(penalty, target, max_iter)

@@ -1,0 +1,151 @@
+"""Generalised linear models with a penalty: the loop of the squared loss, by Newton.
+
+What is said in ``_squared_loss.py`` holds here: working sets, correlations of which
+those are formed that matter, duality gaps. The residual is that of the loss,
+``r_i = -f'(y_i, z_i)``, and minimising over the working set takes a few Newton steps
+(``_newton.py``).
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from sparselearn import penalties
+from sparselearn._solvers._glm import GlmCertifier
+from sparselearn._solvers._newton import NewtonWorkingSet
+from sparselearn._solvers._screening import Correlations
+from sparselearn._solvers._squared_loss import Route, Solver, require_formulas
+
+__all__ = ["GlmSolver"]
+
+# Up to so many features, all are in the working set from the start.
+FEW = 128
+# Waypoints of a path are so far apart.
+STRIDE = 1.5
+# The null model is fitted to this share of its deviance.
+NULL = 1e-13
+NULL_EPOCHS = 1000
+
+
+class GlmSolver(Solver):
+    """Solves one `GlmProblem` under one penalty after another; see `Solver`.
+
+    Parameters
+    ----------
+    problem : GlmProblem
+    penalty : spec
+        Any of those to come.
+    start : tuple of ndarray (n_features,) and float, optional
+        Coefficients and intercept to start from; not written to.
+    n_solves : int
+        How many penalties are to come, about.
+    """
+
+    _waypoint_accuracy, _precision = np.inf, 0.3
+
+    def __init__(self, problem, penalty, *, start=None, n_solves=1):
+        require_formulas(penalty)
+        n_features = problem.curvature.size
+        self.problem = problem
+        self.certifier = GlmCertifier(problem, penalty)
+        self._elastic = isinstance(penalty, penalties.ElasticNetFamily)
+        self.coef = np.zeros(n_features)
+        self._eligible = problem.curvature > 0.0
+        self._member = np.zeros(n_features, dtype=bool)
+        self._working = NewtonWorkingSet(problem, elastic=self._elastic)
+        self._rows = problem.null
+        self._alpha = None
+        self._correlations = None
+        self._measure()
+        self._join(self.certifier.free[self._eligible[self.certifier.free]])
+        if self._elastic and penalty.alpha > 0.0:
+            self._fit_free(penalty)
+            self._alpha = self.certifier.critical(penalty._replace(alpha=1.0), self.fit)
+            self._begin_path()
+        if n_features <= FEW:
+            self._join(np.flatnonzero(self._eligible & ~self._member))
+        if start is not None and np.any(start[0]):
+            coef, intercept = start
+            self.coef[self._eligible] = coef[self._eligible]
+            self._join(np.flatnonzero((self.coef != 0.0) & ~self._member))
+            self._rows = problem.rows(self.coef, intercept)
+            self._alpha = None
+            self._measure()
+
+    @property
+    def route(self):
+        """The `Route` so far."""
+        solver = "columns" if self._working.by_columns else "gram"
+        share = 1.0 - self.n_members / self.coef.size
+        return Route(solver, self._correlations.n_passes, share)
+
+    def solve(self, penalty, *, tol, max_iter):
+        """Minimise under `penalty`; see `Solver.solve`."""
+        solution = super().solve(penalty, tol=tol, max_iter=max_iter)
+        return replace(solution, intercept=self.fit.rows.intercept)
+
+    def _begin_path(self):
+        """Take the fit at hand for that of the largest alpha."""
+        self._correlations = Correlations(
+            self.problem,
+            self.fit.correlation.copy(),
+            self.fit.rows.residual,
+            self._alpha,
+        )
+
+    def _fit_free(self, penalty):
+        """Fit the unpenalised features alone: that is the null model."""
+        if not self.n_members:
+            return
+        weights = np.full(self.coef.size, np.inf)
+        weights[self.certifier.free] = 0.0
+        alone = penalties.WeightedL1(1.0, weights, penalty.positive)
+        self._minimise(alone, NULL * self.problem.null_value, NULL_EPOCHS)
+
+    def _waypoints(self, penalty):
+        """Penalties between the one at hand and `penalty`."""
+        far = self._alpha is not None and self._alpha > STRIDE * penalty.alpha > 0.0
+        if not far:
+            return []
+        n_strides = np.ceil(np.log(self._alpha / penalty.alpha) / np.log(STRIDE))
+        alphas = np.geomspace(self._alpha, penalty.alpha, int(n_strides) + 1)[1:-1]
+        return [penalty._replace(alpha=alpha) for alpha in alphas]
+
+    def _measure(self, penalty=None):
+        """The fit of `coef`, for certificates under `penalty` only if that is given."""
+        rows = self._rows = self.problem.rows(self.coef, self._rows.intercept)
+        self._n_measured = self.n_members
+        if penalty is None or not self._elastic or self.certifier.free.size:
+            weighted = self.problem.weights * rows.residual
+            correlation = self.problem.correlation(weighted)
+            self.fit = self.certifier.fit(correlation, rows)
+            if self._correlations is None:
+                self._begin_path()
+            else:
+                alpha = getattr(penalty, "alpha", np.inf)
+                self._correlations.replace(correlation.copy(), rows.residual, alpha)
+            return
+        correlation = self._correlations.update(
+            rows.residual, penalty, self._working.features
+        )
+        self.fit = self.certifier.fit(correlation, rows)
+
+    def _join(self, new):
+        """Take the features `new` into the working set; return how many."""
+        if new.size:
+            self._member[new] = True
+            self._working.grow(new)
+        return new.size
+
+    def _minimise(self, penalty, accuracy, max_epochs):
+        """Minimise over the working set, and see what it leaves out."""
+        if not self.n_members:
+            return 0
+        known = None
+        if self._n_measured == self.n_members:
+            known = self.fit.correlation[self._working.features]
+        n_epochs, self._rows = self._working.minimise(
+            penalty, self.coef, self._rows, accuracy, max_epochs, known
+        )
+        self._measure(penalty)
+        return n_epochs
