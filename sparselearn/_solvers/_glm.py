@@ -20,6 +20,7 @@ along them takes their part out of r, ``r - f'' * (X_F d)``, and for a step that
 small against 1 that stays inside too.
 """
 
+import itertools
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -137,7 +138,7 @@ class GlmProblem:
         n_rows = self.target.size
         n_pieces = PIECES if n_rows > WORTH_SPREADING else 1
         ends = np.linspace(0, n_rows, n_pieces + 1, dtype=np.int64).tolist()
-        return list(zip(ends[:-1], ends[1:]))
+        return list(itertools.pairwise(ends))
 
     @cached_property
     def null(self):
@@ -146,7 +147,7 @@ class GlmProblem:
 
     @cached_property
     def null_value(self):
-        """Half the null deviance: the loss of w = 0 over its least for any predictor."""
+        """Half the null deviance: the loss of w = 0 above that of perfect predictors."""
         return self.gap(self.null.predictor, np.zeros(self.target.size))
 
     def gap(self, predictor, theta, scale=1.0):

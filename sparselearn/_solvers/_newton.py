@@ -342,7 +342,7 @@ def _weighted_gram(curved, features):
     """The Gram matrix of dense columns, block by block of rows, so that each is read
     once and is still in the cache when it is multiplied.
     """
-    design, n_rows = curved.design, curved.matrix.shape[0]
+    design = curved.design
     root = np.sqrt(curved.weights)
     size = max(1, BLOCK // features.size)
 
