@@ -147,7 +147,7 @@ class GlmProblem:
 
     @cached_property
     def null_value(self):
-        """Half the null deviance: the loss of w = 0 above that of perfect predictors."""
+        """Half the null deviance: the loss of w = 0 less that of perfect fits."""
         return self.gap(self.null.predictor, np.zeros(self.target.size))
 
     def gap(self, predictor, theta, scale=1.0):

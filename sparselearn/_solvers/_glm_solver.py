@@ -6,7 +6,7 @@ those are formed that matter, duality gaps. The residual is that of the loss,
 (``_newton.py``).
 """
 
-from dataclasses import replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,9 +14,14 @@ from sparselearn import penalties
 from sparselearn._solvers._glm import GlmCertifier
 from sparselearn._solvers._newton import NewtonWorkingSet
 from sparselearn._solvers._screening import Correlations
-from sparselearn._solvers._squared_loss import Route, Solver, require_formulas
+from sparselearn._solvers._squared_loss import (
+    Route,
+    Solution,
+    Solver,
+    require_formulas,
+)
 
-__all__ = ["GlmSolver"]
+__all__ = ["GlmSolution", "GlmSolver"]
 
 # Up to so many features, all are in the working set from the start.
 FEW = 128
@@ -25,6 +30,18 @@ STRIDE = 1.5
 # The null model is fitted to this share of its deviance.
 NULL = 1e-13
 NULL_EPOCHS = 1000
+
+
+@dataclass(frozen=True)
+class GlmSolution(Solution):
+    """A `Solution` with its intercept.
+
+    Attributes
+    ----------
+    intercept : float
+    """
+
+    intercept: float
 
 
 class GlmSolver(Solver):
@@ -82,7 +99,7 @@ class GlmSolver(Solver):
     def solve(self, penalty, *, tol, max_iter):
         """Minimise under `penalty`; see `Solver.solve`."""
         solution = super().solve(penalty, tol=tol, max_iter=max_iter)
-        return replace(solution, intercept=self.fit.rows.intercept)
+        return GlmSolution(**vars(solution), intercept=self.fit.rows.intercept)
 
     def _begin_path(self):
         """Take the fit at hand for that of the largest alpha."""

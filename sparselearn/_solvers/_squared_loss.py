@@ -73,8 +73,6 @@ class Solution:
         Whether the gap met the tolerance.
     route : Route
         Of the solver so far.
-    intercept : float or None
-        None where it is the problem's ``intercept(coef)``.
     """
 
     coef: np.ndarray
@@ -82,7 +80,6 @@ class Solution:
     n_iter: int
     converged: bool
     route: Route
-    intercept: float = None
 
 
 class Solver:
