@@ -142,8 +142,7 @@ class GramWorkingSet:
         n_samples = problem.matrix.shape[0]
         products = np.zeros((new.size, features.size))
         if sp.issparse(problem.matrix):
-            scratch = np.zeros(n_samples)
-            gram_rows_compressed(problem.design, new, features, scratch, products)
+            gram_rows_compressed(problem.design, new, features, products)
             return products
         values, means = problem.design.values, problem.design.means
         if new.size <= FEW:
