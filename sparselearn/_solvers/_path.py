@@ -72,17 +72,11 @@ def solve_path(problem, penalty_at, alphas, *, tol, max_iter, dtype=np.float64):
                 start=None if solver is None else solver.coef,
                 n_solves=len(alphas),
             )
-        solution = solver.solve(penalty, tol=tol, max_iter=max_iter)
-        supports.append(np.flatnonzero(solution.coef != 0.0))
-        values.append(solution.coef[supports[-1]].astype(dtype))
-        records.append(
-            (
-                problem.intercept(solution.coef),
-                solution.certificate.gap,
-                solution.n_iter,
-                solution.converged,
-            )
-        )
+        certificate, *rest = solver.advance(penalty, tol=tol, max_iter=max_iter)
+        supports.append(solver.support)
+        values.append(solver.coef[solver.support].astype(dtype))
+        intercept = problem.intercept(solver.coef, solver.support)
+        records.append((intercept, certificate.gap, *rest))
     intercepts, dual_gaps, n_iter, converged = map(np.array, zip(*records))
     ends = np.cumsum([0, *(support.size for support in supports)])
     parts = np.concatenate(values), np.concatenate(supports), ends
