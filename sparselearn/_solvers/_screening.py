@@ -13,6 +13,8 @@ Ghaoui, Viallon and Rabbani (2012). On a path residuals change along straight li
 while the support stays, so r_0 is near.
 """
 
+import itertools
+
 import numpy as np
 import scipy.sparse as sp
 
@@ -173,7 +175,7 @@ class Correlations:
         pieces = [slice(None)]
         if features.size * self._length > WORTH_SPREADING:
             ends = np.linspace(0, features.size, PIECES + 1).astype(int)
-            pieces = [slice(*piece) for piece in zip(ends[:-1], ends[1:])]
+            pieces = [slice(*piece) for piece in itertools.pairwise(ends)]
         problem.run(
             lambda piece: read(problem.design, features[piece], u, total, fresh[piece]),
             pieces,
@@ -190,7 +192,7 @@ class Correlations:
         return self.values[features] + slopes * (newer - older)
 
     def approaching(self, alpha, penalty, outside):
-        """Those of `outside` that are expected at `alpha` above a `penalty`'s threshold.
+        """The features `outside` expected at `alpha` to exceed a `penalty`'s threshold.
 
         `outside` is an ndarray of bool (n_features,).
 

@@ -332,7 +332,7 @@ class Solver:
 
 
 def _distances(penalty, correlation, features):
-    """How far `features` with a coefficient of 0 and a `correlation` are from optimal."""
+    """How far a coefficient of 0 is from optimal for `features`."""
     zero = np.zeros(features.size)
     return penalties.subdifferential_distance(penalty, zero, correlation, features)
 
