@@ -86,7 +86,9 @@ class Correlations:
         self._share = SCATTERED if sp.issparse(X) else 1.0
         stored = X.nnz if sp.issparse(X) else X.size
         self._length = stored / max(values.size, 1)
+        # Fresh memory of this size is slow to come by.
         self._found = np.empty(values.size, dtype=np.int64)
+        self._ahead = np.empty(values.size)
 
     def replace(self, values, residual, alpha):
         """Take over all `values` of a solution's `residual`, at `alpha`."""
@@ -120,6 +122,7 @@ class Correlations:
         -------
         values : ndarray (n_features,)
             Of features that were not read, what is known; below the threshold too.
+            The next update overwrites them.
         """
         now = self._next_centre()
         self._centres[now], self._alphas[now] = residual, penalty.alpha
@@ -132,7 +135,7 @@ class Correlations:
             self._products,
             *tables,
         )
-        values = np.empty(self._last.size)
+        values = self.values
         n_stale = screen(
             NEAR * _thresholds(penalty),
             self._lengths,
@@ -153,7 +156,7 @@ class Correlations:
         state = self._known, self._last, self._before, self._uses
         renew(stale, fresh, now, *state, values)
         self.n_passes += stale.size / max(values.size, 1)
-        self.values, self._alpha = values, penalty.alpha
+        self._alpha = penalty.alpha
         self.complete = False
         return values
 
@@ -172,14 +175,17 @@ class Correlations:
         """The correlations of `features` with `u`, weighted already."""
         problem, total = self.problem, np.sum(u)
         fresh = np.empty(features.size)
-        pieces = [slice(None)]
+
+        def piece(ends):
+            part = slice(*ends)
+            read(problem.design, features[part], u, total, fresh[part])
+
         if features.size * self._length > WORTH_SPREADING:
             ends = np.linspace(0, features.size, PIECES + 1).astype(int)
-            pieces = [slice(*piece) for piece in itertools.pairwise(ends)]
-        problem.run(
-            lambda piece: read(problem.design, features[piece], u, total, fresh[piece]),
-            pieces,
-        )
+            problem.run(piece, itertools.pairwise(ends))
+        else:
+            # To hand it to a thread would take longer.
+            piece((0, features.size))
         return fresh
 
     def expected(self, alpha, features):
@@ -202,7 +208,6 @@ class Correlations:
         expected : ndarray
             See :meth:`expected`.
         """
-        ahead = np.empty(self.values.size)
         n_found = approaching(
             self.values,
             self._known,
@@ -212,9 +217,9 @@ class Correlations:
             _thresholds(penalty),
             outside,
             self._found,
-            ahead,
+            self._ahead,
         )
-        return self._found[:n_found].copy(), ahead[:n_found]
+        return self._found[:n_found].copy(), self._ahead[:n_found].copy()
 
     def _slopes(self, alpha):
         """How correlations move until `alpha`, in units of the last difference known.
