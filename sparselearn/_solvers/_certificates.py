@@ -124,11 +124,15 @@ class Certifier:
         projected, removed = self._project(correlation, residual)
         return Fit(correlation, square, residual, projected, removed)
 
-    def bound(self, penalty, coef, fit):
-        """The `Certificate` of `coef` under `penalty`, from its `Fit`."""
+    def bound(self, penalty, coef, fit, support=None):
+        """The `Certificate` of `coef` under `penalty`, from its `Fit`.
+
+        `support`, if given, are the features whose `coef` is not 0.
+        """
+        if support is None:
+            support = np.flatnonzero(coef != 0.0)
         # The terms of all others are 0, and ask for no scale.
-        matter = exposed(penalty, fit.projected, coef)
-        support = matter[coef[matter] != 0.0]
+        matter = np.union1d(exposed(penalty, fit.projected), support)
         objective = fit.loss
         objective += np.sum(penalties.value(penalty, coef[support], support))
 
@@ -225,18 +229,15 @@ def _feasible(correlation, positive):
     return np.minimum(correlation, 0.0) if positive else np.zeros_like(correlation)
 
 
-def exposed(penalty, correlation, coef=None):
+def exposed(penalty, correlation):
     """Indices of the features that a coefficient of 0 may not be optimal for.
 
-    Those whose correlation exceeds its threshold, and where `coef` is given those with
-    a coefficient; all, if the penalty has no threshold.
+    Those whose correlation exceeds its threshold; all, if the penalty has none.
     """
     if not isinstance(penalty, penalties.ElasticNetFamily):
         return np.arange(correlation.size)
-    exposed = np.abs(correlation) > penalties.threshold(penalty, slice(None))
-    if coef is not None:
-        exposed |= coef != 0.0
-    return np.flatnonzero(exposed)
+    thresholds = penalties.threshold(penalty, slice(None))
+    return np.flatnonzero(np.abs(correlation) > thresholds)
 
 
 def _is_smooth(penalty):

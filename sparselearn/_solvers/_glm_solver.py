@@ -6,8 +6,6 @@ those are formed that matter, duality gaps. The residual is that of the loss,
 (``_newton.py``).
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from sparselearn import penalties
@@ -16,12 +14,11 @@ from sparselearn._solvers._newton import NewtonWorkingSet
 from sparselearn._solvers._screening import Correlations
 from sparselearn._solvers._squared_loss import (
     Route,
-    Solution,
     Solver,
     require_formulas,
 )
 
-__all__ = ["GlmSolution", "GlmSolver"]
+__all__ = ["GlmSolver"]
 
 # Up to so many features, all are in the working set from the start.
 FEW = 128
@@ -30,18 +27,6 @@ STRIDE = 1.5
 # The null model is fitted to this share of its deviance.
 NULL = 1e-13
 NULL_EPOCHS = 1000
-
-
-@dataclass(frozen=True)
-class GlmSolution(Solution):
-    """A `Solution` with its intercept.
-
-    Attributes
-    ----------
-    intercept : float
-    """
-
-    intercept: float
 
 
 class GlmSolver(Solver):
@@ -66,25 +51,26 @@ class GlmSolver(Solver):
         self.problem = problem
         self.certifier = GlmCertifier(problem, penalty)
         self._elastic = isinstance(penalty, penalties.ElasticNetFamily)
-        self.coef = np.zeros(n_features)
-        self._eligible = problem.curvature > 0.0
-        self._member = np.zeros(n_features, dtype=bool)
+        self.coef, self.support = np.zeros(n_features), np.empty(0, dtype=np.int64)
+        # What may yet join; of a constant column only rounding is left, it never does.
+        self._outside = problem.curvature > 0.0
         self._working = NewtonWorkingSet(problem, elastic=self._elastic)
         self._rows = problem.null
         self._alpha = None
         self._correlations = None
         self._measure()
-        self._join(self.certifier.free[self._eligible[self.certifier.free]])
+        self._join(self.certifier.free[self._outside[self.certifier.free]])
         if self._elastic and penalty.alpha > 0.0:
             self._fit_free(penalty)
             self._alpha = self.certifier.critical(penalty._replace(alpha=1.0), self.fit)
             self._begin_path()
+            self.alpha_max = self._alpha
         if n_features <= FEW:
-            self._join(np.flatnonzero(self._eligible & ~self._member))
+            self._join(np.flatnonzero(self._outside))
         if start is not None and np.any(start[0]):
             coef, intercept = start
-            self.coef[self._eligible] = coef[self._eligible]
-            self._join(np.flatnonzero((self.coef != 0.0) & ~self._member))
+            self.coef[:] = np.where(problem.curvature > 0.0, coef, 0.0)
+            self._join(np.flatnonzero((self.coef != 0.0) & self._outside))
             self._rows = problem.rows(self.coef, intercept)
             self._alpha = None
             self._measure()
@@ -96,10 +82,15 @@ class GlmSolver(Solver):
         share = 1.0 - self.n_members / self.coef.size
         return Route(solver, self._correlations.n_passes, share)
 
-    def solve(self, penalty, *, tol, max_iter):
-        """Minimise under `penalty`; see `Solver.solve`."""
-        solution = super().solve(penalty, tol=tol, max_iter=max_iter)
-        return GlmSolution(**vars(solution), intercept=self.fit.rows.intercept)
+    @property
+    def intercept(self):
+        """The optimal intercept for `coef`."""
+        return self.fit.rows.intercept
+
+    @property
+    def start(self):
+        """What to start another solver from."""
+        return self.coef, self.intercept
 
     def _begin_path(self):
         """Take the fit at hand for that of the largest alpha."""
@@ -130,6 +121,8 @@ class GlmSolver(Solver):
 
     def _measure(self, penalty=None):
         """The fit of `coef`, for certificates under `penalty` only if that is given."""
+        features = self._working.features
+        self.support = np.sort(features[self.coef[features] != 0.0])
         rows = self._rows = self.problem.rows(self.coef, self._rows.intercept)
         self._n_measured = self.n_members
         if penalty is None or not self._elastic or self.certifier.free.size:
@@ -142,15 +135,13 @@ class GlmSolver(Solver):
                 alpha = getattr(penalty, "alpha", np.inf)
                 self._correlations.replace(correlation.copy(), rows.residual, alpha)
             return
-        correlation = self._correlations.update(
-            rows.residual, penalty, self._working.features
-        )
+        correlation = self._correlations.update(rows.residual, penalty, features)
         self.fit = self.certifier.fit(correlation, rows)
 
     def _join(self, new):
         """Take the features `new` into the working set; return how many."""
         if new.size:
-            self._member[new] = True
+            self._outside[new] = False
             self._working.grow(new)
         return new.size
 
