@@ -183,7 +183,16 @@ class NewtonWorkingSet:
         if self._model is not None:
             self._model.grow(new)
 
-    def minimise(self, penalty, coef, rows, accuracy, max_epochs, known=None):
+    def minimise(
+        self,
+        penalty,
+        coef,
+        rows,
+        accuracy,
+        max_epochs,
+        known=None,
+        most_steps=NEWTON_STEPS,
+    ):
         """Improve `coef`, an ndarray (n_features,), in place.
 
         Parameters
@@ -195,6 +204,8 @@ class NewtonWorkingSet:
         max_epochs : int
         known : ndarray (n_members,), optional
             Correlations of the working set, where they are known.
+        most_steps : int
+            Newton steps.
 
         Returns
         -------
@@ -203,7 +214,7 @@ class NewtonWorkingSet:
             Of the new `coef`.
         """
         n_epochs, before = 0, np.inf
-        for _ in range(NEWTON_STEPS if self.features.size else 0):
+        for _ in range(most_steps if self.features.size else 0):
             correlation = self._correlations(rows) if known is None else known
             known = None
             left = self._left(penalty, coef, correlation)
