@@ -8,7 +8,8 @@ In the predictor of one class alone, the others as they are, f is the logistic l
 Newton steps for each (``_newton.py``), as for two classes.
 
 The dual is that of ``_glm.py``, with a row of theta for each row of z: at
-``theta = c (y - p)`` the rows add ``sum_i s_i KL(q_i || p_i)``, q = y - theta, to the gap.
+``theta = c (y - p)`` the rows add ``sum_i s_i KL(q_i || p_i)``, q = y - theta, to
+the gap.
 Coefficients are kept flat, class after class.
 """
 

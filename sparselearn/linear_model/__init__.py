@@ -4,7 +4,12 @@ from sparselearn._solvers._path import PathResult
 from sparselearn.linear_model._adaptive_lasso import AdaptiveLasso
 from sparselearn.linear_model._cv import ElasticNetCV, LassoCV
 from sparselearn.linear_model._elastic_net import ElasticNet
+from sparselearn.linear_model._glm_regressors import (
+    SparseHuberRegressor,
+    SparsePoissonRegressor,
+)
 from sparselearn.linear_model._lasso import Lasso
+from sparselearn.linear_model._logistic import SparseLogisticRegression
 from sparselearn.linear_model._multitask import MultiTaskElasticNet, MultiTaskLasso
 from sparselearn.linear_model._multitask_cv import MultiTaskLassoCV
 from sparselearn.linear_model._omp import OrthogonalMatchingPursuit
@@ -21,6 +26,9 @@ __all__ = [
     "MultiTaskLassoCV",
     "OrthogonalMatchingPursuit",
     "PathResult",
+    "SparseHuberRegressor",
+    "SparseLogisticRegression",
+    "SparsePoissonRegressor",
     "alpha_max",
     "elastic_net_path",
     "lasso_path",

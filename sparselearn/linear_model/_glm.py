@@ -64,9 +64,9 @@ class GlmModel(LinearModel):
 
     def _start(self, shape):
         """Coefficients and intercept to start from, of the `shape` of `coef_`."""
-        if self.warm_start and getattr(self, "coef_", None) is not None:
-            if self.coef_.shape == shape:
-                return self.coef_, self.intercept_
+        fitted = self.warm_start and hasattr(self, "coef_")
+        if fitted and self.coef_.shape == shape:
+            return self.coef_, self.intercept_
         return None
 
     def _store_certificates(self, problems, alphas, solutions, *, single):
