@@ -10,6 +10,8 @@ from sparselearn.linear_model._glm_regressors import (
 )
 from sparselearn.linear_model._lasso import Lasso
 from sparselearn.linear_model._logistic import SparseLogisticRegression
+from sparselearn.linear_model._logistic_cv import SparseLogisticRegressionCV
+from sparselearn.linear_model._logistic_path import logistic_path
 from sparselearn.linear_model._multitask import MultiTaskElasticNet, MultiTaskLasso
 from sparselearn.linear_model._multitask_cv import MultiTaskLassoCV
 from sparselearn.linear_model._omp import OrthogonalMatchingPursuit
@@ -28,8 +30,10 @@ __all__ = [
     "PathResult",
     "SparseHuberRegressor",
     "SparseLogisticRegression",
+    "SparseLogisticRegressionCV",
     "SparsePoissonRegressor",
     "alpha_max",
     "elastic_net_path",
     "lasso_path",
+    "logistic_path",
 ]

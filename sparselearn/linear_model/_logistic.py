@@ -97,6 +97,13 @@ class LogisticModel(ClassifierMixin, GlmModel):
         loss = losses.Logistic()
         return [GlmProblem(design, loss, target) for target in targets], GlmSolver
 
+    def _store_solutions(self, problems, alphas, solutions, dtype):
+        """Set the fitted attributes."""
+        coef = [s.coef.reshape(-1, self.n_features_in_) for s in solutions]
+        intercept = np.hstack([s.intercept for s in solutions])
+        self._store_coef(np.vstack(coef).astype(dtype), intercept.astype(dtype))
+        self._store_certificates(problems, alphas, solutions, single=len(problems) == 1)
+
     @property
     def _is_multinomial(self):
         return self.classes_.size > 2 and self.multi_class == "multinomial"
@@ -341,10 +348,7 @@ class SparseLogisticRegression(LogisticModel):
                     for problem, start in zip(problems, starts)
                 )
             )
-        coef = np.vstack([s.coef.reshape(-1, X.shape[1]) for s in solutions])
-        intercept = np.hstack([s.intercept for s in solutions])
-        self._store_coef(coef.astype(X.dtype), intercept.astype(X.dtype))
-        self._store_certificates(problems, alphas, solutions, single=len(problems) == 1)
+        self._store_solutions(problems, alphas, solutions, X.dtype)
         return self
 
     def _starts(self, problems, n_features):

@@ -15,7 +15,7 @@ from sparselearn._solvers._problem import make_problem, serially
 from sparselearn._validation import check_penalty_weights, check_regression
 from sparselearn.linear_model._base import elastic_net_penalty
 
-__all__ = ["alpha_max", "elastic_net_path", "lasso_path"]
+__all__ = ["alpha_max", "elastic_net_path", "lasso_path", "warn_of_path"]
 
 _PROBLEM = {
     "X": ["array-like", "sparse matrix"],
@@ -259,15 +259,20 @@ def _solve(data, grid, tol, max_iter):
         stopping = {"tol": tol, "max_iter": max_iter}
         dtype = problem.matrix.dtype
         path = solve_path(problem, penalty_at, alphas, **stopping, dtype=dtype)
+    warn_of_path(path, problem.null_value, tol, max_iter, stacklevel=5)
+    return path
+
+
+def warn_of_path(path, null_value, tol, max_iter, *, stacklevel=4):
+    """Warn of points of a path that missed `tol`."""
     missed = np.flatnonzero(~path.converged)
     if missed.size:
-        relative = np.max(path.dual_gaps[missed]) / problem.null_value
+        relative = np.max(path.dual_gaps[missed]) / null_value
         warnings.warn(
-            f"{missed.size} of {alphas.size} alphas stopped after {max_iter} epochs "
-            f"at relative duality gaps up to {relative:.2e} > tol={tol:.2e}. "
+            f"{missed.size} of {path.alphas.size} alphas stopped after {max_iter} "
+            f"epochs at relative duality gaps up to {relative:.2e} > tol={tol:.2e}. "
             "Increase max_iter or tol; below about 1e-14, tol asks for less than "
             "rounding.",
             ConvergenceWarning,
-            stacklevel=4,
+            stacklevel=stacklevel,
         )
-    return path
