@@ -285,7 +285,7 @@ class SparseLogisticRegression(LogisticModel):
     >>> X = StandardScaler().set_output(transform="pandas").fit_transform(X)
     >>> model = SparseLogisticRegression(alpha=0.1).fit(X, y)
     >>> list(model.feature_names_in_[model.support_])
-    ['mean concave points', 'worst radius', 'worst perimeter', 'worst concave points']
+    ['mean concave points', 'worst radius', 'worst texture', 'worst concave points']
     """
 
     _parameter_constraints = {**LogisticModel._parameter_constraints}
