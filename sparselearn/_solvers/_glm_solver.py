@@ -67,13 +67,8 @@ class GlmSolver(Solver):
             self.alpha_max = self._alpha
         if n_features <= FEW:
             self._join(np.flatnonzero(self._outside))
-        if start is not None and np.any(start[0]):
-            coef, intercept = start
-            self.coef[:] = np.where(problem.curvature > 0.0, coef, 0.0)
-            self._join(np.flatnonzero((self.coef != 0.0) & self._outside))
-            self._rows = problem.rows(self.coef, intercept)
-            self._alpha = None
-            self._measure()
+        if start is not None:
+            self._begin_at(*start, penalty)
 
     @property
     def route(self):
@@ -100,6 +95,21 @@ class GlmSolver(Solver):
             self.fit.rows.residual,
             self._alpha,
         )
+
+    def _begin_at(self, coef, intercept, penalty):
+        """Begin at coefficients, unless the null model is better under `penalty`."""
+        coef = np.where(self.problem.curvature > 0.0, np.ravel(coef), 0.0)
+        support = np.flatnonzero(coef)
+        if not support.size:
+            return
+        rows = self.problem.rows(coef, intercept)
+        value = rows.value + np.sum(penalties.value(penalty, coef[support], support))
+        if not value <= self.problem.null.value:
+            return
+        self.coef[:] = coef
+        self._join(support[self._outside[support]])
+        self._rows, self._alpha = rows, None
+        self._measure()
 
     def _fit_free(self, penalty):
         """Fit the unpenalised features alone: that is the null model."""

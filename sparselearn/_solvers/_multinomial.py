@@ -241,13 +241,8 @@ class MultinomialSolver(GlmSolver):
             self._fit_free(penalty)
             unit = self._flat(penalty._replace(alpha=1.0))
             self._alpha = self.alpha_max = self.certifier.critical(unit, self.fit)
-        if start is not None and np.any(start[0]):
-            coef, intercept = start
-            self.coef[:] = np.where(problem.curvature > 0.0, np.ravel(coef), 0.0)
-            self._join(np.flatnonzero((self.coef != 0.0) & self._outside))
-            self._rows = problem.rows(self.coef, intercept)
-            self._alpha = None
-            self._measure()
+        if start is not None:
+            self._begin_at(*start, self._flat(penalty))
 
     @property
     def n_members(self):
