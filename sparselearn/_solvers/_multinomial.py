@@ -29,6 +29,7 @@ from sparselearn._kernels._softmax import (
 from sparselearn._solvers._certificates import Certifier
 from sparselearn._solvers._glm import DEPENDENT, GlmFit, GlmProblem, Rows
 from sparselearn._solvers._glm_solver import GlmSolver
+from sparselearn._solvers._multinomial_newton import step_on_support
 from sparselearn._solvers._newton import NewtonWorkingSet
 from sparselearn._solvers._problem import Problem
 from sparselearn._solvers._squared_loss import Route, require_formulas
@@ -79,9 +80,10 @@ class MultinomialProblem:
         for k, column in enumerate(coef.reshape(self.n_classes, -1)):
             support = np.flatnonzero(column)
             add_product(self.columns.design, support, column[support], predictor[:, k])
-        return self._centred(self._at(predictor + intercept, intercept))
+        return self._centred(self.at(predictor + intercept, intercept))
 
-    def _at(self, predictor, intercept):
+    def at(self, predictor, intercept):
+        """The `Rows` of a predictor, of which `intercept` is a part."""
         residual = np.empty_like(predictor, order="F")
         curvature = np.empty_like(predictor, order="F")
         value = measure_classes(
@@ -107,7 +109,7 @@ class MultinomialProblem:
                 break
             step = np.linalg.pinv(hessian, rcond=DEPENDENT, hermitian=True) @ slope
             for _ in range(HALVINGS):
-                found = self._at(rows.predictor + step, rows.intercept + step)
+                found = self.at(rows.predictor + step, rows.intercept + step)
                 if found.value <= rows.value + ROUNDING * abs(rows.value):
                     break
                 step = 0.5 * step
@@ -331,6 +333,10 @@ class MultinomialSolver(GlmSolver):
                 intercept[k] = rows.intercept
             if n_epochs == start or n_epochs >= max_epochs or accuracy == np.inf:
                 break
+            if self._elastic:
+                rows = self.problem.at(predictor, intercept)
+                rows = step_on_support(self.problem, coefs, rows, one, self._working)
+                predictor, intercept = rows.predictor, rows.intercept
         self._rows = self.problem.rows(self.coef, intercept)
         self._measure(penalty)
         return n_epochs
