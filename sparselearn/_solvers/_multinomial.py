@@ -38,7 +38,8 @@ __all__ = ["MultinomialProblem", "MultinomialSolver"]
 
 # Steps for the intercepts, each of which may be halved.
 SHIFT_STEPS, HALVINGS = 50, 30
-ROUNDING = 1e-15
+# Of sums of probabilities, times the root of the number of rows; of the loss.
+ROUNDING, SAME = 2e-15, 1e-13
 # Rounds over the classes between two looks at all features.
 ROUNDS = 10
 
@@ -110,7 +111,7 @@ class MultinomialProblem:
             step = np.linalg.pinv(hessian, rcond=DEPENDENT, hermitian=True) @ slope
             for _ in range(HALVINGS):
                 found = self.at(rows.predictor + step, rows.intercept + step)
-                if found.value <= rows.value + ROUNDING * abs(rows.value):
+                if found.value <= rows.value * (1.0 + SAME):
                     break
                 step = 0.5 * step
             else:
@@ -235,7 +236,7 @@ class MultinomialSolver(GlmSolver):
             NewtonWorkingSet(one, elastic=self._elastic) for one in self._classes
         ]
         self._n_passes = 0.0
-        self._rows, self._alpha = problem.null, None
+        self._intercept, self._alpha = problem.null.intercept, None
         self._measure()
         free = self.certifier.free
         self._join(free[self._outside[free]])
@@ -247,7 +248,7 @@ class MultinomialSolver(GlmSolver):
             coef, intercept = start
             self.coef[:] = np.where(problem.curvature > 0.0, np.ravel(coef), 0.0)
             self._join(np.flatnonzero((self.coef != 0.0) & self._outside))
-            self._rows = problem.rows(self.coef, intercept)
+            self._intercept = np.array(intercept, dtype=np.float64)
             self._alpha = None
             self._measure()
 
@@ -297,7 +298,8 @@ class MultinomialSolver(GlmSolver):
     def _measure(self, penalty=None):
         """The fit of `coef`."""
         self.support = np.flatnonzero(self.coef)
-        self._rows = self.problem.rows(self.coef, self._rows.intercept)
+        self._rows = self.problem.rows(self.coef, self._intercept)
+        self._intercept = self._rows.intercept
         self.fit = self.certifier.fit(self._rows)
         self._n_passes += 1.0
 
@@ -337,6 +339,6 @@ class MultinomialSolver(GlmSolver):
                 rows = self.problem.at(predictor, intercept)
                 rows = step_on_support(self.problem, coefs, rows, one, self._working)
                 predictor, intercept = rows.predictor, rows.intercept
-        self._rows = self.problem.rows(self.coef, intercept)
+        self._intercept = intercept
         self._measure(penalty)
         return n_epochs

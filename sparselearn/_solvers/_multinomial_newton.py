@@ -58,21 +58,28 @@ class _Support:
         """``X' S R``, columns centred, and ``sum_i s_i R_i``."""
         design = self.problem.columns.design
         out = np.empty(self.size)
-        for k, part in enumerate(self.parts):
+
+        def of_class(k):
             u = self.weights * residual[:, k]
             total = np.sum(u)
-            chosen_products(design, self.features[k], u, total, out[part])
+            chosen_products(design, self.features[k], u, total, out[self.parts[k]])
             if self.problem.fit_intercept:
                 out[self.n_coefs + k] = total
+
+        self.problem.columns.run(of_class, range(self.n_classes))
         return out
 
     def predictor(self, step):
         """``Z``, of centred columns."""
         design = self.problem.columns.design
         Z = np.zeros(self.P.shape, order="F")
-        for k, part in enumerate(self.parts):
-            add_product(design, self.features[k], step[part], Z[:, k])
-            Z[:, k] -= design.means[self.features[k]] @ step[part]
+
+        def of_class(k):
+            features, part = self.features[k], step[self.parts[k]]
+            add_product(design, features, part, Z[:, k])
+            Z[:, k] -= design.means[features] @ part
+
+        self.problem.columns.run(of_class, range(self.n_classes))
         if self.problem.fit_intercept:
             Z += step[self.n_coefs :]
         return Z

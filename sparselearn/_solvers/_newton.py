@@ -35,6 +35,8 @@ __all__ = ["NewtonWorkingSet"]
 
 # By what share curvatures may change before they are taken anew.
 STALE = 0.05
+# The same for waypoints, of which any neighbourhood will do.
+STALE_ON_THE_WAY = 0.3
 NEWTON_STEPS = 30
 # How accurately to solve the model, in units of what is left.
 INNER = 1e-2
@@ -237,7 +239,8 @@ class NewtonWorkingSet:
             accurate = left <= accuracy < np.inf or (n_epochs and accuracy == np.inf)
             if accurate or n_epochs >= max_epochs:
                 break
-            if self._is_stale(rows, slow=left > SLOW * before):
+            oldest = STALE if accuracy < np.inf else STALE_ON_THE_WAY
+            if self._is_stale(rows, oldest, slow=left > SLOW * before):
                 self._curve(rows)
                 # Of centred columns, by other means now.
                 correlation = self._correlations(rows)
@@ -306,13 +309,13 @@ class NewtonWorkingSet:
             left += shrink * np.sum(l1 * np.abs(coef))
         return left
 
-    def _is_stale(self, rows, *, slow):
+    def _is_stale(self, rows, oldest, *, slow):
         """Whether the quadratic model is to be formed anew."""
         if self._model is None or slow:
             return True
         if self.by_columns != isinstance(self._model, CurvedColumns):
             return True
-        return self._curved.age(self.problem, rows.curvature) > STALE
+        return self._curved.age(self.problem, rows.curvature) > oldest
 
     def _curve(self, rows):
         """Form the quadratic model of the loss at `rows`."""
