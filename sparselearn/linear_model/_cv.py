@@ -79,16 +79,25 @@ class SquaredLossRegressorCV(CrossValidated, SquaredLossRegressor):
                 self._grid(critical_alpha, problem, penalty_at(1.0, l1_ratio=ratio))
                 for ratio in ratios
             ]
-            sums = None
+            sums, total = None, problem
             if sums_pay(X, penalty_at(1.0), len(alphas[0])):
                 sums = FoldSums(X, y, weights, splits, run)
-            errors = self._errors(X, y, weights, splits, penalty_at, alphas, sums)
-            row, column = choose(errors, folds, self.selection)
-            chosen = partial(penalty_at, l1_ratio=ratios[row])
-            total = problem
-            if sums is not None:
                 total = sums.total.problem(fit_intercept=self.fit_intercept)
-            path = solve_path(total, chosen, alphas[row], **stopping)
+
+            def path_of(row):
+                chosen = partial(penalty_at, l1_ratio=ratios[row])
+                return solve_path(total, chosen, alphas[row], **stopping)
+
+            # Of one l1_ratio the path on all rows is known to be asked for: it goes
+            # with the folds, and first, since it takes longest.
+            early = [partial(path_of, 0)] if len(ratios) == 1 else []
+            late = self._errors(X, y, weights, splits, penalty_at, alphas, sums)
+            found = map_threads(lambda job: job(), early + late, self.n_jobs)
+            errors = np.reshape(found[len(early) :], (len(ratios), len(splits), -1))
+            errors = errors.transpose(0, 2, 1)
+            row, column = choose(errors, folds, self.selection)
+            path = found[0] if early else path_of(row)
+            chosen = partial(penalty_at, l1_ratio=ratios[row])
             alpha, start = alphas[row][column], path.coefs[:, [column]].toarray()[:, 0]
             solver = Solver(total, chosen(alpha), start=start)
             solution = solver.solve(chosen(alpha), **stopping)
@@ -98,23 +107,21 @@ class SquaredLossRegressorCV(CrossValidated, SquaredLossRegressor):
         return self
 
     def _errors(self, X, y, weights, splits, penalty_at, alphas, sums):
-        """Test errors, an ndarray (n_l1_ratios, n_alphas, n_folds)."""
+        """Callables for the test errors, all folds of one l1_ratio after another."""
         options = {
             "fit_intercept": self.fit_intercept,
             "tol": self.tol,
             "max_iter": self.max_iter,
         }
-        jobs = [(r, fold) for r in range(len(alphas)) for fold in range(len(splits))]
 
-        def errors(job):
-            row, fold = job
+        def errors(row, fold):
             path = partial(penalty_at, l1_ratio=self._l1_ratios[row]), alphas[row]
             if sums is not None:
                 return sums.errors(fold, *path, **options)
             return errors_by_rows(X, y, weights, splits[fold], *path, **options)
 
-        found = np.array(map_threads(errors, jobs, self.n_jobs))
-        return found.reshape(len(alphas), len(splits), -1).transpose(0, 2, 1)
+        jobs = np.ndindex(len(alphas), len(splits))
+        return [partial(errors, row, fold) for row, fold in jobs]
 
     def _store_path(self, ratios, row, alphas, errors, path, dtype):
         several = len(ratios) > 1
