@@ -193,7 +193,8 @@ class GramWorkingSet:
             np.broadcast_to(strength, features.shape).astype(np.float64)
             for strength in penalties.strengths(penalty, features)
         )
-        scale = np.sqrt(2.0 * self.problem.null_value * np.diagonal(self.gram))
+        curvature = self.problem.curvature[features]
+        scale = np.sqrt(2.0 * self.problem.null_value * curvature)
         return Quadratic(
             gram=self._buffer,
             moment=self._moment[features],
