@@ -5,7 +5,7 @@ import numpy as np
 from sparselearn._kernels._design import columns_dot
 from sparselearn._kernels._jit import REASSOCIATE, kernel
 
-__all__ = ["approaching", "combine_centres", "read", "renew", "screen"]
+__all__ = ["approaching", "combine_centres", "expect", "read", "renew", "screen"]
 
 # Squares of distances are differences, known to this share of the residual's square.
 ROUNDING = 1e-14
@@ -134,22 +134,54 @@ def renew(features, fresh, now, values, last, before, uses, out):
 
 
 @kernel
-def approaching(current, values, last, before, slopes, bounds, outside, found, ahead):
-    """Find features `outside` whose correlations are about to exceed their `bounds`.
+def _slopes(alphas, step):
+    """How far correlations go with a `step` of alpha, in units of their last change.
 
-    They are expected to move by ``slopes[last[j], before[j]]`` times the difference
-    of the two that are known. Features are written to `found`, what is expected of
-    them to `ahead`; `bounds` has length n_features, or 1 for all.
+    Nowhere, if that was none of alpha.
+    """
+    n = alphas.size
+    slopes = np.zeros((n, n))
+    for a in range(n):
+        for b in range(n):
+            run = alphas[a] - alphas[b]
+            if run != 0.0 and np.isfinite(run) and np.isfinite(step):
+                slopes[a, b] = step / run
+    return slopes
+
+
+@kernel
+def expect(current, values, last, before, alphas, step, features, out):
+    """Write where correlations of `features` will be a `step` of alpha further.
+
+    From where they are, they go on as from ``values[1]``, of the residual
+    ``before[j]``, to ``values[0]``, of ``last[j]``.
+    """
+    slopes = _slopes(alphas, step)
+    for k in range(features.size):
+        j = features[k]
+        change = values[0, j] - values[1, j]
+        out[k] = current[j] + slopes[last[j], before[j]] * change
+
+
+@kernel
+def approaching(
+    current, values, last, before, alphas, step, bounds, outside, found, ahead
+):
+    """Find features `outside` that are expected to exceed their `bounds`.
+
+    See :func:`expect`. They are written to `found`, their correlations to `ahead`;
+    `bounds` has length n_features, or 1 for all.
 
     Returns
     -------
     n_found : int
     """
+    slopes = _slopes(alphas, step)
     own = 0 if bounds.size == 1 else 1
     n_found = 0
     for j in range(current.size):
-        slope = slopes[last[j], before[j]]
-        expected = current[j] + slope * (values[0, j] - values[1, j])
+        change = values[0, j] - values[1, j]
+        expected = current[j] + slopes[last[j], before[j]] * change
         if abs(expected) > bounds[own * j] and outside[j]:
             found[n_found], ahead[n_found] = j, expected
             n_found += 1

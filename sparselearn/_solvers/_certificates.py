@@ -132,7 +132,7 @@ class Certifier:
         if support is None:
             support = np.flatnonzero(coef != 0.0)
         # The terms of all others are 0, and ask for no scale.
-        matter = np.union1d(exposed(penalty, fit.projected), support)
+        matter = exposed(penalty, fit.projected, support)
         objective = fit.loss
         objective += np.sum(penalties.value(penalty, coef[support], support))
 
@@ -229,15 +229,17 @@ def _feasible(correlation, positive):
     return np.minimum(correlation, 0.0) if positive else np.zeros_like(correlation)
 
 
-def exposed(penalty, correlation):
+def exposed(penalty, correlation, support=()):
     """Indices of the features that a coefficient of 0 may not be optimal for.
 
-    Those whose correlation exceeds its threshold; all, if the penalty has none.
+    Those whose correlation exceeds its threshold, and those of `support`; all, if the
+    penalty has no threshold.
     """
     if not isinstance(penalty, penalties.ElasticNetFamily):
         return np.arange(correlation.size)
-    thresholds = penalties.threshold(penalty, slice(None))
-    return np.flatnonzero(np.abs(correlation) > thresholds)
+    exposed = np.abs(correlation) > penalties.threshold(penalty, slice(None))
+    exposed[np.asarray(support, dtype=np.int64)] = True
+    return np.flatnonzero(exposed)
 
 
 def _is_smooth(penalty):

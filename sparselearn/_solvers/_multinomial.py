@@ -29,6 +29,7 @@ from sparselearn._kernels._softmax import (
 from sparselearn._solvers._certificates import Certifier
 from sparselearn._solvers._glm import DEPENDENT, GlmFit, GlmProblem, Rows
 from sparselearn._solvers._glm_solver import GlmSolver
+from sparselearn._solvers._multinomial_newton import step_on_support
 from sparselearn._solvers._newton import NewtonWorkingSet
 from sparselearn._solvers._problem import Problem
 from sparselearn._solvers._squared_loss import Route, require_formulas
@@ -37,7 +38,8 @@ __all__ = ["MultinomialProblem", "MultinomialSolver"]
 
 # Steps for the intercepts, each of which may be halved.
 SHIFT_STEPS, HALVINGS = 50, 30
-ROUNDING = 1e-15
+# Of sums of probabilities, times the root of the number of rows; of the loss.
+ROUNDING, SAME = 2e-15, 1e-13
 # Rounds over the classes between two looks at all features.
 ROUNDS = 10
 
@@ -79,9 +81,10 @@ class MultinomialProblem:
         for k, column in enumerate(coef.reshape(self.n_classes, -1)):
             support = np.flatnonzero(column)
             add_product(self.columns.design, support, column[support], predictor[:, k])
-        return self._centred(self._at(predictor + intercept, intercept))
+        return self._centred(self.at(predictor + intercept, intercept))
 
-    def _at(self, predictor, intercept):
+    def at(self, predictor, intercept):
+        """The `Rows` of a predictor, of which `intercept` is a part."""
         residual = np.empty_like(predictor, order="F")
         curvature = np.empty_like(predictor, order="F")
         value = measure_classes(
@@ -107,8 +110,8 @@ class MultinomialProblem:
                 break
             step = np.linalg.pinv(hessian, rcond=DEPENDENT, hermitian=True) @ slope
             for _ in range(HALVINGS):
-                found = self._at(rows.predictor + step, rows.intercept + step)
-                if found.value <= rows.value + ROUNDING * abs(rows.value):
+                found = self.at(rows.predictor + step, rows.intercept + step)
+                if found.value <= rows.value * (1.0 + SAME):
                     break
                 step = 0.5 * step
             else:
@@ -233,7 +236,7 @@ class MultinomialSolver(GlmSolver):
             NewtonWorkingSet(one, elastic=self._elastic) for one in self._classes
         ]
         self._n_passes = 0.0
-        self._rows, self._alpha = problem.null, None
+        self._intercept, self._alpha = problem.null.intercept, None
         self._measure()
         free = self.certifier.free
         self._join(free[self._outside[free]])
@@ -259,6 +262,10 @@ class MultinomialSolver(GlmSolver):
     def advance(self, penalty, *, tol, max_iter):
         """Minimise under `penalty`; see `Solver.advance`."""
         return super().advance(self._flat(penalty), tol=tol, max_iter=max_iter)
+
+    def _begin_at(self, coef, intercept, penalty):
+        self._intercept = np.array(intercept, dtype=np.float64)
+        super()._begin_at(coef, intercept, penalty)
 
     def _flat(self, penalty):
         """`penalty`, of a coefficient of any class, as that of the flat ones."""
@@ -290,7 +297,8 @@ class MultinomialSolver(GlmSolver):
     def _measure(self, penalty=None):
         """The fit of `coef`."""
         self.support = np.flatnonzero(self.coef)
-        self._rows = self.problem.rows(self.coef, self._rows.intercept)
+        self._rows = self.problem.rows(self.coef, self._intercept)
+        self._intercept = self._rows.intercept
         self.fit = self.certifier.fit(self._rows)
         self._n_passes += 1.0
 
@@ -326,6 +334,10 @@ class MultinomialSolver(GlmSolver):
                 intercept[k] = rows.intercept
             if n_epochs == start or n_epochs >= max_epochs or accuracy == np.inf:
                 break
-        self._rows = self.problem.rows(self.coef, intercept)
+            if self._elastic:
+                rows = self.problem.at(predictor, intercept)
+                rows = step_on_support(self.problem, coefs, rows, one, self._working)
+                predictor, intercept = rows.predictor, rows.intercept
+        self._intercept = intercept
         self._measure(penalty)
         return n_epochs

@@ -16,6 +16,7 @@ Saunders, 2014, for Newton steps with a penalty; Larsson and Wallin, 2022, for p
 import numpy as np
 import scipy.sparse as sp
 from scipy.linalg.blas import dsyrk
+from scipy.linalg.lapack import dpotrs
 
 from sparselearn import penalties
 from sparselearn._kernels._coordinate_descent import add_product, descend
@@ -34,6 +35,8 @@ __all__ = ["NewtonWorkingSet"]
 
 # By what share curvatures may change before they are taken anew.
 STALE = 0.05
+# The same for waypoints, of which any neighbourhood will do.
+STALE_ON_THE_WAY = 0.3
 NEWTON_STEPS = 30
 # How accurately to solve the model, in units of what is left.
 INNER = 1e-2
@@ -111,6 +114,18 @@ class CurvedGram(GramWorkingSet):
     def grow(self, new):
         self.problem.learn(new)
         super().grow(new)
+
+    @property
+    def support(self):
+        """The features of `lower`, in its order."""
+        if self._support is None:
+            return np.empty(0, dtype=np.int64)
+        return self.features[self._support.order[: self._size]]
+
+    @property
+    def lower(self):
+        """The factor of the Hessian of the support, over its total."""
+        return np.asfortranarray(self._support.factor[: self._size, : self._size])
 
     def _products(self, new):
         matrix = self.problem.matrix
@@ -221,9 +236,12 @@ class NewtonWorkingSet:
             correlation = self._correlations(rows) if known is None else known
             known = None
             left = self._left(penalty, coef, correlation)
-            if (n_epochs and left <= accuracy) or n_epochs >= max_epochs:
+            # At least one step where any accuracy will do.
+            accurate = left <= accuracy < np.inf or (n_epochs and accuracy == np.inf)
+            if accurate or n_epochs >= max_epochs:
                 break
-            if self._is_stale(rows, slow=left > SLOW * before):
+            oldest = STALE if accuracy < np.inf else STALE_ON_THE_WAY
+            if self._is_stale(rows, oldest, slow=left > SLOW * before):
                 self._curve(rows)
                 # Of centred columns, by other means now.
                 correlation = self._correlations(rows)
@@ -237,6 +255,30 @@ class NewtonWorkingSet:
                 break
             rows = moved
         return n_epochs, rows
+
+    def factor(self, coef):
+        """What solves, about, with the Hessian of the non-zero coefficients of `coef`.
+
+        Returns
+        -------
+        solve : callable
+            ``solve(b, total)`` with b in the order of the features; `total` is that
+            of the curvatures.
+        """
+        support = np.flatnonzero(coef)
+        by_gram = isinstance(self._model, CurvedGram)
+        if by_gram and np.array_equal(np.sort(self._model.support), support):
+            order = np.searchsorted(support, self._model.support)
+            lower = self._model.lower
+
+            def solve(b, total):
+                out = np.empty_like(b)
+                out[order] = dpotrs(lower, b[order], lower=True)[0] / total
+                return out
+
+            return solve
+        curvature = self.problem.curvature[support]
+        return lambda b, total: b / (curvature * total)
 
     def _correlations(self, rows):
         """Correlations of the working set with the residual."""
@@ -268,13 +310,13 @@ class NewtonWorkingSet:
             left += shrink * np.sum(l1 * np.abs(coef))
         return left
 
-    def _is_stale(self, rows, *, slow):
+    def _is_stale(self, rows, oldest, *, slow):
         """Whether the quadratic model is to be formed anew."""
         if self._model is None or slow:
             return True
         if self.by_columns != isinstance(self._model, CurvedColumns):
             return True
-        return self._curved.age(self.problem, rows.curvature) > STALE
+        return self._curved.age(self.problem, rows.curvature) > oldest
 
     def _curve(self, rows):
         """Form the quadratic model of the loss at `rows`."""

@@ -22,6 +22,7 @@ from sparselearn import penalties
 from sparselearn._kernels._screening import (
     approaching,
     combine_centres,
+    expect,
     read,
     renew,
     screen,
@@ -193,9 +194,9 @@ class Correlations:
 
         That is if they go on along straight lines, as they do while the support stays.
         """
-        slopes = self._slopes(alpha)[self._last[features], self._before[features]]
-        newer, older = self._known[:, features]
-        return self.values[features] + slopes * (newer - older)
+        out = np.empty(features.size)
+        expect(*self._course(alpha), features, out)
+        return out
 
     def approaching(self, alpha, penalty, outside):
         """The features `outside` expected at `alpha` to exceed a `penalty`'s threshold.
@@ -209,11 +210,7 @@ class Correlations:
             See :meth:`expected`.
         """
         n_found = approaching(
-            self.values,
-            self._known,
-            self._last,
-            self._before,
-            self._slopes(alpha),
+            *self._course(alpha),
             _thresholds(penalty),
             outside,
             self._found,
@@ -221,17 +218,12 @@ class Correlations:
         )
         return self._found[:n_found].copy(), self._ahead[:n_found].copy()
 
-    def _slopes(self, alpha):
-        """How correlations move until `alpha`, in units of the last difference known.
-
-        0 where there was none.
-        """
-        with np.errstate(invalid="ignore"):  # inf where there is no alpha
-            runs = np.subtract.outer(self._alphas, self._alphas)
-            step = alpha - self._alpha
-        slopes = np.zeros(runs.shape)
-        known = np.isfinite(step) & np.isfinite(runs) & (runs != 0.0)
-        return np.divide(step, runs, out=slopes, where=known)
+    def _course(self, alpha):
+        """What kernels need to tell where correlations will be at `alpha`."""
+        # From inf, where there was no alpha, to inf is no step.
+        step = alpha - self._alpha if np.isfinite(self._alpha) else np.inf
+        state = self.values, self._known, self._last, self._before
+        return *state, self._alphas, step
 
 
 def _thresholds(penalty):

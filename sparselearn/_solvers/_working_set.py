@@ -189,11 +189,10 @@ class GramWorkingSet:
     def _quadratic(self, penalty):
         """The problem over the working set, as kernels take it."""
         features = self.features
-        l1, l2 = (
-            np.broadcast_to(strength, features.shape).astype(np.float64)
-            for strength in penalties.strengths(penalty, features)
-        )
-        scale = np.sqrt(2.0 * self.problem.null_value * np.diagonal(self.gram))
+        zero = np.zeros(features.size)
+        l1, l2 = (zero + s for s in penalties.strengths(penalty, features))
+        curvature = self.problem.curvature[features]
+        scale = np.sqrt(2.0 * self.problem.null_value * curvature)
         return Quadratic(
             gram=self._buffer,
             moment=self._moment[features],

@@ -174,8 +174,9 @@ class SparseLogisticRegressionCV(CrossValidated, LogisticModel):
         self : object
             Fitted estimator.
         """
-        splits = self._split(X, y, params, sample_weight)
+        data = X, y
         X, codes, weights = self._validate(X, y, sample_weight)
+        splits = self._split(*data, params, sample_weight)
         folds = fold_weights(splits, weights, codes.size)
         full = np.broadcast_to(weights, codes.shape)
         self._check_folds(splits, codes, full)

@@ -113,7 +113,7 @@ def logistic_path(
     >>> X, y = load_breast_cancer(return_X_y=True)
     >>> path = logistic_path(StandardScaler().fit_transform(X), y, n_alphas=5)
     >>> (path.coefs.toarray() != 0).sum(axis=0)
-    array([ 0,  3,  7, 11, 13])
+    array([ 0,  2,  5,  9, 13])
     """
     if l1_ratio == 0.0 and alphas is None:
         raise ValueError(

@@ -10,6 +10,7 @@ from reference import centred
 from sparselearn._kernels._screening import (
     approaching,
     combine_centres,
+    expect,
     read,
     renew,
     screen,
@@ -80,22 +81,30 @@ def test_combinations_are_the_nearest(weighted, rng):
 
 @pytest.mark.parametrize("own", [False, True])
 def test_what_approaches_its_bound(own, rng):
-    """By slopes that go with the residuals it was read for."""
+    """As it went from one of the residuals that it is known of to the other."""
     n = 60
     current, known = rng.standard_normal(n), rng.standard_normal((2, n))
     last, before = rng.integers(0, 3, (2, n)).astype(np.uint8)
-    slopes = rng.standard_normal((3, 3))
+    alphas, step = np.array([3.0, 2.0, np.inf]), -0.5
+    # Along lines where there are two alphas; elsewhere correlations stay.
+    slopes = np.array([[0.0, -0.5, 0.0], [0.5, 0.0, 0.0], [0.0, 0.0, 0.0]])
     bounds = rng.uniform(0.5, 1.5, n if own else 1)
     outside = np.arange(n) % 3 > 0
     found, ahead = np.full(n, -1), np.full(n, np.nan)
     n_found = approaching(
-        current, known, last, before, slopes, bounds, outside, found, ahead
+        current, known, last, before, alphas, step, bounds, outside, found, ahead
     )
     expected = current + slopes[last, before] * (known[0] - known[1])
     chosen = np.flatnonzero((np.abs(expected) > bounds) & outside)
     assert 0 < chosen.size < np.count_nonzero(outside)
     np.testing.assert_array_equal(found[:n_found], chosen)
     np.testing.assert_allclose(ahead[:n_found], expected[chosen], rtol=1e-14)
+    features, out = rng.permutation(n)[:7], np.full(7, np.nan)
+    state = current, known, last, before, alphas
+    expect(*state, step, features, out)
+    np.testing.assert_allclose(out, expected[features], rtol=1e-14)
+    expect(*state, -np.inf, features, out)
+    np.testing.assert_array_equal(out, current[features])
 
 
 @pytest.mark.parametrize("own", [False, True])
