@@ -45,9 +45,12 @@ __all__ = [
 # -- specs --------------------------------------------------------------------
 
 
+# On any coefficient this acts as inf does, but times 0 it is 0 and not nan.
+DROPPED = 1e200
+
+
 def _vector(weights):
-    # On any coefficient 1e200 acts as inf does, but times 0 it is 0 and not nan.
-    weights = np.minimum(np.asarray(weights, dtype=np.float64), 1e200)
+    weights = np.minimum(np.asarray(weights, dtype=np.float64), DROPPED)
     weights.flags.writeable = False
     return weights
 
@@ -195,7 +198,8 @@ def _strengths_l1(penalty, j):
 
 @strengths.register(WeightedL1)
 def _strengths_weighted_l1(penalty, j):
-    return penalty.alpha * penalty.weights[j], 0.0
+    weight = penalty.weights[j]
+    return where(weight >= DROPPED, DROPPED, penalty.alpha * weight), 0.0
 
 
 @strengths.register(ElasticNet)
@@ -206,9 +210,11 @@ def _strengths_elastic_net(penalty, j):
 
 @strengths.register(WeightedElasticNet)
 def _strengths_weighted_elastic_net(penalty, j):
-    total = penalty.alpha * penalty.weights[j]
+    weight = penalty.weights[j]
+    total = penalty.alpha * weight
     l1 = total * penalty.l1_ratio
-    return l1, total - l1
+    # What is dropped is so for any alpha and l1_ratio.
+    return where(weight >= DROPPED, DROPPED, l1), total - l1
 
 
 @value.register(ElasticNetFamily)
