@@ -136,8 +136,7 @@ class CurvedGram(GramWorkingSet):
         """Improve `coef` in place; `correlation` is that of the working set."""
         features = self.features
         self._moment[features] = correlation + self.gram @ coef[features]
-        expected = np.empty_like(self._moment)
-        expected[features] = correlation
+        expected = correlation.copy()
         return self.minimise(penalty, coef, None, expected, accuracy, max_epochs)
 
 
