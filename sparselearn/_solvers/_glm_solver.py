@@ -41,7 +41,7 @@ class GlmSolver(Solver):
         How many penalties are to come, about.
     """
 
-    _waypoint_accuracy, _precision = np.inf, 0.3
+    _waypoint_accuracy, _precision = np.inf, 1.0
 
     def __init__(self, problem, penalty, *, start=None, n_solves=1):
         require_formulas(penalty)

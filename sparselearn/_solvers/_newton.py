@@ -185,6 +185,8 @@ class NewtonWorkingSet:
         self._model = self._curved = None
         # Whether the model is that of the predictor at hand.
         self._fresh, self._damping = False, 0.0
+        # The last step, and how much more the loss bends along it than the model does.
+        self._last, self._scale = None, 1.0
 
     @property
     def by_columns(self):
@@ -233,6 +235,7 @@ class NewtonWorkingSet:
         for _ in range(most_steps if self.features.size else 0):
             correlation = self._correlations(rows) if known is None else known
             known = None
+            self._learn_scale(coef, correlation)
             left = self._left(penalty, coef, correlation)
             # At least one step where any accuracy will do.
             accurate = left <= accuracy < np.inf or (n_epochs and accuracy == np.inf)
@@ -324,7 +327,21 @@ class NewtonWorkingSet:
         self._curved = Curved(self.problem, curvature)
         self._model = (CurvedColumns if self.by_columns else CurvedGram)(self._curved)
         self._model.grow(self.features)
-        self._fresh = True
+        self._fresh, self._last, self._scale = True, None, 1.0
+
+    def _learn_scale(self, coef, correlation):
+        """Compare what the last step did to the correlations with what it should."""
+        last, self._last = self._last, None
+        if last is None or not isinstance(self._model, CurvedGram):
+            return
+        old, before, total = last
+        if old.size != self.features.size:
+            return
+        change = coef[self.features] - old
+        foreseen = total * (change @ (self._model.gram @ change))
+        if foreseen > 0.0:
+            ratio = change @ (before - correlation) / foreseen
+            self._scale *= min(max(ratio, 0.5), 2.0)
 
     def _step(self, penalty, coef, rows, correlation, accuracy, max_epochs):
         """One Newton step.
@@ -338,6 +355,7 @@ class NewtonWorkingSet:
         problem, features, curved = self.problem, self.features, self._curved
         # Curvatures change together more than one against another.
         total = mean_over(problem.weights, rows.curvature) or curved.total
+        total *= self._scale
         old = coef[features]
         u = problem.weights * rows.residual / total
         n_epochs = self._model.step(
@@ -373,7 +391,7 @@ class NewtonWorkingSet:
             )
             if found.value + penalised(tried) <= most:
                 coef[features] = tried
-                self._fresh = False
+                self._fresh, self._last = False, (old, correlation, total)
                 self._damping *= 0.1 if share == 1.0 else 2.0
                 if share < 1.0:
                     self._damping = max(self._damping, DAMPING)

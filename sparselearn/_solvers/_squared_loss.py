@@ -205,7 +205,7 @@ class Solver:
                 candidates = self._violations(penalty)
             grown = self._join(self._worst(*candidates))
             candidates = None
-            if not grown:
+            if not grown and np.isfinite(best):
                 precision *= 0.1
             # On a path the working set is most likely right at once.
             accuracy = precision * (target if on_path else certificate.gap)
