@@ -220,7 +220,8 @@ def exposed(penalty, correlation, coef=None):
     Those whose correlation exceeds its threshold, and where `coef` is given those with
     a coefficient; all, if the penalty has no threshold.
     """
-    if not isinstance(penalty, penalties.ElasticNetFamily):
+    families = penalties.ElasticNetFamily, penalties.FoldedConcave
+    if not isinstance(penalty, families):
         return np.arange(correlation.size)
     exposed = np.abs(correlation) > penalties.threshold(penalty, slice(None))
     if coef is not None:

@@ -187,6 +187,11 @@ class GramWorkingSet:
         coef[self.features] = w
         return n_epochs
 
+    def floor(self, l1):
+        """Excesses of correlations over the thresholds `l1` that are rounding."""
+        scale = np.sqrt(2.0 * self.problem.null_value * np.diagonal(self.gram))
+        return np.maximum(ROUNDING * l1, ROUNDING_OF_SCALE * scale)
+
     def _quadratic(self, penalty):
         """The problem over the working set, as kernels take it."""
         features = self.features
@@ -194,13 +199,12 @@ class GramWorkingSet:
             np.broadcast_to(strength, features.shape).astype(np.float64)
             for strength in penalties.strengths(penalty, features)
         )
-        scale = np.sqrt(2.0 * self.problem.null_value * np.diagonal(self.gram))
         return Quadratic(
             gram=self._buffer,
             moment=self._moment[features],
             l1=l1,
             l2=l2,
-            floor=np.maximum(ROUNDING * l1, ROUNDING_OF_SCALE * scale),
+            floor=self.floor(l1),
             positive=bool(penalty.positive),
         )
 
