@@ -34,7 +34,6 @@ from sparselearn._solvers._working_set import GramWorkingSet
 
 __all__ = [
     "ALPHAS",
-    "SMALLEST",
     "ConcaveSolver",
     "ConcaveWorkingSet",
     "StationaryPath",
@@ -47,10 +46,8 @@ __all__ = [
 
 # Alphas of a path to one that is not known yet, about.
 ALPHAS = 20
-# On the way to alpha = 0 the path ends at this share of the largest.
-SMALLEST = 1e-3
 # Supports tried by linear algebra before descent takes its turn, and epochs of it.
-TRIES, EPOCHS = 12, 5
+TRIES, EPOCHS = 12, 10
 # Correlations with y below this share of its length are rounding.
 NOTHING = 1e-10
 
@@ -141,14 +138,19 @@ class ConcaveWorkingSet(GramWorkingSet):
                 pull, settled = problem.correlation(w), False
             if settled or little or n_rounds >= max_epochs:
                 break
-            epochs = min(epochs, max_epochs - n_rounds)
-            done = for_specs(descend_gram, penalty)(
-                self._buffer, penalty, self.features, w, pull, epochs, accuracy
-            )
-            n_rounds += done
-            value = problem.objective(w, pull)
-            little = done < epochs
+            # Linear algebra is dear where the pieces are not found yet.
+            before, steady = problem.cell(w), False
+            while not (steady or little or n_rounds >= max_epochs):
+                epochs = min(epochs, max_epochs - n_rounds)
+                done = for_specs(descend_gram, penalty)(
+                    self._buffer, penalty, self.features, w, pull, epochs, accuracy
+                )
+                n_rounds += done
+                little = done < epochs
+                cell = problem.cell(w)
+                steady, before = np.array_equal(cell, before), cell
             epochs *= 2
+            value = problem.objective(w, pull)
         coef[self.features] = w
         return n_rounds
 
@@ -192,6 +194,11 @@ class _Pieces:
         """Where the penalty bends, and where it is constant."""
         constant = size >= self.end[active]
         return (size >= self.straight[active]) & ~constant, constant
+
+    def cell(self, w):
+        """Signs, and which piece of the penalty each coefficient is on."""
+        size = np.abs(w)
+        return np.sign(w) * (1.0 + (size >= self.straight) + (size >= self.end))
 
     def settle(self, w, correlation, max_rounds):
         """Solve for the support and the pieces at hand until these stay as they are.
@@ -299,11 +306,10 @@ class ConcaveSolver(Solver):
 
     def waypoints(self, penalty):
         """The penalties from the null model to `penalty`, that included."""
-        smallest = max(penalty.alpha, SMALLEST * self._alpha)
-        n_strides = 0
-        if self._alpha > smallest > 0.0:
-            n_strides = np.ceil(np.log(self._alpha / smallest) / np.log(STRIDE))
-        alphas = np.geomspace(self._alpha, smallest, int(n_strides) + 1)[1:-1]
+        if penalty.alpha >= self._alpha:
+            return [penalty]
+        n_strides = np.ceil(np.log(self._alpha / penalty.alpha) / np.log(STRIDE))
+        alphas = np.geomspace(self._alpha, penalty.alpha, int(n_strides) + 1)[1:-1]
         return [*(penalty._replace(alpha=alpha) for alpha in alphas), penalty]
 
     def _violation(self, penalty):
@@ -372,7 +378,7 @@ def solve_concave(problem, penalty, *, start=None, tol, max_iter):
     ----------
     problem : Problem or MomentProblem
     penalty : spec
-        A `penalties.FoldedConcave`.
+        A `penalties.FoldedConcave`, with an alpha > 0.
     start : ndarray (n_features,), optional
     tol : float
         The largest violation to be left at each alpha.

@@ -4,6 +4,7 @@ from sparselearn._solvers._path import PathResult
 from sparselearn.linear_model._adaptive_lasso import AdaptiveLasso
 from sparselearn.linear_model._cv import ElasticNetCV, LassoCV
 from sparselearn.linear_model._elastic_net import ElasticNet
+from sparselearn.linear_model._folded_concave import MCPRegressor, SCADRegressor
 from sparselearn.linear_model._lasso import Lasso
 from sparselearn.linear_model._multitask import MultiTaskElasticNet, MultiTaskLasso
 from sparselearn.linear_model._multitask_cv import MultiTaskLassoCV
@@ -16,11 +17,13 @@ __all__ = [
     "ElasticNetCV",
     "Lasso",
     "LassoCV",
+    "MCPRegressor",
     "MultiTaskElasticNet",
     "MultiTaskLasso",
     "MultiTaskLassoCV",
     "OrthogonalMatchingPursuit",
     "PathResult",
+    "SCADRegressor",
     "alpha_max",
     "elastic_net_path",
     "lasso_path",
