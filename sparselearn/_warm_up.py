@@ -45,9 +45,11 @@ def _one_of_each(n_features):
     from sparselearn.linear_model import (
         ElasticNet,
         Lasso,
+        MCPRegressor,
         MultiTaskElasticNet,
         MultiTaskLasso,
         OrthogonalMatchingPursuit,
+        SCADRegressor,
     )
 
     weights = np.linspace(1.0, 2.0, n_features)
@@ -59,6 +61,8 @@ def _one_of_each(n_features):
         yield lasso(alpha=0.01, penalty_weights=weights)
         yield elastic_net(alpha=0.01)
         yield elastic_net(alpha=0.01, penalty_weights=weights)
+    yield MCPRegressor(alpha=0.01)
+    yield SCADRegressor(alpha=0.01)
     yield OrthogonalMatchingPursuit(2)
     for encoder in ("hard", "triangle", "soft-threshold"):
         yield KMeansCoder(2, encoder=encoder, n_nonzero_coefs=1, random_state=0)
