@@ -27,7 +27,7 @@ def warm_up(dtypes=("float64", "float32")):
     rng = np.random.default_rng(0)
     # Tall, wide and nearly empty data take different routes.
     tall, wide = rng.uniform(size=(60, 12)), rng.uniform(size=(20, 60))
-    empty = np.eye(60, 60)
+    empty = np.where(rng.uniform(size=(400, 200)) < 0.01, 20.0, 0.0)
     for dtype in dtypes:
         for X in (tall, wide, sp.csr_array(wide), sp.csr_array(empty)):
             X = X.astype(dtype)
