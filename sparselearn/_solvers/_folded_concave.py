@@ -24,7 +24,11 @@ import scipy.sparse as sp
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from sparselearn import penalties
-from sparselearn._kernels._gram import descend_gram
+from sparselearn._kernels._gram import (
+    correlate_gram,
+    descend_gram,
+    gather_triangle,
+)
 from sparselearn._kernels._jit import for_specs
 from sparselearn._solvers._certificates import exposed
 from sparselearn._solvers._path import EXACT, alpha_grid, least_penalised
@@ -160,7 +164,7 @@ class _Pieces:
 
     def __init__(self, working, penalty, moment):
         features = working.features
-        self.gram, self.moment = working.gram, moment
+        self.gram, self.moment = working.storage, moment
         self.l1, self.straight, self.bend = (
             np.broadcast_to(part, features.shape)
             for part in penalties.pieces(penalty, features)
@@ -172,12 +176,13 @@ class _Pieces:
         self.bound = (self.l1 > 0.0) | penalty.positive
         self._penalty, self._features = penalty, features
         self.floor = working.floor(self.l1)
-        self._curved = np.diagonal(self.gram) > 0.0
+        self._curved = np.diagonal(working.gram) > 0.0
 
     def correlation(self, w):
         """``moment - gram w``."""
-        active = np.flatnonzero(w != 0.0)
-        return self.moment - w[active] @ self.gram[active]
+        out = np.empty_like(w)
+        correlate_gram(self.gram, self.moment, w, np.flatnonzero(w), out)
+        return out
 
     def objective(self, w, correlation):
         """Less that of w = 0."""
@@ -217,14 +222,17 @@ class _Pieces:
             bend = np.where(bent, self.bend[active], 0.0)
             slope = self.l1[active] + bend * self.straight[active]
             slope[constant] = 0.0
-            hessian = self.gram[np.ix_(active, active)]
-            hessian[np.diag_indices_from(hessian)] -= bend
+            hessian = np.empty((active.size, active.size))
+            gather_triangle(self.gram, active, bend, hessian)
             try:
-                factor = cho_factor(hessian, overwrite_a=True, check_finite=False)
+                # Its rows are the columns that LAPACK wants.
+                factor = cho_factor(hessian.T, overwrite_a=True, check_finite=False)
             except LinAlgError:
                 return w, n_rounds, False
             signs = signs[active]
-            solution = cho_solve(factor, self.moment[active] - signs * slope)
+            moment = self.moment[active] - signs * slope
+            # The other triangle was never written to.
+            solution = cho_solve(factor, moment, check_finite=False)
             leaving = self.bound[active] & (solution * signs <= 0.0)
             solution[leaving] = 0.0
             w = np.zeros_like(w)
