@@ -142,19 +142,14 @@ class ConcaveWorkingSet(GramWorkingSet):
                 pull, settled = problem.correlation(w), False
             if settled or little or n_rounds >= max_epochs:
                 break
-            # Linear algebra is dear where the pieces are not found yet.
-            before, steady = problem.cell(w), False
-            while not (steady or little or n_rounds >= max_epochs):
-                epochs = min(epochs, max_epochs - n_rounds)
-                done = for_specs(descend_gram, penalty)(
-                    self._buffer, penalty, self.features, w, pull, epochs, accuracy
-                )
-                n_rounds += done
-                little = done < epochs
-                cell = problem.cell(w)
-                steady, before = np.array_equal(cell, before), cell
+            done, little = problem.descend(
+                w, pull, accuracy, epochs, max_epochs - n_rounds
+            )
+            n_rounds += done
             epochs *= 2
+            pull = problem.correlation(w)
             value = problem.objective(w, pull)
+            little = little and not problem.joining(w, pull).any()
         coef[self.features] = w
         return n_rounds
 
@@ -190,7 +185,7 @@ class _Pieces:
         h = penalties.value(self._penalty, w[active], self._features[active])
         return np.sum(h) - 0.5 * (w @ (self.moment + correlation))
 
-    def _joining(self, w, correlation):
+    def joining(self, w, correlation):
         """Which of the others violate stationarity."""
         size = correlation if self.positive else np.abs(correlation)
         return (w == 0.0) & self._curved & (size > self.l1 + self.floor)
@@ -200,10 +195,37 @@ class _Pieces:
         constant = size >= self.end[active]
         return (size >= self.straight[active]) & ~constant, constant
 
-    def cell(self, w):
+    def descend(self, w, correlation, accuracy, epochs, max_epochs):
+        """Descend on what is active or joins, in place, until pieces stay.
+
+        They are looked at every so many `epochs`: linear algebra is dear where they
+        are not found yet.
+
+        Returns
+        -------
+        n_epochs : int
+        little : bool
+            Whether no step was worth more than `accuracy` any more.
+        """
+        on = np.flatnonzero((w != 0.0) | self.joining(w, correlation))
+        gram = self.gram[np.ix_(on, on)]
+        part, pull = w[on], correlation[on]
+        n_epochs, little, cell, before = 0, False, self._cell(part, on), None
+        while n_epochs < max_epochs and not (little or np.array_equal(cell, before)):
+            most = min(epochs, max_epochs - n_epochs)
+            done = for_specs(descend_gram, self._penalty)(
+                gram, self._penalty, self._features[on], part, pull, most, accuracy
+            )
+            n_epochs, little = n_epochs + done, done < most
+            cell, before = self._cell(part, on), cell
+        w[on] = part
+        return n_epochs, little
+
+    def _cell(self, w, features):
         """Signs, and which piece of the penalty each coefficient is on."""
         size = np.abs(w)
-        return np.sign(w) * (1.0 + (size >= self.straight) + (size >= self.end))
+        further = size >= self.end[features]
+        return np.sign(w) * (1.0 + (size >= self.straight[features]) + further)
 
     def settle(self, w, correlation, max_rounds):
         """Solve for the support and the pieces at hand until these stay as they are.
@@ -214,7 +236,7 @@ class _Pieces:
         n_rounds : int
         settled : bool
         """
-        joining = self._joining(w, correlation)
+        joining = self.joining(w, correlation)
         for n_rounds in range(1, max_rounds + 1):
             signs = np.where(joining, np.sign(correlation), np.sign(w))
             active = np.flatnonzero(signs)
@@ -238,7 +260,7 @@ class _Pieces:
             w = np.zeros_like(w)
             w[active] = solution
             correlation = self.correlation(w)
-            joining = self._joining(w, correlation)
+            joining = self.joining(w, correlation)
             if not leaving.any() and not joining.any():
                 again = self._piece(np.abs(solution), active)
                 if np.array_equal(again, (bent, constant)):
