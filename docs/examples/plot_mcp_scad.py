@@ -68,7 +68,7 @@ fits = {
 # %%
 # On the left the choice of features, on the right how large those that matter become,
 # as a share of what they are. The Lasso has to choose: where its selection is best, its
-# coefficients are far too small, and where these are nearly right, it has taken in
+# coefficients are much too small, and where these are nearly right, it has taken in
 # noise. The other two are right in both at one alpha.
 
 fig, axes = plt.subplots(1, 2, figsize=(9, 4), sharex=True, layout="constrained")
@@ -78,7 +78,7 @@ for (name, coefs), colour in zip(fits.items(), COLOURS):
     look = {"color": colour, "linewidth": 2, "label": name}
     axes[0].plot(shares, f1, **look)
     axes[1].plot(shares, size, **look)
-    best = int(np.argmax(f1))
+    best = np.flatnonzero(f1 == np.max(f1))[-1]  # of equals the least penalised
     print(f"{name:16} F1 {f1[best]:.2f} at {shares[best]:.3f} alpha_max,", end="")
     print(f" where coefficients are {size[best]:.2f} of what they should be")
 axes[1].axhline(1, color="0.8", zorder=0)
