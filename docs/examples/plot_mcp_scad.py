@@ -68,8 +68,8 @@ fits = {
 # %%
 # On the left the choice of features, on the right how large those that matter become,
 # as a share of what they are. The Lasso has to choose: where its selection is best, its
-# coefficients are much too small, and where these are nearly right, it has taken in
-# noise. The other two are right in both at one alpha.
+# coefficients are a quarter too small, and where these are nearly right, it has taken
+# in noise. The other two are right in both at one alpha.
 
 fig, axes = plt.subplots(1, 2, figsize=(9, 4), sharex=True, layout="constrained")
 for (name, coefs), colour in zip(fits.items(), COLOURS):
