@@ -2,7 +2,7 @@
 
 import numpy as np
 
-__all__ = ["objective_and_gap", "worst_gap"]
+__all__ = ["mcp_objective_and_violation", "objective_and_gap", "worst_gap"]
 
 
 def objective_and_gap(problem, coef, intercept, alpha):
@@ -32,6 +32,35 @@ def objective_and_gap(problem, coef, intercept, alpha):
     theta = theta * min(1.0, alpha / largest) if largest > 0 else theta
     dual = (theta @ target - 0.5 * theta @ theta) / n
     return primal, (primal - dual) / (target @ target / (2 * n))
+
+
+def mcp_objective_and_violation(problem, coef, alpha, gamma):
+    """Objective under the MCP and violation of stationarity of one solution.
+
+    Parameters
+    ----------
+    problem : PathProblem
+        Without an intercept, its columns of mean square 1.
+    coef : ndarray (n_features,)
+    alpha, gamma : float
+
+    Returns
+    -------
+    objective, violation : float
+        The largest distance of a correlation to the subdifferential of the penalty,
+        over the largest correlation with y.
+    """
+    X, y, n = problem.X, problem.y, problem.y.size
+    coef = np.asarray(coef, dtype=np.float64)
+    residual, size = y - X @ coef, np.abs(coef)
+    bent = alpha * size - size**2 / (2 * gamma)
+    penalty = np.where(size <= gamma * alpha, bent, gamma * alpha**2 / 2)
+    pull = X.T @ residual / n
+    slope = np.maximum(alpha - size / gamma, 0.0) * np.sign(coef)
+    outside = np.maximum(np.abs(pull) - alpha, 0.0)
+    off = np.where(coef == 0.0, outside, np.abs(pull - slope))
+    objective = residual @ residual / (2 * n) + penalty.sum()
+    return objective, np.max(off) / np.max(np.abs(X.T @ y) / n)
 
 
 def worst_gap(problem, coefs, intercepts):

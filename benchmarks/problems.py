@@ -125,6 +125,11 @@ REAL = {
     "sms-spam": lambda: _real("text_sms_spam_csr.npz"),
     "basehock": lambda: _real("text_basehock_csr.npz"),
 }
+# For penalties that do not shrink.
+NONCONVEX = {
+    "mcp-wide": lambda: dense(1000, 5000, 0.5, 50),
+    "mcp-correlated": lambda: dense(500, 5000, 0.9, 30),
+}
 # Their alphas serve only as a start: cross-validation makes its own.
 CROSS_VALIDATED = {
     "cv-small-wide": lambda: dense(300, 1500, 0.5, 30, fit_intercept=True),
@@ -133,7 +138,7 @@ CROSS_VALIDATED = {
     "cv-tall": lambda: dense(100000, 300, 0.5, 50, fit_intercept=True),
 }
 GROUPS = {"small": SMALL, "made": MADE, "real": REAL}
-PROBLEMS = SMALL | MADE | REAL | CROSS_VALIDATED
+PROBLEMS = SMALL | MADE | REAL | NONCONVEX | CROSS_VALIDATED
 
 
 def names(given):

@@ -27,7 +27,7 @@ def warm_up(dtypes=("float64", "float32")):
     rng = np.random.default_rng(0)
     # Tall, wide and nearly empty data take different routes.
     tall, wide = rng.uniform(size=(60, 12)), rng.uniform(size=(20, 60))
-    empty = np.eye(60, 60)
+    empty = np.where(rng.uniform(size=(400, 200)) < 0.01, 20.0, 0.0)
     for dtype in dtypes:
         for X in (tall, wide, sp.csr_array(wide), sp.csr_array(empty)):
             X = X.astype(dtype)
@@ -45,9 +45,11 @@ def _one_of_each(n_features):
     from sparselearn.linear_model import (
         ElasticNet,
         Lasso,
+        MCPRegressor,
         MultiTaskElasticNet,
         MultiTaskLasso,
         OrthogonalMatchingPursuit,
+        SCADRegressor,
     )
 
     weights = np.linspace(1.0, 2.0, n_features)
@@ -59,6 +61,8 @@ def _one_of_each(n_features):
         yield lasso(alpha=0.01, penalty_weights=weights)
         yield elastic_net(alpha=0.01)
         yield elastic_net(alpha=0.01, penalty_weights=weights)
+    yield MCPRegressor(alpha=0.01)
+    yield SCADRegressor(alpha=0.01)
     yield OrthogonalMatchingPursuit(2)
     for encoder in ("hard", "triangle", "soft-threshold"):
         yield KMeansCoder(2, encoder=encoder, n_nonzero_coefs=1, random_state=0)

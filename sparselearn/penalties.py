@@ -6,13 +6,19 @@ may depend on it, and works both on a scalar in a kernel and, with `j` a slice o
 an index array, on many coordinates at once in numpy. A penalty of your own
 registers with ``@value.register(MyPenalty)`` and so on.
 
-The penalties here are elastic nets,
+Two families are here. Elastic nets are convex,
 
     h_j(w) = l1_j |w| + l2_j w^2 / 2,
     l1_j = alpha * weights_j * l1_ratio,    l2_j = alpha * weights_j * (1 - l1_ratio),
 
-with l1_ratio = 1 or weights = 1 where the name does not speak of them. With
-``positive`` the domain is w >= 0. A weight of 0 leaves a coefficient unpenalised;
+with l1_ratio = 1 or weights = 1 where the name does not speak of them. Folded concave
+penalties begin as ``l1_j |w|`` and then bend until they are flat,
+
+    h_j'(|w|) = max(l1_j - bend_j max(|w| - straight_j, 0), 0),
+
+so that large coefficients are not shrunk; they have no conjugate that would certify.
+
+With ``positive`` the domain is w >= 0. A weight of 0 leaves a coefficient unpenalised;
 one of inf keeps it at 0.
 """
 
@@ -26,14 +32,18 @@ from sparselearn._kernels._jit import by_spec, where
 
 __all__ = [
     "L1",
+    "MCP",
+    "SCAD",
     "ElasticNet",
     "ElasticNetFamily",
+    "FoldedConcave",
     "Scaled",
     "WeightedElasticNet",
     "WeightedL1",
     "conjugate",
     "dual_scale",
     "fenchel_gap",
+    "pieces",
     "prox",
     "strengths",
     "subdifferential_distance",
@@ -73,6 +83,21 @@ class ElasticNetFamily(ABC):  # noqa: B024 - a name for `register`, nothing abst
     """The penalties ``l1 |w| + l2 w^2 / 2`` with a field `positive`.
 
     A member says its `strengths`; all other maths are shared.
+    """
+
+    members = []
+
+    @classmethod
+    def register(cls, penalty):
+        """Make `penalty`, a NamedTuple class, a member."""
+        cls.members.append(penalty)
+        return ABCMeta.register(cls, penalty)
+
+
+class FoldedConcave(ABC):  # noqa: B024 - a name for `register`, nothing abstract
+    """The penalties that bend from ``l1 |w|`` to a constant, with a field `positive`.
+
+    A member says its `pieces`; all other maths are shared.
     """
 
     members = []
@@ -131,6 +156,41 @@ class Scaled(NamedTuple):
     factor: float
 
 
+@FoldedConcave.register
+@_coerced
+class MCP(NamedTuple):
+    """The minimax concave penalty, in units of the curvature of a coefficient.
+
+    ``h_j(w) = l1 |w| - c w^2 / (2 gamma)`` up to ``|w| = gamma l1 / c``, constant from
+    there; l1 = alpha weights_j and c = curvatures_j, both of shape (n_features,). With
+    a curvature of 1 this is Zhang's (2010). ``gamma=inf`` is `WeightedL1`.
+    """
+
+    alpha: float
+    gamma: float
+    weights: np.ndarray
+    curvatures: np.ndarray
+    positive: bool = False
+
+
+@FoldedConcave.register
+@_coerced
+class SCAD(NamedTuple):
+    """Smoothly clipped absolute deviation, in units of the curvature of a coefficient.
+
+    ``h_j(w) = l1 |w|`` up to ``|w| = l1 / c``; from there its slope falls at the rate
+    ``c / (gamma - 1)`` and is 0 from ``gamma l1 / c`` on; l1 = alpha weights_j and
+    c = curvatures_j, both of shape (n_features,). With a curvature of 1 this is Fan and
+    Li's (2001). ``gamma=inf`` is `WeightedL1`.
+    """
+
+    alpha: float
+    gamma: float
+    weights: np.ndarray
+    curvatures: np.ndarray
+    positive: bool = False
+
+
 # -- what a penalty answers ---------------------------------------------------
 
 
@@ -141,7 +201,12 @@ def value(penalty, w, j):
 
 @by_spec
 def prox(penalty, z, step, j):
-    """The minimiser of ``(w - z)^2 / 2 + step h_j(w)`` over w."""
+    """The minimiser of ``(w - z)^2 / 2 + step h_j(w)`` over w.
+
+    Where h_j bends by 1 / step or more the problem is not convex: this is its global
+    minimiser all the same, so that a step along a coordinate never does harm, but it
+    jumps from one value to another as z moves.
+    """
 
 
 @by_spec
@@ -183,6 +248,14 @@ def threshold(penalty, j):
 @by_spec
 def strengths(penalty, j):
     """The pair (l1_j, l2_j) of a member of the elastic-net family."""
+
+
+@by_spec
+def pieces(penalty, j):
+    """The triple (l1_j, straight_j, bend_j) of a folded concave penalty.
+
+    Its slope is l1 up to ``|w| = straight``, and falls at the rate bend from there.
+    """
 
 
 # -- the elastic nets ---------------------------------------------------------
@@ -279,3 +352,61 @@ def _value_scaled(penalty, w, j):
 @prox.register(Scaled)
 def _prox_scaled(penalty, z, step, j):
     return prox(penalty.inner, z, step * penalty.factor, j)
+
+
+# -- the folded concave penalties ---------------------------------------------
+
+# A weight of inf: its square is finite.
+_INFINITE = 1e100
+
+
+@pieces.register(MCP)
+def _pieces_mcp(penalty, j):
+    l1 = np.minimum(penalty.alpha * penalty.weights[j], _INFINITE)
+    return l1, 0.0, penalty.curvatures[j] / penalty.gamma
+
+
+@pieces.register(SCAD)
+def _pieces_scad(penalty, j):
+    l1 = np.minimum(penalty.alpha * penalty.weights[j], _INFINITE)
+    curvature = penalty.curvatures[j]
+    straight = l1 / where(curvature > 0.0, curvature, 1.0)
+    return l1, straight, curvature / (penalty.gamma - 1.0)
+
+
+@value.register(FoldedConcave)
+def _value_folded(penalty, w, j):
+    l1, straight, bend = pieces(penalty, j)
+    end = straight + l1 / where(bend > 0.0, bend, 1.0)
+    size = np.abs(w)
+    size = where(bend > 0.0, np.minimum(size, end), size)
+    return l1 * size - 0.5 * bend * np.maximum(size - straight, 0.0) ** 2
+
+
+@prox.register(FoldedConcave)
+def _prox_folded(penalty, z, step, j):
+    l1, straight, bend = pieces(penalty, j)
+    size, rate = np.abs(z), step * bend
+    soft = np.maximum(size - step * l1, 0.0)
+    near = np.minimum(soft, straight)
+    # Strictly convex: where the penalty is constant this line is above z.
+    stretched = near + (soft - near) / where(rate < 1.0, 1.0 - rate, 1.0)
+    convex = np.minimum(stretched, size)
+    # Else nothing between the straight piece and the constant one is a minimum.
+    at_near = 0.5 * (size - near) ** 2 + step * l1 * (near - straight)
+    at_size = 0.5 * step * l1 * (l1 / where(bend > 0.0, bend, 1.0))
+    best = where(rate < 1.0, convex, where(at_near > at_size, size, near))
+    return best * (z > 0.0) if penalty.positive else best * np.sign(z)
+
+
+@subdifferential_distance.register(FoldedConcave)
+def _subdifferential_distance_folded(penalty, w, g, j):
+    l1, straight, bend = pieces(penalty, j)
+    outside = np.maximum((g if penalty.positive else np.abs(g)) - l1, 0.0)
+    slope = np.maximum(l1 - bend * np.maximum(np.abs(w) - straight, 0.0), 0.0)
+    return where(w == 0.0, outside, np.abs(g - np.copysign(slope, w)))
+
+
+@threshold.register(FoldedConcave)
+def _threshold_folded(penalty, j):
+    return pieces(penalty, j)[0]

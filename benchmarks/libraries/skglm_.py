@@ -4,7 +4,7 @@ Its LassoCV is left out: there is none in its released version.
 """
 
 import numpy as np
-from skglm import Lasso
+from skglm import Lasso, MCPRegression
 
 from libraries.intercept import loop_of_fits
 
@@ -28,3 +28,19 @@ def path(problem, tol):
 
 def fit(problem, tol):
     return loop_of_fits(problem, _model(problem, tol))
+
+
+def _mcp(problem, tol, gamma):
+    largest = np.max(np.abs(problem.X.T @ problem.y)) / problem.y.size
+    return MCPRegression(
+        gamma=gamma, fit_intercept=False, tol=tol * largest, max_iter=1000
+    )
+
+
+def mcp_path(problem, tol, gamma=3.0):
+    coefs = _mcp(problem, tol, gamma).path(problem.X, problem.y, problem.alphas)[1]
+    return coefs, np.zeros(problem.alphas.size)
+
+
+def mcp_fit(problem, tol, gamma=3.0):
+    return loop_of_fits(problem, _mcp(problem, tol, gamma))

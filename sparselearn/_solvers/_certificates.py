@@ -235,7 +235,7 @@ def exposed(penalty, correlation, support=()):
     Those whose correlation exceeds its threshold, and those of `support`; all, if the
     penalty has no threshold.
     """
-    if not isinstance(penalty, penalties.ElasticNetFamily):
+    if not registered(penalties.threshold, type(penalty)):
         return np.arange(correlation.size)
     exposed = np.abs(correlation) > penalties.threshold(penalty, slice(None))
     exposed[np.asarray(support, dtype=np.int64)] = True

@@ -4,6 +4,7 @@ from sparselearn._solvers._path import PathResult
 from sparselearn.linear_model._adaptive_lasso import AdaptiveLasso
 from sparselearn.linear_model._cv import ElasticNetCV, LassoCV
 from sparselearn.linear_model._elastic_net import ElasticNet
+from sparselearn.linear_model._folded_concave import MCPRegressor, SCADRegressor
 from sparselearn.linear_model._glm_regressors import (
     SparseHuberRegressor,
     SparsePoissonRegressor,
@@ -23,11 +24,13 @@ __all__ = [
     "ElasticNetCV",
     "Lasso",
     "LassoCV",
+    "MCPRegressor",
     "MultiTaskElasticNet",
     "MultiTaskLasso",
     "MultiTaskLassoCV",
     "OrthogonalMatchingPursuit",
     "PathResult",
+    "SCADRegressor",
     "SparseHuberRegressor",
     "SparseLogisticRegression",
     "SparseLogisticRegressionCV",

@@ -31,10 +31,13 @@ def elastic_net_penalty(alpha, *, l1_ratio=1.0, penalty_weights=None, positive=F
 
 
 class SquaredLossRegressor(LinearRegressor):
-    """Fit and predict of a linear model with squared loss and a convex penalty.
+    """Fit and predict of a linear model with squared loss and a penalty.
 
-    A subclass holds the parameters named below and says its `_l1_ratio`.
+    A subclass holds the parameters named below and says its `_l1_ratio`, and how many
+    solutions a fit takes, if that is not one.
     """
+
+    _n_solves = 1
 
     _parameter_constraints = {
         "alpha": [Interval(Real, 0, None, closed="left")],
@@ -92,7 +95,8 @@ class SquaredLossRegressor(LinearRegressor):
 
     def _with_shared_sums(self, problems, penalty):
         """The problems of several targets on one set of sums, where that pays."""
-        n_solves = len(problems) * (1 if self.n_nonzero_coefs is None else 100)
+        a_fit = self._n_solves if self.n_nonzero_coefs is None else 100
+        n_solves = len(problems) * a_fit
         first = problems[0]
         if len(problems) == 1 or not sums_pay(first.matrix, penalty, n_solves):
             return problems
@@ -142,10 +146,14 @@ class SquaredLossRegressor(LinearRegressor):
         intercepts = [p.intercept(c) for p, c in zip(problems, coefs)]
         self._store_coef(shaped(coefs, dtype), shaped(intercepts, dtype))
         self.alpha_ = shaped(alphas, float)
-        self.dual_gap_ = shaped([s.certificate.gap for s in solutions], float)
-        self.objective_ = shaped([s.certificate.objective for s in solutions], float)
+        self._store_certificates(problems, alphas, solutions, shaped)
         self.n_iter_ = max(s.n_iter for s in solutions)
         self._store_routes([s.route for s in solutions])
+
+    def _store_certificates(self, problems, alphas, solutions, shaped):
+        """Say how good the solutions are; `shaped` makes an array of one a target."""
+        self.dual_gap_ = shaped([s.certificate.gap for s in solutions], float)
+        self.objective_ = shaped([s.certificate.objective for s in solutions], float)
 
     def _warn_unless_converged(self, problems, solutions):
         missed = [(p, s) for p, s in zip(problems, solutions) if not s.converged]

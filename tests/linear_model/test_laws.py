@@ -21,10 +21,12 @@ from sparselearn.linear_model import (
     ElasticNetCV,
     Lasso,
     LassoCV,
+    MCPRegressor,
     MultiTaskElasticNet,
     MultiTaskLasso,
     MultiTaskLassoCV,
     OrthogonalMatchingPursuit,
+    SCADRegressor,
     alpha_max,
     elastic_net_path,
     lasso_path,
@@ -43,7 +45,8 @@ CONVEX = {
     "ElasticNetCV": ElasticNetCV(**CV),
     "MultiTaskLassoCV": MultiTaskLassoCV(**CV),
 }
-MODELS = CONVEX | {"OMP": OrthogonalMatchingPursuit(4)}
+FOLDED = {"MCP": MCPRegressor(0.1, **EXACT), "SCAD": SCADRegressor(0.1, **EXACT)}
+MODELS = CONVEX | FOLDED | {"OMP": OrthogonalMatchingPursuit(4)}
 each_model = pytest.mark.parametrize("name", MODELS)
 each_convex = pytest.mark.parametrize("name", CONVEX)
 # With more rows than features sums over rows are formed, else working sets.
@@ -184,6 +187,8 @@ def test_float32_with_a_tight_tol(rng, name, shape, storage):
     assert_same(single, double, atol=2e-6)
     if name in CONVEX:
         assert np.max(single.dual_gap_) <= 1e-13 * np.sum(np.var(y, axis=0))
+    if name in FOLDED:
+        assert single.stationarity_ <= 1e-13
 
 
 @each_model
