@@ -22,6 +22,7 @@ __all__ = [
     "curvature",
     "fenchel_gap",
     "gradient",
+    "safe_curvature",
     "value",
 ]
 
@@ -63,6 +64,15 @@ def curvature(loss, y, z):
 
 
 @by_spec
+def safe_curvature(loss, y, z):
+    """A curvature for steps that need not be short.
+
+    Where there is one, that of a parabola which touches the loss at z and is nowhere
+    below it. Optional: 1 stands for it in a loss without this formula.
+    """
+
+
+@by_spec
 def conjugate(loss, y, v):
     """The Fenchel conjugate ``sup_z v z - f(y, z)``."""
 
@@ -84,6 +94,11 @@ def _gradient_quadratic(loss, y, z):
 
 @curvature.register(Quadratic)
 def _curvature_quadratic(loss, y, z):
+    return 0.0 * z + 1.0
+
+
+@safe_curvature.register(Quadratic)
+def _safe_curvature_quadratic(loss, y, z):
     return 0.0 * z + 1.0
 
 
@@ -122,6 +137,13 @@ def _gradient_logistic(loss, y, z):
 def _curvature_logistic(loss, y, z):
     e = np.exp(-np.abs(z))
     return e / (1.0 + e) ** 2
+
+
+@safe_curvature.register(Logistic)
+def _safe_curvature_logistic(loss, y, z):
+    # The parabola touches at -z, too (Jaakkola and Jordan, 2000).
+    size = np.maximum(np.abs(z), 1e-8)
+    return 0.5 * np.tanh(0.5 * size) / size
 
 
 @conjugate.register(Logistic)
@@ -163,6 +185,12 @@ def _curvature_poisson(loss, y, z):
     return np.exp(z) + 0.0 * y
 
 
+@safe_curvature.register(Poisson)
+def _safe_curvature_poisson(loss, y, z):
+    # No parabola is above exp; but steps by this one never raise the loss of a row.
+    return np.maximum(np.exp(z), y)
+
+
 @conjugate.register(Poisson)
 def _conjugate_poisson(loss, y, v):
     q = y + v
@@ -196,6 +224,11 @@ def _gradient_huber(loss, y, z):
 @curvature.register(Huber)
 def _curvature_huber(loss, y, z):
     return where(np.abs(z - y) <= loss.delta, 1.0, 0.0)
+
+
+@safe_curvature.register(Huber)
+def _safe_curvature_huber(loss, y, z):
+    return loss.delta / np.maximum(np.abs(z - y), loss.delta)
 
 
 @conjugate.register(Huber)

@@ -19,6 +19,8 @@ __all__ = [
 def measure_rows(loss, target, predictor, weights, start, stop, residual, curvatures):
     """Write ``-f'(y_i, z_i)`` and ``f''(y_i, z_i)`` of the rows `start` to `stop`.
 
+    Rows that weigh nothing get 0: theirs may be infinite.
+
     Returns
     -------
     total : float
@@ -26,13 +28,14 @@ def measure_rows(loss, target, predictor, weights, start, stop, residual, curvat
     """
     total = 0.0
     for i in range(start, stop):
+        weight = weights[i if weights.size > 1 else 0]
+        if weight == 0.0:
+            residual[i], curvatures[i] = 0.0, 0.0
+            continue
         y, z = target[i], predictor[i]
         residual[i] = -gradient(loss, y, z)
         curvatures[i] = curvature(loss, y, z)
-        weight = weights[i if weights.size > 1 else 0]
-        # Of rows that weigh nothing the loss may be infinite.
-        if weight > 0.0:
-            total += weight * value(loss, y, z)
+        total += weight * value(loss, y, z)
     return total
 
 

@@ -15,6 +15,8 @@ __all__ = ["class_gap", "class_slopes", "log_sum_of_others", "measure_classes"]
 def measure_classes(target, predictor, weights, start, stop, residual, curvatures):
     """Write ``y - p`` and ``p (1 - p)`` of the rows `start` to `stop`, p the soft-max.
 
+    Rows that weigh nothing get 0.
+
     Returns
     -------
     total : float
@@ -23,6 +25,10 @@ def measure_classes(target, predictor, weights, start, stop, residual, curvature
     n_classes = target.shape[1]
     total = 0.0
     for i in range(start, stop):
+        weight = weights[i if weights.size > 1 else 0]
+        if weight == 0.0:
+            residual[i], curvatures[i] = 0.0, 0.0
+            continue
         largest = predictor[i, 0]
         for k in range(1, n_classes):
             largest = max(largest, predictor[i, k])
@@ -46,7 +52,7 @@ def measure_classes(target, predictor, weights, start, stop, residual, curvature
             residual[i, k] = y * rest - (1.0 - y) * p
             loss -= y * (predictor[i, k] - largest)
             curvatures[i, k] = p * rest
-        total += weights[i if weights.size > 1 else 0] * loss
+        total += weight * loss
     return total
 
 

@@ -27,9 +27,10 @@ from functools import cached_property
 import numpy as np
 from scipy.optimize import nnls
 
+from sparselearn import losses
 from sparselearn._kernels._coordinate_descent import add_product
 from sparselearn._kernels._glm import gap_between, measure_rows, slope_at
-from sparselearn._kernels._jit import for_specs
+from sparselearn._kernels._jit import for_specs, registered
 from sparselearn._solvers._certificates import Certifier
 from sparselearn._solvers._problem import Problem
 
@@ -101,6 +102,14 @@ class GlmProblem:
 
         value = sum(self.run(measure, self.pieces))
         return Rows(predictor, intercept, residual, curvature, value)
+
+    def safe_curvature(self, predictor):
+        """Curvatures of the rows for steps that need not be short."""
+        if not registered(losses.safe_curvature, type(self.loss)):
+            return np.ones(self.target.size)
+        with np.errstate(over="ignore"):
+            bend = losses.safe_curvature(self.loss, self.target, predictor)
+        return np.where(self.weights > 0.0, bend, 0.0)
 
     def _best_shift(self, predictor):
         """The b that minimises ``sum_i s_i f(y_i, z_i + b)``.

@@ -63,13 +63,8 @@ class GlmSolver(Solver):
             self._alpha = self.certifier.critical(penalty._replace(alpha=1.0), self.fit)
             self._begin_path()
             self.alpha_max = self._alpha
-        if start is not None and np.any(start[0]):
-            coef, intercept = start
-            self.coef[:] = np.where(problem.curvature > 0.0, coef, 0.0)
-            self._join(np.flatnonzero((self.coef != 0.0) & self._outside))
-            self._rows = problem.rows(self.coef, intercept)
-            self._alpha = None
-            self._measure()
+        if start is not None:
+            self._begin_at(*start, penalty)
 
     @property
     def route(self):
@@ -96,6 +91,21 @@ class GlmSolver(Solver):
             self.fit.rows.residual,
             self._alpha,
         )
+
+    def _begin_at(self, coef, intercept, penalty):
+        """Begin at coefficients, unless the null model is better under `penalty`."""
+        coef = np.where(self.problem.curvature > 0.0, np.ravel(coef), 0.0)
+        support = np.flatnonzero(coef)
+        if not support.size:
+            return
+        rows = self.problem.rows(coef, intercept)
+        value = rows.value + np.sum(penalties.value(penalty, coef[support], support))
+        if not value <= self.problem.null.value:
+            return
+        self.coef[:] = coef
+        self._join(support[self._outside[support]])
+        self._rows, self._alpha = rows, None
+        self._measure()
 
     def _fit_free(self, penalty):
         """Fit the unpenalised features alone: that is the null model."""

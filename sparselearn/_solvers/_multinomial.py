@@ -244,13 +244,8 @@ class MultinomialSolver(GlmSolver):
             self._fit_free(penalty)
             unit = self._flat(penalty._replace(alpha=1.0))
             self._alpha = self.alpha_max = self.certifier.critical(unit, self.fit)
-        if start is not None and np.any(start[0]):
-            coef, intercept = start
-            self.coef[:] = np.where(problem.curvature > 0.0, np.ravel(coef), 0.0)
-            self._join(np.flatnonzero((self.coef != 0.0) & self._outside))
-            self._intercept = np.array(intercept, dtype=np.float64)
-            self._alpha = None
-            self._measure()
+        if start is not None:
+            self._begin_at(*start, self._flat(penalty))
 
     @property
     def n_members(self):
@@ -267,6 +262,10 @@ class MultinomialSolver(GlmSolver):
     def advance(self, penalty, *, tol, max_iter):
         """Minimise under `penalty`; see `Solver.advance`."""
         return super().advance(self._flat(penalty), tol=tol, max_iter=max_iter)
+
+    def _begin_at(self, coef, intercept, penalty):
+        self._intercept = np.array(intercept, dtype=np.float64)
+        super()._begin_at(coef, intercept, penalty)
 
     def _flat(self, penalty):
         """`penalty`, of a coefficient of any class, as that of the flat ones."""

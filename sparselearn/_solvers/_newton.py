@@ -47,9 +47,10 @@ ROUNDING = 1e-13
 MANY_SPARSE = 200
 # A step that leaves more than this share of the gap has a poor model.
 SLOW = 0.25
-# Less curvature than this, in the mean, is none.
+# A smaller share of the safe curvature than this is none.
 FLAT = 1e-10
-DAMPING = 1e-2
+# Where a step overshoots, this share of the safe curvature is added; then more of it.
+DAMPING, MORE = 1e-2, 10.0
 # Passes are spread over threads in pieces, where they read so many numbers.
 PIECES, WORTH_SPREADING = 4, 2**20
 # Rows are gathered in blocks of about this many numbers.
@@ -98,7 +99,7 @@ class Curved:
     def age(self, problem, curvature):
         """By what share the weights have changed since."""
         total = mean_over(problem.weights, curvature)
-        if not total > FLAT:
+        if not total > 0.0:
             return np.inf
         change = np.abs(curvature / total - self.at / self.total)
         return mean_over(problem.weights, change)
@@ -321,9 +322,12 @@ class NewtonWorkingSet:
 
     def _curve(self, rows):
         """Form the quadratic model of the loss at `rows`."""
-        curvature = rows.curvature + self._damping
-        if not mean_over(self.problem.weights, curvature) > FLAT:
-            curvature = curvature + 1.0
+        weights, curvature = self.problem.weights, rows.curvature
+        safe = self.problem.safe_curvature(rows.predictor)
+        flat = mean_over(weights, curvature) <= FLAT * mean_over(weights, safe)
+        damping = 1.0 if flat else self._damping
+        if damping:
+            curvature = curvature + damping * safe
         self._curved = Curved(self.problem, curvature)
         self._model = (CurvedColumns if self.by_columns else CurvedGram)(self._curved)
         self._model.grow(self.features)
@@ -392,9 +396,9 @@ class NewtonWorkingSet:
             if found.value + penalised(tried) <= most:
                 coef[features] = tried
                 self._fresh, self._last = False, (old, correlation, total)
-                self._damping *= 0.1 if share == 1.0 else 2.0
+                self._damping *= 0.1 if share == 1.0 else MORE
                 if share < 1.0:
-                    self._damping = max(self._damping, DAMPING)
+                    self._damping = min(max(self._damping, DAMPING), 1.0)
                 return n_epochs, found
             if not self._fresh:
                 # The model is to blame: try again with that of this very point.

@@ -69,7 +69,7 @@ class GlmModel(LinearModel):
             return self.coef_, self.intercept_
         return None
 
-    def _store_certificates(self, problems, alphas, solutions, *, single):
+    def _store_certificates(self, problems, alphas, solutions, *, single, stacklevel=5):
         """Set what says how each solution was come by; warn if one missed `tol`."""
 
         def shaped(values):
@@ -84,4 +84,5 @@ class GlmModel(LinearModel):
         missed = [(p, s) for p, s in zip(problems, solutions) if not s.converged]
         if missed:
             relative = max(s.certificate.gap / p.null_value for p, s in missed)
-            self._warn_missed(relative, max(s.n_iter for _, s in missed))
+            n_iter = max(s.n_iter for _, s in missed)
+            self._warn_missed(relative, n_iter, stacklevel=stacklevel)

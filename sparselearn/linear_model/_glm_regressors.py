@@ -44,6 +44,11 @@ class GlmRegressor(RegressorMixin, GlmModel):
         X, y, weights = validate_regression(
             self, X, y, sample_weight, multi_output=False
         )
+        with np.errstate(over="ignore"):
+            if not np.isfinite(np.sum(weights * y**2)):
+                raise ValueError(
+                    "y is too large: squares of its numbers are not finite."
+                )
         loss = self._loss(y, weights)
         penalty_at = self._penalty_at(X.shape[1])
         start = self._start((X.shape[1],))

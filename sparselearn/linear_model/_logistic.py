@@ -42,6 +42,7 @@ def encode_classes(y, weights, class_weight):
     everything = np.broadcast_to(weights, y.shape)
     if class_weight is not None:
         found, codes = np.unique(y, return_inverse=True)
+        _check_class_weight(class_weight)
         factors = compute_class_weight(
             class_weight, classes=found, y=y, sample_weight=everything
         )
@@ -57,6 +58,16 @@ def encode_classes(y, weights, class_weight):
         )
     codes = np.searchsorted(classes, y).clip(max=classes.size - 1)
     return classes, np.where(classes[codes] == y, codes, -1), weights
+
+
+def _check_class_weight(class_weight):
+    if isinstance(class_weight, dict):
+        for label, weight in class_weight.items():
+            if not (weight >= 0.0 and np.isfinite(weight)):
+                raise ValueError(
+                    "class_weight must be finite and >= 0; class "
+                    f"{label!r} has {weight}."
+                )
 
 
 class LogisticModel(ClassifierMixin, GlmModel):
@@ -102,7 +113,10 @@ class LogisticModel(ClassifierMixin, GlmModel):
         coef = [s.coef.reshape(-1, self.n_features_in_) for s in solutions]
         intercept = np.hstack([s.intercept for s in solutions])
         self._store_coef(np.vstack(coef).astype(dtype), intercept.astype(dtype))
-        self._store_certificates(problems, alphas, solutions, single=len(problems) == 1)
+        single = len(problems) == 1
+        self._store_certificates(
+            problems, alphas, solutions, single=single, stacklevel=6
+        )
 
     @property
     def _is_multinomial(self):
