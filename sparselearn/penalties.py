@@ -14,6 +14,13 @@ The penalties here are elastic nets,
 with l1_ratio = 1 or weights = 1 where the name does not speak of them. With
 ``positive`` the domain is w >= 0. A weight of 0 leaves a coefficient unpenalised;
 one of inf keeps it at 0.
+
+Or they are of groups of coefficients: there j is the index g of a group, w the block
+w_g of its coefficients, and
+
+    h_g(w) = lam_g ||w||_2 + mu_g ||w||_1,
+
+of which lam_g and mu_g are the `group_strengths`.
 """
 
 import functools
@@ -22,17 +29,23 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sparselearn._kernels._jit import by_spec, where
+from sparselearn._kernels._jit import by_spec, inlined, where
 
 __all__ = [
     "L1",
     "ElasticNet",
     "ElasticNetFamily",
+    "GroupFamily",
+    "GroupL2",
+    "Groups",
+    "SparseGroup",
     "WeightedElasticNet",
     "WeightedL1",
     "conjugate",
+    "dual_norm",
     "dual_scale",
     "fenchel_gap",
+    "group_strengths",
     "prox",
     "strengths",
     "subdifferential_distance",
@@ -51,7 +64,31 @@ def _vector(weights):
     return weights
 
 
-_COERCE = {float: float, bool: bool, np.ndarray: _vector}
+def _indices(numbers):
+    numbers = np.asarray(numbers, dtype=np.int64).view()
+    numbers.flags.writeable = False
+    return numbers
+
+
+class Groups(NamedTuple):
+    """A partition of the features: group g has ``features[starts[g] : starts[g + 1]]``.
+
+    Attributes
+    ----------
+    features : ndarray of int (n_features,)
+        All features, those of a group next to one another.
+    starts : ndarray of int (n_groups + 1,)
+    """
+
+    features: np.ndarray
+    starts: np.ndarray
+
+
+def _groups(groups):
+    return Groups(*map(_indices, groups))
+
+
+_COERCE = {float: float, bool: bool, np.ndarray: _vector, Groups: _groups}
 
 
 def _coerced(cls):
@@ -123,6 +160,48 @@ class WeightedElasticNet(NamedTuple):
     positive: bool = False
 
 
+class GroupFamily(ABC):  # noqa: B024 - a name for `register`, nothing abstract
+    """The penalties ``lam ||w||_2 + mu ||w||_1`` of blocks w, with a field `positive`.
+
+    A member has a field `groups` too, and says its `group_strengths`.
+    """
+
+    members = []
+
+    @classmethod
+    def register(cls, penalty):
+        """Make `penalty`, a NamedTuple class, a member."""
+        cls.members.append(penalty)
+        return ABCMeta.register(cls, penalty)
+
+
+@GroupFamily.register
+@_coerced
+class GroupL2(NamedTuple):
+    """``h_g(w) = alpha weights_g ||w||_2``, with `weights` of shape (n_groups,)."""
+
+    alpha: float
+    groups: Groups
+    weights: np.ndarray
+    positive: bool = False
+
+
+@GroupFamily.register
+@_coerced
+class SparseGroup(NamedTuple):
+    """``h_g(w) = alpha weights_g ((1 - l1_ratio) ||w||_2 + l1_ratio ||w||_1 / root_g)``.
+
+    root_g is the root of the group's size: with these as weights every coefficient has
+    the same L1 penalty.
+    """
+
+    alpha: float
+    l1_ratio: float
+    groups: Groups
+    weights: np.ndarray
+    positive: bool = False
+
+
 # -- what a penalty answers ---------------------------------------------------
 
 
@@ -168,6 +247,14 @@ def dual_scale(penalty, w, g, j):
 
 
 @by_spec
+def dual_norm(penalty, v, g):
+    """The smallest multiple of h_g of which the block v is a subgradient at 0.
+
+    Of a group; inf if there is none.
+    """
+
+
+@by_spec
 def threshold(penalty, j):
     """The largest g >= 0 that is a subgradient of h_j at 0."""
 
@@ -175,6 +262,11 @@ def threshold(penalty, j):
 @by_spec
 def strengths(penalty, j):
     """The pair (l1_j, l2_j) of a member of the elastic-net family."""
+
+
+@by_spec
+def group_strengths(penalty, g):
+    """The pair (lam_g, mu_g) of a member of the group family."""
 
 
 # -- the elastic nets ---------------------------------------------------------
@@ -258,3 +350,111 @@ def _dual_scale(penalty, w, g, j):
 @threshold.register(ElasticNetFamily)
 def _threshold(penalty, j):
     return strengths(penalty, j)[0]
+
+
+# -- penalties of groups ------------------------------------------------------
+
+
+@group_strengths.register(GroupL2)
+def _group_strengths_l2(penalty, g):
+    return penalty.alpha * penalty.weights[g], 0.0 * penalty.weights[g]
+
+
+@group_strengths.register(SparseGroup)
+def _group_strengths_sparse(penalty, g):
+    total = penalty.alpha * penalty.weights[g]
+    l1 = total * penalty.l1_ratio
+    sizes = penalty.groups.starts[g + 1] - penalty.groups.starts[g]
+    return total - l1, l1 / np.sqrt(sizes)
+
+
+@inlined
+def _length(w):
+    return np.sqrt(np.sum(w * w))
+
+
+@inlined
+def _excess(penalty, v, mu):
+    """What of v is beyond the box of size mu, where it points into the domain."""
+    beyond = np.maximum(np.abs(v) - mu, 0.0)
+    return beyond * (v > 0.0) if penalty.positive else beyond * np.sign(v)
+
+
+@value.register(GroupFamily)
+def _value_of_group(penalty, w, g):
+    lam, mu = group_strengths(penalty, g)
+    return lam * _length(w) + mu * np.sum(np.abs(w))
+
+
+@prox.register(GroupFamily)
+def _prox_of_group(penalty, z, step, g):
+    lam, mu = group_strengths(penalty, g)
+    shrunk = _excess(penalty, z, step * mu)
+    length = _length(shrunk)
+    return shrunk * (max(1.0 - step * lam / length, 0.0) if length > 0.0 else 0.0)
+
+
+@subdifferential_distance.register(GroupFamily)
+def _subdifferential_distance_of_group(penalty, w, v, g):
+    lam, mu = group_strengths(penalty, g)
+    length = _length(w)
+    beyond = _excess(penalty, v, mu)
+    if length == 0.0:
+        return max(_length(beyond) - lam, 0.0)
+    there = v - lam * w / length - mu * np.sign(w)
+    return _length(np.where(w == 0.0, beyond, there))
+
+
+@conjugate.register(GroupFamily)
+def _conjugate_of_group(penalty, v, g):
+    lam, mu = group_strengths(penalty, g)
+    # A length of lam up to rounding is inside: dual points are scaled to touch it.
+    room = lam + 1e-12 * (lam + mu)
+    return 0.0 if _length(_excess(penalty, v, mu)) <= room else np.inf
+
+
+@fenchel_gap.register(GroupFamily)
+def _fenchel_gap_of_group(penalty, w, v, g):
+    if conjugate(penalty, v, g) > 0.0:
+        return np.inf
+    lam, mu = group_strengths(penalty, g)
+    length = _length(w)
+    if length == 0.0:
+        return 0.0
+    # v is a point of the ball and one of the box, and each leaves a term >= 0.
+    ball = _excess(penalty, v, mu)
+    within = np.sum(np.abs(w) * np.maximum(mu - (v - ball) * np.sign(w), 0.0))
+    reach = _length(ball)
+    apart = 0.0
+    if reach > 0.0:
+        apart = 0.5 * reach * length * np.sum((w / length - ball / reach) ** 2)
+    return within + length * max(lam - reach, 0.0) + apart
+
+
+@dual_scale.register(GroupFamily)
+def _dual_scale_of_group(penalty, w, v, g):
+    lam, mu = group_strengths(penalty, g)
+    if _length(_excess(penalty, v, mu)) <= lam:
+        return 1.0
+    return 1.0 / dual_norm(penalty, v, g)
+
+
+@dual_norm.register(GroupFamily)
+def _dual_norm_of_group(penalty, v, g):
+    lam, mu = group_strengths(penalty, g)
+    pull = np.maximum(v, 0.0) if penalty.positive else np.abs(v)
+    if lam + mu == 0.0:
+        return np.inf if np.max(pull) > 0.0 else 0.0
+    # The root of ||(pull - t mu)_+|| - t lam, which is convex and falls: from the left
+    # Newton steps go up to it.
+    t = np.max(pull) / (lam + mu)
+    for _ in range(100):
+        beyond = np.maximum(pull - t * mu, 0.0)
+        length = _length(beyond)
+        if length <= t * lam or length == 0.0:
+            break
+        step = (length - t * lam) / (lam + mu * np.sum(beyond) / length)
+        t += step
+        if step <= 1e-16 * t:
+            break
+    return t

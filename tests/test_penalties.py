@@ -183,7 +183,7 @@ class Bridge(NamedTuple):
 def test_an_unknown_penalty_is_refused_by_name():
     with pytest.raises(TypeError, match="prox has no formula for Bridge; it has one"):
         penalties.prox(Bridge(1.0), 1.0, 1.0, 0)
-    with pytest.raises(TypeError, match="one for ElasticNet, L1, "):
+    with pytest.raises(TypeError, match="one for ElasticNet, GroupL2, L1, "):
         require_formulas(Bridge(1.0))
     with pytest.raises(Exception, match="value has no formula for Bridge"):
         for_specs(all_formulas, Bridge(1.0))(Bridge(1.0), 1.0, 1.0, 1.0, 0)

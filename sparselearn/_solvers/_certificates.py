@@ -24,13 +24,15 @@ from scipy.linalg import orth
 from scipy.optimize import nnls
 
 from sparselearn import penalties
-from sparselearn._kernels._jit import registered
+from sparselearn._kernels._groups import certify_groups, pulls_on_groups
+from sparselearn._kernels._jit import for_specs, registered
 from sparselearn._solvers._moments import MomentProblem
 
 __all__ = [
     "Certificate",
     "Certifier",
     "Fit",
+    "GroupCertifier",
     "critical_alpha",
     "exposed",
     "free_features",
@@ -92,13 +94,16 @@ class Certifier:
 
     def __init__(self, problem, penalty):
         self.problem = problem
-        self.free = free_features(penalty, problem.curvature.size)
+        self.free = self._free_features(penalty)
         free, positive = self.free, getattr(penalty, "positive", False)
         self._project = None
         if free.size and isinstance(problem, MomentProblem):
             self._project = _MomentProjection(problem.gram, free, positive)
         elif free.size:
             self._project = _RowProjection(problem, free, positive)
+
+    def _free_features(self, penalty):
+        return free_features(penalty, self.problem.curvature.size)
 
     def __call__(self, penalty, coef):
         """Certify `coef`, an ndarray (n_features,), from scratch."""
@@ -151,6 +156,40 @@ class Certifier:
         # Of the correlation with a constant column only rounding is left.
         asks = (thresholds > 0.0) & (self.problem.curvature > 0.0)
         return np.max(correlation[asks] / thresholds[asks], initial=0.0)
+
+
+class GroupCertifier(Certifier):
+    """The same for penalties of groups."""
+
+    def _free_features(self, penalty):
+        features, starts = penalty.groups
+        lam, mu = penalties.group_strengths(penalty, np.arange(starts.size - 1))
+        return np.sort(features[np.repeat(lam + mu == 0.0, np.diff(starts))])
+
+    def bound(self, penalty, coef, fit):
+        """The `Certificate` of `coef` under `penalty`, from its `Fit`."""
+        values, _, terms = parts = np.empty((3, penalty.groups.starts.size - 1))
+        scale = for_specs(certify_groups, penalty)(penalty, coef, fit.projected, parts)
+        kept = max(fit.square - fit.removed, 0.0)
+        rows = 0.5 * ((1.0 - scale) ** 2 * kept + fit.removed)
+        objective = 0.5 * fit.square + np.sum(values)
+        return Certificate(objective, rows + np.sum(terms))
+
+    def pulls(self, penalty, correlation):
+        """The dual norms of all groups, and their violations at coefficients of 0."""
+        # Of the correlation with a constant column only rounding is left.
+        correlation = np.where(self.problem.curvature > 0.0, correlation, 0.0)
+        norms, distances = np.empty((2, penalty.groups.starts.size - 1))
+        for_specs(pulls_on_groups, penalty)(penalty, correlation, norms, distances)
+        return norms, distances
+
+    def critical(self, penalty, fit):
+        """The smallest multiple of `penalty` to leave all penalised coefficients at 0.
+
+        `fit` is that of coefficients of 0.
+        """
+        norms, _ = self.pulls(penalty, fit.projected)
+        return np.max(norms[np.isfinite(norms)], initial=0.0)
 
 
 class _RowProjection:
@@ -254,6 +293,7 @@ def critical_alpha(problem, penalty):
 
     With a `penalty` of alpha = 1 this is alpha_max.
     """
-    certifier = Certifier(problem, penalty)
+    of_groups = isinstance(penalty, penalties.GroupFamily)
+    certifier = (GroupCertifier if of_groups else Certifier)(problem, penalty)
     fit = certifier.measure(np.zeros(problem.curvature.size))
     return certifier.critical(penalty, fit)
