@@ -189,7 +189,7 @@ class GroupL2(NamedTuple):
 @GroupFamily.register
 @_coerced
 class SparseGroup(NamedTuple):
-    """``h_g(w) = alpha weights_g ((1 - l1_ratio) ||w||_2 + l1_ratio ||w||_1 / root_g)``.
+    """``alpha weights_g ((1 - l1_ratio) ||w||_2 + l1_ratio ||w||_1 / root_g)``.
 
     root_g is the root of the group's size: with these as weights every coefficient has
     the same L1 penalty.

@@ -25,6 +25,7 @@ from sparselearn._kernels._jit import REASSOCIATE, kernel
 __all__ = [
     "Blocks",
     "certify_groups",
+    "correlate",
     "descend_columns",
     "descend_groups",
     "pulls_on_groups",
@@ -285,8 +286,8 @@ def descend_columns(
 
     Position k of the working set is column ``features[k]`` of the design; see
     ``_design.py`` for `u` and `total`. An epoch visits the blocks `visits`. Descent
-    ends after `max_epochs`, or after an epoch with no step worth more than `tol`. The
-    correlations of all positions, at the end, go to `correlation`.
+    ends after `max_epochs`, or after an epoch with no step worth more than `tol`.
+    `correlation` has then what the blocks visited last met with; see `correlate`.
 
     Returns
     -------
@@ -313,8 +314,13 @@ def descend_columns(
             largest = max(largest, worth)
         if largest <= tol:
             break
-    columns_dot(design, features, u, total, correlation)
     return n_epochs, total
+
+
+@kernel
+def correlate(design, features, u, total, out):
+    """Write the correlations of the columns `features` with u to `out`."""
+    columns_dot(design, features, u, total, out)
 
 
 @kernel

@@ -15,6 +15,8 @@ __all__ = ["BlockSolver", "SmoothSupport", "cholesky"]
 IDLE_ROUNDS = 5
 NEWTON_STEPS = 10
 HALVINGS = 3
+# What may be left to gain where the next look is expected to be the last.
+ON_PATH = 0.5
 SINGULAR = 1e-12
 
 
@@ -140,12 +142,13 @@ class BlockSolver:
         best, idle, n_iter, precision = np.inf, 0, 0, 1e-2
         new = self._ahead(penalty) if certificate.gap > target else None
         while certificate.gap > target and n_iter < max_iter and idle < IDLE_ROUNDS:
-            # On a path the working set is most likely right at once.
-            gap = certificate.gap if new is None else target
-            grown = self._join(self._worst(penalty) if new is None else new)
-            if not grown and new is None:
-                precision *= 0.1
-            accuracy = precision * max(gap, target)
+            if new is None:
+                grown = self._join(self._worst(penalty))
+                precision *= 1.0 if grown else 0.1
+                accuracy = precision * max(certificate.gap, target)
+            else:
+                # On a path the working set is most likely right at once.
+                grown, accuracy = self._join(new), ON_PATH * target
             n_iter += self._minimise(penalty, accuracy, max_iter - n_iter)
             new = None
             self._measure()

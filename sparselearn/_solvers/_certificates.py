@@ -33,6 +33,7 @@ __all__ = [
     "Certifier",
     "Fit",
     "GroupCertifier",
+    "bound_of_groups",
     "critical_alpha",
     "exposed",
     "free_features",
@@ -168,12 +169,7 @@ class GroupCertifier(Certifier):
 
     def bound(self, penalty, coef, fit):
         """The `Certificate` of `coef` under `penalty`, from its `Fit`."""
-        values, _, terms = parts = np.empty((3, penalty.groups.starts.size - 1))
-        scale = for_specs(certify_groups, penalty)(penalty, coef, fit.projected, parts)
-        kept = max(fit.square - fit.removed, 0.0)
-        rows = 0.5 * ((1.0 - scale) ** 2 * kept + fit.removed)
-        objective = 0.5 * fit.square + np.sum(values)
-        return Certificate(objective, rows + np.sum(terms))
+        return bound_of_groups(penalty, coef, fit)
 
     def pulls(self, penalty, correlation):
         """The dual norms of all groups, and their violations at coefficients of 0."""
@@ -190,6 +186,16 @@ class GroupCertifier(Certifier):
         """
         norms, _ = self.pulls(penalty, fit.projected)
         return np.max(norms[np.isfinite(norms)], initial=0.0)
+
+
+def bound_of_groups(penalty, coef, fit):
+    """The `Certificate` of `coef` under a `penalty` of groups, from its `Fit`."""
+    values, _, terms = parts = np.empty((3, penalty.groups.starts.size - 1))
+    scale = for_specs(certify_groups, penalty)(penalty, coef, fit.projected, parts)
+    kept = max(fit.square - fit.removed, 0.0)
+    rows = 0.5 * ((1.0 - scale) ** 2 * kept + fit.removed)
+    objective = 0.5 * fit.square + np.sum(values)
+    return Certificate(objective, rows + np.sum(terms))
 
 
 class _RowProjection:

@@ -15,9 +15,14 @@ import scipy.sparse as sp
 from scipy.linalg.lapack import dpotrs
 
 from sparselearn import penalties
-from sparselearn._kernels._groups import Blocks, descend_columns, descend_groups
+from sparselearn._kernels._groups import (
+    Blocks,
+    correlate,
+    descend_columns,
+    descend_groups,
+)
 from sparselearn._solvers._blocks import BlockSolver, SmoothSupport, cholesky
-from sparselearn._solvers._certificates import Fit, GroupCertifier
+from sparselearn._solvers._certificates import Fit, GroupCertifier, bound_of_groups
 from sparselearn._solvers._moments import MomentProblem, moments_of
 from sparselearn._solvers._squared_loss import LOOKUP, Route, sums_pay
 from sparselearn._solvers._working_set import GramWorkingSet
@@ -27,11 +32,11 @@ __all__ = ["GroupSolver"]
 SMALLEST_WORKING_SET = 50
 # A Gram matrix of so many columns takes half a gigabyte.
 LARGEST_GRAM = 8192
-# Epochs between two looks at the gap, at first and at most.
-EPOCHS_A_LOOK, MOST_EPOCHS_A_LOOK = 4, 16
+# Epochs at a stretch.
+EPOCHS = 4
 # Epochs before Newton steps are worth their factorisation.
 EPOCHS_TO_SETTLE = 12
-# Looks at iterates of which the best combination is tried.
+# Stretches of which the best combination is tried.
 ITERATES = 5
 # How far ahead of a straight line correlations may be, in steps of alpha.
 AHEAD = 0.3
@@ -67,6 +72,7 @@ class GroupWorkingSet:
         self.columns = GramWorkingSet(problem, moment)
         self._exact = exact
         self._values, self._matrices = [], []
+        self._pace = 0
 
     @property
     def by_columns(self):
@@ -142,12 +148,12 @@ class GroupWorkingSet:
             groups=within, weights=penalty.weights[self.members]
         )
 
-    def minimise(self, penalty, coef, residual, guess, accuracy, max_epochs):
+    def minimise(self, penalty, coef, fit, guess, accuracy, max_epochs):
         """Improve `coef`, an ndarray (n_features,), in place.
 
         Parameters
         ----------
-        residual : ndarray (n_samples,) or None
+        fit : Fit
             Of `coef`.
         guess : ndarray (n_features,) or None
             Coefficients to start from if they are better.
@@ -160,37 +166,43 @@ class GroupWorkingSet:
         n_epochs : int
         """
         kind = _ByColumns if self.by_columns else _ByGram
-        state = kind(self, penalty, coef[self.features])
-        state.start(residual)
+        state = None
         if guess is not None:
-            other = kind(self, penalty, guess[self.features])
-            other.start(None)
-            if other.objective() < state.objective():
-                state = other
-        n_epochs = _descend(state, accuracy, max_epochs)
+            state = kind(self, penalty, guess[self.features])
+            state.start(None)
+            here = 0.5 * fit.square + state.penalty_value(coef[self.features])
+            if not state.objective() < here:
+                state = None
+        if state is None:
+            state = kind(self, penalty, coef[self.features])
+            state.start(fit.residual)
+        n_epochs = self._descend(state, accuracy, max_epochs)
         coef[self.features] = state.coef
         return n_epochs
 
-
-def _descend(state, accuracy, max_epochs):
-    """Improve `state` until little is left to gain; return the epochs spent."""
-    n_epochs, length, newton = 0, EPOCHS_A_LOOK, state.has_newton
-    past = [state.snapshot()]
-    while n_epochs < max_epochs:
-        if newton and n_epochs >= EPOCHS_TO_SETTLE:
-            newton = state.solve_on_support(0.1 * accuracy)
-            past = []
-            if newton and state.missing() <= accuracy:
-                break
-        n_epochs += state.descend(min(length, max_epochs - n_epochs))
-        if state.missing() <= accuracy:
-            break
-        past.append(state.snapshot())
-        if len(past) > ITERATES:
-            state.combine(past)
-            past = [state.snapshot()]
-            length = min(2 * length, MOST_EPOCHS_A_LOOK)
-    return n_epochs
+    def _descend(self, state, accuracy, max_epochs):
+        """Improve `state` until little is left to gain; return the epochs spent."""
+        n_epochs, newton, past = 0, state.has_newton, [state.snapshot()]
+        # On a path it takes about as long as it took before.
+        next_look = max(self._pace - EPOCHS, EPOCHS)
+        state.look()
+        while n_epochs < max_epochs:
+            if newton and n_epochs >= EPOCHS_TO_SETTLE:
+                newton = state.solve_on_support(0.1 * accuracy)
+                past = []
+                if newton and state.look() <= accuracy:
+                    break
+            n_epochs += state.descend(min(EPOCHS, max_epochs - n_epochs))
+            past.append(state.snapshot())
+            if len(past) > ITERATES:
+                state.combine(past)
+                past = [state.snapshot()]
+            if n_epochs >= next_look:
+                if state.look() <= accuracy:
+                    break
+                next_look = n_epochs + max(EPOCHS, n_epochs // 8)
+        self._pace = n_epochs
+        return n_epochs
 
 
 class _State(SmoothSupport):
@@ -202,7 +214,6 @@ class _State(SmoothSupport):
         self.working, self.coef = working, coef
         self.blocks, self.penalty = working.blocks(penalty)
         self.moment = working.moment[working.features]
-        self._certifier = GroupCertifier.__new__(GroupCertifier)
         starts = self.blocks.starts
         self._sizes = np.diff(starts)
         strengths = self.blocks.lam + self.blocks.mu
@@ -213,25 +224,31 @@ class _State(SmoothSupport):
         """Of the blocks."""
         return np.sqrt(np.add.reduceat(coef**2, self.blocks.starts[:-1]))
 
-    def value(self, coef, correlation):
-        """The objective, less that of coefficients of 0."""
+    def penalty_value(self, coef):
+        """The penalty of `coef`."""
         lam, mu = self.blocks.lam, self.blocks.mu
         lengths = self.lengths(coef)
         on = lengths > 0.0
-        penalty = np.sum(lam[on] * lengths[on])
+        total = np.sum(lam[on] * lengths[on])
         if np.any(mu):
             sums = np.add.reduceat(np.abs(coef), self.blocks.starts[:-1])
-            penalty += np.sum(mu[on] * sums[on])
-        return penalty - 0.5 * np.sum(coef * (self.moment + correlation))
+            total += np.sum(mu[on] * sums[on])
+        return total
+
+    def square(self):
+        """The squared residual."""
+        raise NotImplementedError
 
     def objective(self):
-        return self.value(self.coef, self.correlation)
+        return 0.5 * self.square() + self.penalty_value(self.coef)
 
-    def missing(self):
+    def refresh(self):
+        """Bring the correlations up to date."""
+
+    def look(self):
         """What is left to gain over the working set: its gap, about."""
+        self.refresh()
         v, free = self.correlation, self._free
-        square = 2.0 * self.working.problem.null_value
-        square -= np.sum(self.coef * (self.moment + v))
         left = 0.0
         if free.any():
             pull = v[free]
@@ -240,19 +257,8 @@ class _State(SmoothSupport):
             curvature = self._curvature[free]
             left = np.sum(pull**2 / np.where(curvature > 0.0, curvature, np.inf))
             v = np.where(free, 0.0, v)
-        fit = Fit(v, max(square, 0.0), None, v, 0.0)
-        return left + self._certifier.bound(self.penalty, self.coef, fit).gap
-
-    def visits(self):
-        """The blocks that an epoch moves: those not zero, or not optimal at 0."""
-        starts = self.blocks.starts[:-1]
-        lam, mu = self.blocks.lam, self.blocks.mu
-        beyond = np.abs(self.correlation)
-        if self.blocks.positive:
-            beyond = np.maximum(self.correlation, 0.0)
-        beyond = np.maximum(beyond - np.repeat(mu, self._sizes), 0.0)
-        violated = np.sqrt(np.add.reduceat(beyond**2, starts)) > lam
-        return np.flatnonzero(violated | (self.lengths(self.coef) > 0.0))
+        fit = Fit(v, self.square(), None, v, 0.0)
+        return left + bound_of_groups(self.penalty, self.coef, fit).gap
 
 
 class _ByGram(_State):
@@ -263,6 +269,16 @@ class _ByGram(_State):
     def start(self, residual):
         self.gram = self.working.columns.gram
         self.correlation = self.moment - self.gram @ self.coef
+
+    def square(self):
+        square = 2.0 * self.working.problem.null_value
+        return max(square - np.sum(self.coef * (self.moment + self.correlation)), 0.0)
+
+    def value(self, coef, correlation):
+        """The objective, less that of coefficients of 0."""
+        return self.penalty_value(coef) - 0.5 * np.sum(
+            coef * (self.moment + correlation)
+        )
 
     def descend(self, max_epochs):
         everyone = np.arange(self.blocks.lam.size)
@@ -287,7 +303,8 @@ class _ByGram(_State):
             return
         coef = _admissible(z @ np.stack([p[0] for p in past[1:]]), self.blocks)
         correlation = self.moment - self.gram @ coef
-        if self.value(coef, correlation) < self.objective():
+        before = self.value(self.coef, self.correlation)
+        if self.value(coef, correlation) < before:
             self.coef, self.correlation = coef, correlation
 
     def _inside(self):
@@ -336,18 +353,31 @@ class _ByColumns(_State):
 
     def start(self, residual):
         problem, features = self.working.problem, self.working.features
-        self._design = problem.design
         if residual is None:
             whole = np.zeros(problem.curvature.size)
             whole[features] = self.coef
             residual = problem.residual(whole)
         self._u, self._total = problem.weights * residual, 0.0
         self.correlation = np.empty(features.size)
-        self._step(np.empty(0, dtype=np.int64), 0)
 
-    def _step(self, visits, max_epochs):
+    def square(self):
+        return _square(self.working.problem.weights, self._u, self._total)
+
+    def refresh(self):
+        features, design = self.working.features, self.working.problem.design
+        correlate(design, features, self._u, self._total, self.correlation)
+
+    def descend(self, max_epochs):
+        """One epoch visits all groups, the others those that are not zero."""
+        n_epochs = self._epochs(np.arange(self.blocks.lam.size), 1)
+        if max_epochs > 1:
+            active = np.flatnonzero(self.lengths(self.coef) > 0.0)
+            n_epochs += self._epochs(active, max_epochs - 1)
+        return n_epochs
+
+    def _epochs(self, visits, max_epochs):
         n_epochs, self._total = descend_columns(
-            self._design,
+            self.working.problem.design,
             self.working.features,
             self.blocks,
             visits,
@@ -360,22 +390,30 @@ class _ByColumns(_State):
         )
         return n_epochs
 
-    def descend(self, max_epochs):
-        return self._step(self.visits(), max_epochs)
-
     def snapshot(self):
-        return self.coef.copy(), self.correlation.copy(), self._u.copy(), self._total
+        return self.coef.copy(), self._u.copy(), self._total
 
     def combine(self, past):
+        """Go to the best combination of the iterates `past`, if it is better."""
         z = _combination(past)
         if z is None:
             return
-        coefs, correlations, us, totals = zip(*past[1:])
-        coef = _admissible(z @ np.stack(coefs), self.blocks)
-        correlation = z @ np.stack(correlations)
-        if self.value(coef, correlation) < self.objective():
-            self.coef, self.correlation = coef, correlation
-            self._u, self._total = z @ np.stack(us), float(z @ np.array(totals))
+        coefs, us, totals = zip(*past[1:])
+        coef = z @ np.stack(coefs)
+        if self.blocks.positive and np.any(coef < 0.0):
+            return
+        u, total = z @ np.stack(us), float(z @ np.array(totals))
+        square = _square(self.working.problem.weights, u, total)
+        if 0.5 * square + self.penalty_value(coef) < self.objective():
+            self.coef, self._u, self._total = coef, u, total
+
+
+def _square(weights, u, total):
+    """``sum_i s_i r_i^2`` of the centred residual, from ``u = s r``."""
+    if weights.size == 1:
+        return u @ u / weights[0] - total**2
+    on = weights > 0.0
+    return np.sum(u[on] ** 2 / weights[on]) - total**2
 
 
 def _combination(past):
@@ -524,7 +562,7 @@ class GroupSolver(BlockSolver):
         if not self.n_members:
             return 0
         return self._working.minimise(
-            penalty, self.coef, self.fit.residual, guess, accuracy, max_epochs
+            penalty, self.coef, self.fit, guess, accuracy, max_epochs
         )
 
     def _measure(self):
