@@ -5,7 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
+from sparselearn import penalties
 from sparselearn._solvers._certificates import critical_alpha
+from sparselearn._solvers._groups import GroupSolver
 from sparselearn._solvers._squared_loss import Route, Solver
 
 __all__ = [
@@ -14,6 +16,7 @@ __all__ = [
     "alpha_grid",
     "check_alphas",
     "least_penalised",
+    "make_solver",
     "solve_path",
     "solve_to_size",
 ]
@@ -53,6 +56,13 @@ class PathResult:
     route: Route
 
 
+def make_solver(problem, penalty, *, start=None, n_solves=1):
+    """The solver for penalties of this kind; see `_squared_loss.Solver`."""
+    of_groups = isinstance(penalty, penalties.GroupFamily)
+    kind = GroupSolver if of_groups else Solver
+    return kind(problem, penalty, start=start, n_solves=n_solves)
+
+
 def solve_path(problem, penalty_at, alphas, *, tol, max_iter, dtype=np.float64):
     """Solve ``penalty_at(alpha)`` for each of the decreasing `alphas`.
 
@@ -66,7 +76,7 @@ def solve_path(problem, penalty_at, alphas, *, tol, max_iter, dtype=np.float64):
         penalty = penalty_at(alpha)
         # At alpha = 0 every feature is unpenalised: a problem of another kind.
         if solver is None or alpha == 0.0:
-            solver = Solver(
+            solver = make_solver(
                 problem,
                 penalty,
                 start=None if solver is None else solver.coef,
@@ -120,7 +130,7 @@ def solve_to_size(problem, penalty_at, n_nonzero, *, tol, max_iter):
     Unpenalised coefficients count; see `least_penalised`.
     """
     alphas = alpha_grid(critical_alpha(problem, penalty_at(1.0)))
-    solver = Solver(problem, penalty_at(alphas[0]), n_solves=alphas.size)
+    solver = make_solver(problem, penalty_at(alphas[0]), n_solves=alphas.size)
 
     def solve(alpha):
         return solver.solve(penalty_at(alpha), tol=min(tol, EXACT), max_iter=max_iter)

@@ -4,6 +4,8 @@ from sparselearn._solvers._path import PathResult
 from sparselearn.linear_model._adaptive_lasso import AdaptiveLasso
 from sparselearn.linear_model._cv import ElasticNetCV, LassoCV
 from sparselearn.linear_model._elastic_net import ElasticNet
+from sparselearn.linear_model._group_lasso import GroupLasso, SparseGroupLasso
+from sparselearn.linear_model._group_lasso_cv import GroupLassoCV
 from sparselearn.linear_model._lasso import Lasso
 from sparselearn.linear_model._multitask import MultiTaskElasticNet, MultiTaskLasso
 from sparselearn.linear_model._multitask_cv import MultiTaskLassoCV
@@ -14,6 +16,8 @@ __all__ = [
     "AdaptiveLasso",
     "ElasticNet",
     "ElasticNetCV",
+    "GroupLasso",
+    "GroupLassoCV",
     "Lasso",
     "LassoCV",
     "MultiTaskElasticNet",
@@ -21,6 +25,7 @@ __all__ = [
     "MultiTaskLassoCV",
     "OrthogonalMatchingPursuit",
     "PathResult",
+    "SparseGroupLasso",
     "alpha_max",
     "elastic_net_path",
     "lasso_path",
