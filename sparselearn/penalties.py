@@ -368,41 +368,60 @@ def _group_strengths_sparse(penalty, g):
     return total - l1, l1 / np.sqrt(sizes)
 
 
-@inlined
-def _length(w):
-    return np.sqrt(np.sum(w * w))
+# Loops, which numba compiles in a fifth of the time that it takes for expressions.
 
 
 @inlined
-def _excess(penalty, v, mu):
-    """What of v is beyond the box of size mu, where it points into the domain."""
-    beyond = np.maximum(np.abs(v) - mu, 0.0)
-    return beyond * (v > 0.0) if penalty.positive else beyond * np.sign(v)
+def _beyond(x, mu, positive):
+    """What of the number x is beyond the box of size mu, in the domain's direction."""
+    size = max(abs(x) - mu, 0.0)
+    if x > 0.0:
+        return size
+    return 0.0 if positive else -size
+
+
+@inlined
+def _length_beyond(v, mu, positive):
+    total = 0.0
+    for k in range(v.size):
+        total += _beyond(v[k], mu, positive) ** 2
+    return np.sqrt(total)
 
 
 @value.register(GroupFamily)
 def _value_of_group(penalty, w, g):
     lam, mu = group_strengths(penalty, g)
-    return lam * _length(w) + mu * np.sum(np.abs(w))
+    square, total = 0.0, 0.0
+    for k in range(w.size):
+        square += w[k] * w[k]
+        total += abs(w[k])
+    return lam * np.sqrt(square) + mu * total
 
 
 @prox.register(GroupFamily)
 def _prox_of_group(penalty, z, step, g):
     lam, mu = group_strengths(penalty, g)
-    shrunk = _excess(penalty, z, step * mu)
-    length = _length(shrunk)
-    return shrunk * (max(1.0 - step * lam / length, 0.0) if length > 0.0 else 0.0)
+    length = _length_beyond(z, step * mu, penalty.positive)
+    share = max(1.0 - step * lam / length, 0.0) if length > 0.0 else 0.0
+    shrunk = np.empty_like(z)
+    for k in range(z.size):
+        shrunk[k] = share * _beyond(z[k], step * mu, penalty.positive)
+    return shrunk
 
 
 @subdifferential_distance.register(GroupFamily)
 def _subdifferential_distance_of_group(penalty, w, v, g):
     lam, mu = group_strengths(penalty, g)
-    length = _length(w)
-    beyond = _excess(penalty, v, mu)
+    length = _length_beyond(w, 0.0, False)
     if length == 0.0:
-        return max(_length(beyond) - lam, 0.0)
-    there = v - lam * w / length - mu * np.sign(w)
-    return _length(np.where(w == 0.0, beyond, there))
+        return max(_length_beyond(v, mu, penalty.positive) - lam, 0.0)
+    total = 0.0
+    for k in range(w.size):
+        if w[k] == 0.0:
+            total += _beyond(v[k], mu, penalty.positive) ** 2
+        else:
+            total += (v[k] - lam * w[k] / length - mu * np.sign(w[k])) ** 2
+    return np.sqrt(total)
 
 
 @conjugate.register(GroupFamily)
@@ -410,7 +429,7 @@ def _conjugate_of_group(penalty, v, g):
     lam, mu = group_strengths(penalty, g)
     # A length of lam up to rounding is inside: dual points are scaled to touch it.
     room = lam + 1e-12 * (lam + mu)
-    return 0.0 if _length(_excess(penalty, v, mu)) <= room else np.inf
+    return 0.0 if _length_beyond(v, mu, penalty.positive) <= room else np.inf
 
 
 @fenchel_gap.register(GroupFamily)
@@ -418,23 +437,24 @@ def _fenchel_gap_of_group(penalty, w, v, g):
     if conjugate(penalty, v, g) > 0.0:
         return np.inf
     lam, mu = group_strengths(penalty, g)
-    length = _length(w)
+    length = _length_beyond(w, 0.0, False)
     if length == 0.0:
         return 0.0
-    # v is a point of the ball and one of the box, and each leaves a term >= 0.
-    ball = _excess(penalty, v, mu)
-    within = np.sum(np.abs(w) * np.maximum(mu - (v - ball) * np.sign(w), 0.0))
-    reach = _length(ball)
-    apart = 0.0
-    if reach > 0.0:
-        apart = 0.5 * reach * length * np.sum((w / length - ball / reach) ** 2)
-    return within + length * max(lam - reach, 0.0) + apart
+    # v is a point of the ball and one of the box, and each leaves terms >= 0.
+    reach = _length_beyond(v, mu, penalty.positive)
+    within, apart = 0.0, 0.0
+    for k in range(w.size):
+        ball = _beyond(v[k], mu, penalty.positive)
+        within += abs(w[k]) * max(mu - (v[k] - ball) * np.sign(w[k]), 0.0)
+        if reach > 0.0:
+            apart += (w[k] / length - ball / reach) ** 2
+    return within + length * (max(lam - reach, 0.0) + 0.5 * reach * apart)
 
 
 @dual_scale.register(GroupFamily)
 def _dual_scale_of_group(penalty, w, v, g):
     lam, mu = group_strengths(penalty, g)
-    if _length(_excess(penalty, v, mu)) <= lam:
+    if _length_beyond(v, mu, penalty.positive) <= lam:
         return 1.0
     return 1.0 / dual_norm(penalty, v, g)
 
@@ -442,18 +462,24 @@ def _dual_scale_of_group(penalty, w, v, g):
 @dual_norm.register(GroupFamily)
 def _dual_norm_of_group(penalty, v, g):
     lam, mu = group_strengths(penalty, g)
-    pull = np.maximum(v, 0.0) if penalty.positive else np.abs(v)
+    largest = 0.0
+    for k in range(v.size):
+        largest = max(largest, abs(_beyond(v[k], 0.0, penalty.positive)))
     if lam + mu == 0.0:
-        return np.inf if np.max(pull) > 0.0 else 0.0
-    # The root of ||(pull - t mu)_+|| - t lam, which is convex and falls: from the left
+        return np.inf if largest > 0.0 else 0.0
+    # The root of ||(|v| - t mu)_+|| - t lam, which is convex and falls: from the left
     # Newton steps go up to it.
-    t = np.max(pull) / (lam + mu)
+    t = largest / (lam + mu)
     for _ in range(100):
-        beyond = np.maximum(pull - t * mu, 0.0)
-        length = _length(beyond)
-        if length <= t * lam or length == 0.0:
+        square, total = 0.0, 0.0
+        for k in range(v.size):
+            size = abs(_beyond(v[k], t * mu, penalty.positive))
+            square += size * size
+            total += size
+        length = np.sqrt(square)
+        if length <= t * lam:
             break
-        step = (length - t * lam) / (lam + mu * np.sum(beyond) / length)
+        step = (length - t * lam) / (lam + mu * total / length)
         t += step
         if step <= 1e-16 * t:
             break

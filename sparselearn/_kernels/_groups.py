@@ -96,7 +96,7 @@ def _exact_step(values, vectors, lam, coef, correlation, change, spare):
     else:
         h = 0.0
         if square > lam * lam:
-            h = _root(values[:size], v[:size], lam, np.sqrt(length))
+            h = _root(values[:size], v[:size], lam, np.sqrt(square), np.sqrt(length))
         for k in range(size):
             v[k] = h * v[k] / (values[k] * h + lam) - w[k]
             worth += values[k] * v[k] * v[k]
@@ -112,12 +112,18 @@ def _exact_step(values, vectors, lam, coef, correlation, change, spare):
 
 
 @kernel(fastmath=REASSOCIATE)
-def _root(values, v, lam, h):
+def _root(values, v, lam, length, h):
     """The h > 0 with ``sum_k v_k^2 / (values_k h + lam)^2 = 1``, from a guess.
 
     One over the root of that sum is concave in h and grows: after one Newton step the
-    next ones go up to the solution.
+    next ones go up to the solution. `length` is that of v.
     """
+    largest = 0.0
+    for k in range(v.size):
+        largest = max(largest, values[k])
+    # As if all were the largest.
+    least = (length - lam) / largest
+    h = max(h, least)
     for _ in range(NEWTON_STEPS):
         total, slope = 0.0, 0.0
         for k in range(v.size):
@@ -129,7 +135,7 @@ def _root(values, v, lam, h):
         if slope <= 0.0:
             break
         step = (total * np.sqrt(total) - total) / slope
-        new = max(h + step, 0.0)
+        new = max(h + step, least)
         done = abs(new - h) <= 4e-16 * new
         h = new
         if done:
@@ -154,6 +160,8 @@ def _proximal_steps(
         square = 0.0
         for i in range(size):
             target = coef[i] + change[i] + step * g[i]
+            if gram[i * size + i] == 0.0:  # a constant column
+                target = 0.0
             beyond = max(abs(target) - step * mu, 0.0)
             if target < 0.0:
                 beyond = 0.0 if positive else -beyond
@@ -324,6 +332,12 @@ def correlate(design, features, u, total, out):
 
 
 @kernel
+def _gather(values, features, out):
+    for k in range(features.size):
+        out[k] = values[features[k]]
+
+
+@kernel
 def certify_groups(penalty, coef, correlation, terms):
     """What each group says of optimality, from its coefficients and correlations v.
 
@@ -335,17 +349,24 @@ def certify_groups(penalty, coef, correlation, terms):
     scale : float
     """
     features, starts = penalty.groups.features, penalty.groups.starts
+    blocks = np.empty((2, features.size))
     scale = 1.0
-    for g in range(starts.size - 1):
-        group = features[starts[g] : starts[g + 1]]
-        w, v = coef[group], correlation[group]
-        terms[0, g] = penalties.value(penalty, w, g)
-        terms[1, g] = penalties.dual_scale(penalty, w, v, g)
-        scale = min(scale, terms[1, g])
-    for g in range(starts.size - 1):
-        group = features[starts[g] : starts[g + 1]]
-        w, v = coef[group], correlation[group]
-        terms[2, g] = penalties.fenchel_gap(penalty, w, scale * v, g)
+    for again in range(2):
+        for g in range(starts.size - 1):
+            group = features[starts[g] : starts[g + 1]]
+            w, v = blocks[0, : group.size], blocks[1, : group.size]
+            _gather(coef, group, w)
+            _gather(correlation, group, v)
+            if again:
+                for k in range(v.size):
+                    v[k] *= scale
+                terms[2, g] = penalties.fenchel_gap(penalty, w, v, g)
+            else:
+                terms[0, g] = penalties.value(penalty, w, g)
+                terms[1, g] = penalties.dual_scale(penalty, w, v, g)
+        if not again:
+            for g in range(starts.size - 1):
+                scale = min(scale, terms[1, g])
     return scale
 
 
@@ -353,7 +374,10 @@ def certify_groups(penalty, coef, correlation, terms):
 def pulls_on_groups(penalty, correlation, norms, distances):
     """Write of each group at 0 the dual norm and the violation of optimality."""
     features, starts = penalty.groups.features, penalty.groups.starts
+    blocks = np.zeros((2, features.size))
     for g in range(starts.size - 1):
-        v = correlation[features[starts[g] : starts[g + 1]]]
+        group = features[starts[g] : starts[g + 1]]
+        w, v = blocks[0, : group.size], blocks[1, : group.size]
+        _gather(correlation, group, v)
         norms[g] = penalties.dual_norm(penalty, v, g)
-        distances[g] = penalties.subdifferential_distance(penalty, 0.0 * v, v, g)
+        distances[g] = penalties.subdifferential_distance(penalty, w, v, g)

@@ -32,6 +32,8 @@ __all__ = ["GroupSolver"]
 SMALLEST_WORKING_SET = 50
 # A Gram matrix of so many columns takes half a gigabyte.
 LARGEST_GRAM = 8192
+# Newton steps on so many are no matter.
+SMALL_GRAM = 512
 # Epochs at a stretch.
 EPOCHS = 4
 # Epochs before Newton steps are worth their factorisation.
@@ -100,21 +102,26 @@ class GroupWorkingSet:
             if self.columns is None:
                 of_block = GramWorkingSet(self.problem, self.moment)
                 of_block.grow(self.features[block])
-                self._add_block(of_block.gram)
+                self._add_block(of_block.gram, self.features[block])
             else:
-                self._add_block(self.columns.gram[block, block])
+                self._add_block(self.columns.gram[block, block], self.features[block])
             known += size
 
-    def _add_block(self, gram):
+    def _add_block(self, gram, features):
+        gram = gram.copy()
+        # Of a constant column only rounding is left: it takes no part.
+        constant = self.problem.curvature[features] == 0.0
+        gram[constant], gram[:, constant] = 0.0, 0.0
         if gram.shape == (1, 1):
             values, vectors = gram[0].copy(), np.ones((1, 1))
         elif self._exact:
             values, vectors = np.linalg.eigh(gram)
+            vectors[constant] = 0.0
         else:
             values, vectors = np.linalg.eigvalsh(gram), None
         values = np.where(values > RANK * max(values[-1], 0.0), values, 0.0)
         self._values.append(values)
-        self._matrices.append(np.ravel(vectors if self._exact else gram).copy())
+        self._matrices.append(np.ravel(vectors if self._exact else gram))
 
     def _gram_is_costly(self):
         """Whether an epoch on the columns costs less."""
@@ -125,8 +132,8 @@ class GroupWorkingSet:
             return True
         X = self.problem.matrix
         if sp.issparse(X):
-            return size**2 > LOOKUP * 2 * X.nnz / X.shape[1] * size
-        return size > X.shape[0]
+            return size > max(LOOKUP * 2 * X.nnz / X.shape[1], SMALL_GRAM)
+        return size > max(X.shape[0], SMALL_GRAM)
 
     def blocks(self, penalty):
         """The groups as kernels take them, and `penalty` of the working set alone."""
@@ -143,10 +150,11 @@ class GroupWorkingSet:
             places=np.concatenate([[0], np.cumsum(sizes**2)]),
             positive=bool(penalty.positive),
         )
-        within = penalties.Groups(np.arange(self.features.size), starts)
-        return blocks, penalty._replace(
-            groups=within, weights=penalty.weights[self.members]
-        )
+        # Made as a spec is, not replaced: of the types that kernels are compiled for.
+        parts = penalty._asdict()
+        parts["groups"] = penalties.Groups(np.arange(self.features.size), starts)
+        parts["weights"] = penalty.weights[self.members]
+        return blocks, type(penalty)(**parts)
 
     def minimise(self, penalty, coef, fit, guess, accuracy, max_epochs):
         """Improve `coef`, an ndarray (n_features,), in place.
