@@ -48,10 +48,12 @@ class Blocks(NamedTuple):
     values : ndarray (n_positions,)
         Eigenvalues of each block's Gram matrix; 0 for those of rounding.
     matrices : ndarray
-        Of each block its eigenvectors, or its Gram matrix where it takes proximal
-        steps, by rows.
+        Of each block, by rows, its eigenvectors if blocks are solved exactly, else its
+        Gram matrix.
     places : ndarray of int (n_blocks + 1,)
         Where these are in `matrices`.
+    exact : bool
+        Whether no block has an L1 part or a sign constraint.
     positive : bool
     """
 
@@ -61,6 +63,7 @@ class Blocks(NamedTuple):
     values: np.ndarray
     matrices: np.ndarray
     places: np.ndarray
+    exact: bool
     positive: bool
 
 
@@ -196,20 +199,20 @@ def _block_step(blocks, b, coef, correlation, change, spare):
     values = blocks.values[first:last]
     matrix = blocks.matrices[blocks.places[b] : blocks.places[b + 1]]
     lam, mu = blocks.lam[b], blocks.mu[b]
-    if mu > 0.0 or blocks.positive:
-        return _proximal_steps(
-            matrix,
-            values[-1],
-            lam,
-            mu,
-            blocks.positive,
-            coef,
-            correlation,
-            change,
-            spare,
-            PROXIMAL_STEPS,
-        )
-    return _exact_step(values, matrix, lam, coef, correlation, change, spare)
+    if blocks.exact:
+        return _exact_step(values, matrix, lam, coef, correlation, change, spare)
+    return _proximal_steps(
+        matrix,
+        values[-1],
+        lam,
+        mu,
+        blocks.positive,
+        coef,
+        correlation,
+        change,
+        spare,
+        PROXIMAL_STEPS,
+    )
 
 
 @kernel

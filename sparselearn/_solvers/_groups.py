@@ -148,6 +148,7 @@ class GroupWorkingSet:
             values=np.concatenate(self._values),
             matrices=np.concatenate(self._matrices),
             places=np.concatenate([[0], np.cumsum(sizes**2)]),
+            exact=self._exact,
             positive=bool(penalty.positive),
         )
         # Made as a spec is, not replaced: of the types that kernels are compiled for.
