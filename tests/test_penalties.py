@@ -322,6 +322,110 @@ def test_a_spec_does_not_freeze_the_users_array():
     weights[0] = 2.0
 
 
+PAIR = penalties.Groups([2, 0, 1], [0, 1, 3])
+GROUPED = [
+    kind
+    for positive in (False, True)
+    for kind in (
+        penalties.GroupL2(0.8, PAIR, [1.0, 1.5], positive),
+        penalties.SparseGroup(0.8, 0.4, PAIR, [1.0, 1.5], positive),
+        penalties.SparseGroup(0.8, 1.0, PAIR, [1.0, 1.5], positive),
+    )
+]
+every_group_penalty = pytest.mark.parametrize("penalty", GROUPED)
+
+
+def pairs_on_grid(penalty):
+    """Points w of the domain of a group of two, and the penalty there."""
+    line = np.linspace(-3.0, 3.0, 241)
+    w = np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2)
+    w = w[w.min(axis=1) >= 0.0] if penalty.positive else w
+    return w, np.array([penalties.value(penalty, pair, 1) for pair in w])
+
+
+@every_group_penalty
+def test_values_of_groups(penalty):
+    w = np.array([3.0, 4.0])
+    share = getattr(penalty, "l1_ratio", 0.0)
+    expected = 1.2 * ((1.0 - share) * 5.0 + share * 7.0 / np.sqrt(2.0))
+    assert penalties.value(penalty, w, 1) == pytest.approx(expected)
+    assert penalties.value(penalty, w[:1], 0) == pytest.approx(2.4)
+
+
+@every_group_penalty
+def test_prox_of_groups_is_the_minimiser(penalty, rng):
+    w, values = pairs_on_grid(penalty)
+    for _ in range(8):
+        z = 1.5 * rng.standard_normal(2)
+        costs = 0.5 * np.sum((w - z) ** 2, axis=1) + 0.7 * values
+        found = penalties.prox(penalty, z, 0.7, 1)
+        np.testing.assert_allclose(found, w[np.argmin(costs)], atol=0.02)
+
+
+@every_group_penalty
+def test_conjugates_of_groups(penalty, rng):
+    """By brute force: 0 where no w has w' v > h(w), else inf; so is the dual norm."""
+    w, values = pairs_on_grid(penalty)
+    seen = set()
+    for _ in range(40):
+        v = rng.standard_normal(2)
+        best = np.max(w @ v - values)
+        conjugate = penalties.conjugate(penalty, v, 1)
+        seen.add(conjugate)
+        assert conjugate == (0.0 if best <= 1e-9 else np.inf)
+        norm = penalties.dual_norm(penalty, v, 1)
+        assert (norm <= 1.0) == (best <= 1e-9)
+        on = np.any(w != 0.0, axis=1)
+        directly = max(np.max((w[on] @ v) / values[on]), 0.0)
+        assert norm == pytest.approx(directly, rel=2e-3)
+        scale = penalties.dual_scale(penalty, np.zeros(2), v, 1)
+        assert scale == pytest.approx(1.0 / max(norm, 1.0), rel=1e-12)
+    assert seen == {0.0, np.inf}
+
+
+@every_group_penalty
+def test_gaps_of_groups_are_the_sum_without_cancellation(penalty, rng):
+    for _ in range(20):
+        w = np.abs(rng.standard_normal(2)) * rng.integers(0, 2, 2)
+        w = w if penalty.positive else w * rng.choice([-1.0, 1.0], 2)
+        v = rng.standard_normal(2)
+        v /= max(penalties.dual_norm(penalty, v, 1), 1.0)
+        direct = penalties.value(penalty, w, 1) - w @ v
+        found = penalties.fenchel_gap(penalty, w, v, 1)
+        assert found == pytest.approx(direct, abs=1e-14)
+        assert found >= 0.0
+    assert penalties.fenchel_gap(penalty, w, np.full(2, 9.0), 1) == np.inf
+
+
+@every_group_penalty
+def test_distances_of_groups(penalty, rng):
+    """(z - prox(z)) / step is a subgradient; at 0 it is the distance from their set."""
+    for _ in range(20):
+        z = 1.5 * rng.standard_normal(2)
+        w = penalties.prox(penalty, z, 0.7, 1)
+        slope = (z - w) / 0.7
+        assert penalties.subdifferential_distance(penalty, w, slope, 1) < 1e-9
+        off = np.array([0.3, -0.2])
+        distance = penalties.subdifferential_distance(penalty, w, slope + off, 1)
+        if np.all(w != 0.0):
+            assert distance == pytest.approx(np.linalg.norm(off))
+        # With v in place of z a step of prox of length 1 goes that far.
+        away = np.linalg.norm(penalties.prox(penalty, z, 1.0, 1))
+        at_0 = penalties.subdifferential_distance(penalty, np.zeros(2), z, 1)
+        assert at_0 == pytest.approx(away)
+
+
+def test_groups_dropped_and_free():
+    penalty = penalties.SparseGroup(1.0, 0.5, PAIR, [np.inf, 0.0])
+    v = np.array([1e6])
+    assert penalties.prox(penalty, v, 1.0, 0) == 0.0
+    assert penalties.dual_scale(penalty, np.zeros(1), v, 0) == 1.0
+    assert penalties.value(penalty, np.zeros(1), 0) == 0.0
+    np.testing.assert_array_equal(penalties.prox(penalty, np.ones(2), 1.0, 1), 1.0)
+    assert penalties.dual_norm(penalty, np.ones(2), 1) == np.inf
+    assert penalties.dual_norm(penalty, np.zeros(2), 1) == 0.0
+
+
 class Bridge(NamedTuple):
     """Not a registered penalty."""
 
@@ -331,7 +435,7 @@ class Bridge(NamedTuple):
 def test_an_unknown_penalty_is_refused_by_name():
     with pytest.raises(TypeError, match="prox has no formula for Bridge; it has one"):
         penalties.prox(Bridge(1.0), 1.0, 1.0, 0)
-    with pytest.raises(TypeError, match="one for ElasticNet, L1, "):
+    with pytest.raises(TypeError, match="one for ElasticNet, GroupL2, L1, "):
         require_formulas(Bridge(1.0))
     with pytest.raises(Exception, match="value has no formula for Bridge"):
         for_specs(all_formulas, Bridge(1.0))(Bridge(1.0), 1.0, 1.0, 1.0, 0)

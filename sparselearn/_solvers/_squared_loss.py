@@ -370,7 +370,8 @@ def _distances(penalty, correlation, features):
 
 def sums_pay(X, penalty, n_solves):
     """Whether one pass for all sums over rows costs less than one a solution."""
-    if sp.issparse(X) or not isinstance(penalty, penalties.ElasticNetFamily):
+    families = penalties.ElasticNetFamily, penalties.GroupFamily
+    if sp.issparse(X) or not isinstance(penalty, families):
         return False
     n_samples, n_features = X.shape
     return n_samples > n_features and n_features <= 12 * n_solves

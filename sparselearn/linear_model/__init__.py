@@ -9,6 +9,8 @@ from sparselearn.linear_model._glm_regressors import (
     SparseHuberRegressor,
     SparsePoissonRegressor,
 )
+from sparselearn.linear_model._group_lasso import GroupLasso, SparseGroupLasso
+from sparselearn.linear_model._group_lasso_cv import GroupLassoCV
 from sparselearn.linear_model._lasso import Lasso
 from sparselearn.linear_model._logistic import SparseLogisticRegression
 from sparselearn.linear_model._logistic_cv import SparseLogisticRegressionCV
@@ -22,6 +24,8 @@ __all__ = [
     "AdaptiveLasso",
     "ElasticNet",
     "ElasticNetCV",
+    "GroupLasso",
+    "GroupLassoCV",
     "Lasso",
     "LassoCV",
     "MCPRegressor",
@@ -31,6 +35,7 @@ __all__ = [
     "OrthogonalMatchingPursuit",
     "PathResult",
     "SCADRegressor",
+    "SparseGroupLasso",
     "SparseHuberRegressor",
     "SparseLogisticRegression",
     "SparseLogisticRegressionCV",

@@ -9,10 +9,10 @@ from sparselearn import penalties
 from sparselearn._compat import Interval, StrOptions, fit_context
 from sparselearn._parallel import team
 from sparselearn._solvers._moments import moments_of
-from sparselearn._solvers._path import solve_to_size
+from sparselearn._solvers._path import make_solver, solve_to_size
 from sparselearn._solvers._problem import make_problem
 from sparselearn._solvers._refit import refit_on_support
-from sparselearn._solvers._squared_loss import Solver, sums_pay
+from sparselearn._solvers._squared_loss import sums_pay
 from sparselearn._validation import check_penalty_weights, validate_regression
 from sparselearn.linear_model._linear import LinearRegressor
 
@@ -71,12 +71,7 @@ class SquaredLossRegressor(LinearRegressor):
             Fitted estimator.
         """
         X, y, weights = validate_regression(self, X, y, sample_weight)
-        penalty_at = partial(
-            elastic_net_penalty,
-            l1_ratio=self._l1_ratio,
-            penalty_weights=check_penalty_weights(self.penalty_weights, X.shape[1]),
-            positive=self.positive,
-        )
+        penalty_at = self._penalty_at(X.shape[1])
         targets = np.ascontiguousarray(y.reshape(y.shape[0], -1).T)
         starts = self._starts(len(targets), X.shape[1])
         with team() as run:
@@ -92,6 +87,20 @@ class SquaredLossRegressor(LinearRegressor):
         self._store(problems, alphas, solutions, X.dtype, single=y.ndim == 1)
         self._warn_unless_converged(problems, solutions)
         return self
+
+    @property
+    def _selects(self):
+        """Whether the penalty makes coefficients zero."""
+        return self._l1_ratio > 0.0
+
+    def _penalty_at(self, n_features):
+        """The penalty as a function of alpha."""
+        return partial(
+            elastic_net_penalty,
+            l1_ratio=self._l1_ratio,
+            penalty_weights=check_penalty_weights(self.penalty_weights, n_features),
+            positive=self.positive,
+        )
 
     def _with_shared_sums(self, problems, penalty):
         """The problems of several targets on one set of sums, where that pays."""
@@ -110,7 +119,7 @@ class SquaredLossRegressor(LinearRegressor):
     def _solve(self, problem, penalty_at, start):
         """The alpha in use and the solution for one target."""
         stopping = {"tol": self.tol, "max_iter": self.max_iter}
-        if self.n_nonzero_coefs is not None and self._l1_ratio == 0.0:
+        if self.n_nonzero_coefs is not None and not self._selects:
             raise ValueError(
                 "l1_ratio=0 makes no coefficient zero: n_nonzero_coefs="
                 f"{self.n_nonzero_coefs} needs an l1_ratio > 0."
@@ -118,9 +127,8 @@ class SquaredLossRegressor(LinearRegressor):
         if self.n_nonzero_coefs is not None:
             return solve_to_size(problem, penalty_at, self.n_nonzero_coefs, **stopping)
         penalty = penalty_at(self.alpha)
-        return self.alpha, Solver(problem, penalty, start=start).solve(
-            penalty, **stopping
-        )
+        solver = make_solver(problem, penalty, start=start)
+        return self.alpha, solver.solve(penalty, **stopping)
 
     def _starts(self, n_targets, n_features):
         """The coefficients to start from, one array or None for each target."""
