@@ -40,6 +40,8 @@ EPOCHS = 4
 EPOCHS_TO_SETTLE = 12
 # Stretches of which the best combination is tried.
 ITERATES = 5
+# Looks without a smaller gap: what is left is rounding.
+IDLE_LOOKS = 5
 # How far ahead of a straight line correlations may be, in steps of alpha.
 AHEAD = 0.3
 # Eigenvalues of a group below this share of the largest are rounding.
@@ -194,11 +196,11 @@ class GroupWorkingSet:
         n_epochs, newton, past = 0, state.has_newton, [state.snapshot()]
         # On a path it takes about as long as it took before.
         next_look = max(self._pace - EPOCHS, EPOCHS)
+        least, idle = np.inf, 0
         state.look()
-        while n_epochs < max_epochs:
+        while n_epochs < max_epochs and idle < IDLE_LOOKS:
             if newton and n_epochs >= EPOCHS_TO_SETTLE:
-                newton = state.solve_on_support(0.1 * accuracy)
-                past = []
+                newton, past = state.solve_on_support(0.1 * accuracy), []
                 if newton and state.look() <= accuracy:
                     break
             n_epochs += state.descend(min(EPOCHS, max_epochs - n_epochs))
@@ -207,9 +209,12 @@ class GroupWorkingSet:
                 state.combine(past)
                 past = [state.snapshot()]
             if n_epochs >= next_look:
-                if state.look() <= accuracy:
+                left = state.look()
+                if left <= accuracy:
                     break
                 next_look = n_epochs + max(EPOCHS, n_epochs // 8)
+                idle = 0 if left < 0.9 * least else idle + 1
+                least = min(least, left)
         self._pace = n_epochs
         return n_epochs
 
