@@ -37,6 +37,7 @@ __all__ = [
     "ElasticNet",
     "ElasticNetFamily",
     "FoldedConcave",
+    "Scaled",
     "WeightedElasticNet",
     "WeightedL1",
     "conjugate",
@@ -146,6 +147,13 @@ class WeightedElasticNet(NamedTuple):
     l1_ratio: float
     weights: np.ndarray
     positive: bool = False
+
+
+class Scaled(NamedTuple):
+    """``h_j(w) = factor * k_j(w)``, with k_j another penalty, its `inner`."""
+
+    inner: tuple
+    factor: float
 
 
 @FoldedConcave.register
@@ -331,6 +339,19 @@ def _dual_scale(penalty, w, g, j):
 @threshold.register(ElasticNetFamily)
 def _threshold(penalty, j):
     return strengths(penalty, j)[0]
+
+
+# -- a multiple of any penalty ------------------------------------------------
+
+
+@value.register(Scaled)
+def _value_scaled(penalty, w, j):
+    return penalty.factor * value(penalty.inner, w, j)
+
+
+@prox.register(Scaled)
+def _prox_scaled(penalty, z, step, j):
+    return prox(penalty.inner, z, step * penalty.factor, j)
 
 
 # -- the folded concave penalties ---------------------------------------------

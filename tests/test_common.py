@@ -64,6 +64,8 @@ def fitted(estimator):
     X, y = small_problem()
     if is_regressor(estimator):
         y = X @ np.array([1.0, -2.0, 0.0, 0.0, 0.5])
+    if get_tags(estimator).target_tags.positive_only:
+        y = np.exp(y)
     if not get_tags(estimator).target_tags.single_output:
         y = np.column_stack([y, np.abs(y)])
     return clone(estimator).fit(X, y), X

@@ -6,6 +6,8 @@ The working set lists m columns of the design; ``gram[a, b]`` is the product
 rows.
 """
 
+import numpy as np
+
 from sparselearn._kernels._design import ROWS, UNSIGNED
 from sparselearn._kernels._jit import REASSOCIATE, kernel
 from sparselearn.penalties import prox
@@ -161,25 +163,36 @@ def gram_rows_dense(values, means, new, features, out):
 
 
 @kernel
-def gram_rows_compressed(design, new, features, scratch, out):
+def gram_rows_compressed(design, new, features, out):
     """Write the Gram products of the columns `new` with the columns `features`.
 
-    ``out[k, a] = x_new[k]' S x_features[a] - means means``; `scratch`, of length
-    n_rows, is 0 before and after.
+    ``out[k, a] = x_new[k]' S x_features[a] - means means``. The entries of `new` are
+    listed by rows first; then one look at every entry of `features` serves all of
+    `new`, and costs what they have in common, which of sparse columns is little.
     """
     data, indices, indptr = design.data, design.indices, design.indptr
     means, weights = design.means, design.weights
     weighted = weights.size == design.n_rows
+    # Where the entries of a row begin, and for now where its next one goes.
+    begin = np.zeros(design.n_rows + 1, dtype=np.int64)
+    for j in new:
+        for q in range(UNSIGNED(indptr[j]), UNSIGNED(indptr[j + 1])):
+            begin[UNSIGNED(indices[q]) + UNSIGNED(1)] += 1
+    for i in range(design.n_rows):
+        begin[i + 1] += begin[i]
+    end, places = begin[:-1].copy(), np.empty(begin[-1], dtype=np.int32)
+    numbers = np.empty(begin[-1])
     for k in range(new.size):
-        j = new[k]
+        for q in range(UNSIGNED(indptr[new[k]]), UNSIGNED(indptr[new[k] + 1])):
+            i = UNSIGNED(indices[q])
+            weight = weights[i] if weighted else weights[0]
+            places[end[i]], numbers[end[i]] = k, weight * data[q]
+            end[i] += 1
+    for a in range(features.size):
+        j = features[a]
+        for k in range(new.size):
+            out[k, a] = -means[new[k]] * means[j]
         for q in range(UNSIGNED(indptr[j]), UNSIGNED(indptr[j + 1])):
             i = UNSIGNED(indices[q])
-            scratch[i] = (weights[i] if weighted else weights[0]) * data[q]
-        for a in range(features.size):
-            other = features[a]
-            product = -means[j] * means[other]
-            for q in range(UNSIGNED(indptr[other]), UNSIGNED(indptr[other + 1])):
-                product += data[q] * scratch[UNSIGNED(indices[q])]
-            out[k, a] = product
-        for q in range(UNSIGNED(indptr[j]), UNSIGNED(indptr[j + 1])):
-            scratch[UNSIGNED(indices[q])] = 0.0
+            for entry in range(UNSIGNED(begin[i]), UNSIGNED(end[i])):
+                out[places[entry], a] += data[q] * numbers[entry]

@@ -127,10 +127,16 @@ def _refusal(generic, kind):
 
 def for_specs(compiled, *specs):
     """`compiled` itself, or its uncached twin where a spec's type is a user's own."""
+    return compiled if all(map(_is_ours, specs)) else _uncached_twin(compiled)
+
+
+def _is_ours(spec):
+    """Whether the type of `spec`, and of the specs in it, comes from this package."""
     home = __name__.partition(".")[0]
-    if all(type(spec).__module__.partition(".")[0] == home for spec in specs):
-        return compiled
-    return _uncached_twin(compiled)
+    inside = (part for part in spec if isinstance(part, tuple))
+    return type(spec).__module__.partition(".")[0] == home and all(
+        map(_is_ours, inside)
+    )
 
 
 @functools.cache

@@ -95,9 +95,12 @@ def _start_rows(problem, support, size, features):
     order, factor = support.order, support.factor
     j0, j1, j2, j3 = features[0], features[1], features[2], features[3]
     r0, r1, r2, r3 = factor[size], factor[size + 1], factor[size + 2], factor[size + 3]
+    # A row each of the symmetric matrix: its columns are far apart in memory.
+    gram = problem.gram
+    g0, g1, g2, g3 = gram[j0], gram[j1], gram[j2], gram[j3]
     for i in range(size):
-        row, column = factor[i], problem.gram[order[i]]
-        v0, v1, v2, v3 = column[j0], column[j1], column[j2], column[j3]
+        row, j = factor[i], order[i]
+        v0, v1, v2, v3 = g0[j], g1[j], g2[j], g3[j]
         for k in range(i):
             v0 -= row[k] * r0[k]
             v1 -= row[k] * r1[k]
@@ -313,11 +316,13 @@ def _take_in(problem, support, size, coef, correlation, careful):
     n = 0
     for j in range(coef.size):
         g = correlation[j] if problem.positive else abs(correlation[j])
-        curvature = problem.gram[j, j] + problem.l2[j]
         excess = g - problem.l1[j]
-        if support.signs[j] == 0.0 and curvature > 0.0 and excess > problem.floor[j]:
-            violations[n], gains[n] = j, excess * excess / curvature
-            n += 1
+        if support.signs[j] == 0.0 and excess > problem.floor[j]:
+            # Diagonals are far apart in memory: only of those that ask.
+            curvature = problem.gram[j, j] + problem.l2[j]
+            if curvature > 0.0:
+                violations[n], gains[n] = j, excess * excess / curvature
+                n += 1
     room = n if careful else min(n, max(FEWEST, size))
     worst = np.argsort(-gains[:n]) if careful or room < n else np.arange(n)
     features = violations[worst[:room]]

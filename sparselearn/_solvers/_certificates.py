@@ -61,6 +61,16 @@ class Fit:
     projected: np.ndarray
     removed: float
 
+    @property
+    def loss(self):
+        """The loss of the coefficients."""
+        return 0.5 * self.square
+
+    def loss_gap(self, scale):
+        """What the rows add to the gap with the dual point ``scale * theta``."""
+        kept = max(self.square - self.removed, 0.0)
+        return 0.5 * ((1.0 - scale) ** 2 * kept + self.removed)
+
 
 @dataclass(frozen=True)
 class Certificate:
@@ -94,11 +104,13 @@ class Certifier:
         self.problem = problem
         self.free = free_features(penalty, problem.curvature.size)
         free, positive = self.free, getattr(penalty, "positive", False)
-        self._project = None
-        if free.size and isinstance(problem, MomentProblem):
-            self._project = _MomentProjection(problem.gram, free, positive)
-        elif free.size:
-            self._project = _RowProjection(problem, free, positive)
+        self._project = self._projection(positive) if free.size else None
+
+    def _projection(self, positive):
+        """What takes the part along the free columns out of a residual."""
+        if isinstance(self.problem, MomentProblem):
+            return _MomentProjection(self.problem.gram, self.free, positive)
+        return _RowProjection(self.problem, self.free, positive)
 
     def __call__(self, penalty, coef):
         """Certify `coef`, an ndarray (n_features,), from scratch."""
@@ -112,19 +124,22 @@ class Certifier:
         projected, removed = self._project(correlation, residual)
         return Fit(correlation, square, residual, projected, removed)
 
-    def bound(self, penalty, coef, fit):
-        """The `Certificate` of `coef` under `penalty`, from its `Fit`."""
+    def bound(self, penalty, coef, fit, support=None):
+        """The `Certificate` of `coef` under `penalty`, from its `Fit`.
+
+        `support`, if given, are the features whose `coef` is not 0.
+        """
+        if support is None:
+            support = np.flatnonzero(coef != 0.0)
         # The terms of all others are 0, and ask for no scale.
-        matter = exposed(penalty, fit.projected, coef)
-        support = matter[coef[matter] != 0.0]
-        objective = 0.5 * fit.square
+        matter = exposed(penalty, fit.projected, support)
+        objective = fit.loss
         objective += np.sum(penalties.value(penalty, coef[support], support))
-        kept = max(fit.square - fit.removed, 0.0)
 
         def gap(scale, features):
-            rows = 0.5 * ((1.0 - scale) ** 2 * kept + fit.removed)
             v = scale * fit.projected[features]
-            return rows + np.sum(_fenchel_gap(penalty, coef[features], v, features))
+            gaps = _fenchel_gap(penalty, coef[features], v, features)
+            return fit.loss_gap(scale) + np.sum(gaps)
 
         scales = penalties.dual_scale(
             penalty, coef[matter], fit.projected[matter], matter
@@ -214,18 +229,16 @@ def _feasible(correlation, positive):
     return np.minimum(correlation, 0.0) if positive else np.zeros_like(correlation)
 
 
-def exposed(penalty, correlation, coef=None):
+def exposed(penalty, correlation, support=()):
     """Indices of the features that a coefficient of 0 may not be optimal for.
 
-    Those whose correlation exceeds its threshold, and where `coef` is given those with
-    a coefficient; all, if the penalty has no threshold.
+    Those whose correlation exceeds its threshold, and those of `support`; all, if the
+    penalty has no threshold.
     """
-    families = penalties.ElasticNetFamily, penalties.FoldedConcave
-    if not isinstance(penalty, families):
+    if not registered(penalties.threshold, type(penalty)):
         return np.arange(correlation.size)
     exposed = np.abs(correlation) > penalties.threshold(penalty, slice(None))
-    if coef is not None:
-        exposed |= coef != 0.0
+    exposed[np.asarray(support, dtype=np.int64)] = True
     return np.flatnonzero(exposed)
 
 

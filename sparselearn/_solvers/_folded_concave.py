@@ -127,7 +127,7 @@ class ConcaveWorkingSet(GramWorkingSet):
         The interface is that of `DesignWorkingSet.minimise`; `fit` is not needed.
         """
         problem = _Pieces(self, penalty, self._moment[self.features])
-        w, pull = coef[self.features], expected[self.features]
+        w, pull = coef[self.features], expected
         value = problem.objective(w, problem.correlation(w))
         n_rounds, epochs, little = 0, EPOCHS, False
         while True:
@@ -305,7 +305,7 @@ class ConcaveSolver(Solver):
         candidates = self._expected(penalty)
         while violation > tol and n_iter < max_iter and idle < IDLE_ROUNDS:
             if candidates is None:
-                candidates = self._violations(penalty, self.fit.correlation)
+                candidates = self._violations(penalty)
             grown = self._join(self._worst(*candidates))
             candidates = None
             if not grown:
@@ -328,7 +328,7 @@ class ConcaveSolver(Solver):
     def restart(self, coef, alpha):
         """Go on from `coef`, the solution at `alpha`."""
         self.coef[:] = coef
-        self._join(np.flatnonzero((self.coef != 0.0) & ~self._member))
+        self._join(np.flatnonzero((self.coef != 0.0) & self._outside))
         self._measure()
         self._alpha = alpha
 
@@ -342,7 +342,12 @@ class ConcaveSolver(Solver):
 
     def _violation(self, penalty):
         return _violation(
-            penalty, self.coef, self.fit.correlation, self.problem, self._unit
+            penalty,
+            self.coef,
+            self.support,
+            self.fit.correlation,
+            self.problem,
+            self._unit,
         )
 
 
@@ -353,8 +358,8 @@ def correlation_unit(problem, moment):
     return max(np.max(sizes, initial=0.0), NOTHING * np.sqrt(2.0 * problem.null_value))
 
 
-def _violation(penalty, coef, correlation, problem, unit):
-    matter = exposed(penalty, correlation, coef)
+def _violation(penalty, coef, support, correlation, problem, unit):
+    matter = exposed(penalty, correlation, support)
     matter = matter[problem.curvature[matter] > 0.0]
     distances = penalties.subdifferential_distance(
         penalty, coef[matter], correlation[matter], matter
@@ -393,7 +398,7 @@ def certify(problem, penalty, coef):
     correlation = problem.correlation(weights * residual)
     square = np.sum(weights * residual**2)
     unit = correlation_unit(problem, moment)
-    violation = _violation(penalty, coef, correlation, problem, unit)
+    violation = _violation(penalty, coef, support, correlation, problem, unit)
     return _objective(penalty, coef, square), violation
 
 

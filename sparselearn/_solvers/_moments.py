@@ -153,9 +153,9 @@ class MomentProblem:
         square = 2.0 * self.null_value - coef @ (self.moment + correlation)
         return correlation, max(square, 0.0), None
 
-    def intercept(self, coef):
-        """The optimal intercept for `coef`."""
-        return self.target_mean - self.x_mean @ coef
+    def intercept(self, coef, support=slice(None)):
+        """The optimal intercept for `coef`, of which all but `support` are 0."""
+        return self.target_mean - self.x_mean[support] @ coef[support]
 
 
 def moments_of(X, y, weights, rows=None, run=serially):

@@ -289,7 +289,9 @@ class TaskSolver:
             idle = 0 if grown or certificate.gap < 0.9 * best else idle + 1
             best = min(best, certificate.gap)
         converged = bool(certificate.gap <= target)
-        return Solution(self.coef.copy(), certificate, n_iter, converged, self.route)
+        intercept = self.problem.intercept(self.coef)
+        found = certificate, n_iter, converged
+        return Solution(self.coef.copy(), intercept, *found, self.route)
 
     @property
     def route(self):

@@ -81,8 +81,7 @@ class GramRows:
         problem, out = self.problem, self.rows[start:stop]
         n_samples, n_features = problem.matrix.shape
         if sp.issparse(problem.matrix):
-            everyone, scratch = np.arange(n_features), np.zeros(n_samples)
-            gram_rows_compressed(problem.design, features, everyone, scratch, out)
+            gram_rows_compressed(problem.design, features, np.arange(n_features), out)
         else:
             columns = np.empty((n_samples, features.size), order="F")
             values, means = problem.design.values, problem.design.means

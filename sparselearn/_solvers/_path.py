@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
-from sparselearn._solvers._certificates import critical_alpha
 from sparselearn._solvers._squared_loss import Route, Solver
 
 __all__ = [
@@ -19,6 +18,7 @@ __all__ = [
 ]
 
 # Two alphas of a path are 7% apart; so many halvings bring them to 1e-5.
+N_ALPHAS = 100
 BISECTIONS = 12
 # The gap at which the number of non-zeros is taken: bisection is finer than most tol.
 EXACT = 1e-9
@@ -53,7 +53,16 @@ class PathResult:
     route: Route
 
 
-def solve_path(problem, penalty_at, alphas, *, tol, max_iter, dtype=np.float64):
+def solve_path(
+    problem,
+    penalty_at,
+    alphas,
+    *,
+    tol,
+    max_iter,
+    dtype=np.float64,
+    solver_class=Solver,
+):
     """Solve ``penalty_at(alpha)`` for each of the decreasing `alphas`.
 
     Returns
@@ -66,23 +75,16 @@ def solve_path(problem, penalty_at, alphas, *, tol, max_iter, dtype=np.float64):
         penalty = penalty_at(alpha)
         # At alpha = 0 every feature is unpenalised: a problem of another kind.
         if solver is None or alpha == 0.0:
-            solver = Solver(
+            solver = solver_class(
                 problem,
                 penalty,
-                start=None if solver is None else solver.coef,
+                start=None if solver is None else solver.start,
                 n_solves=len(alphas),
             )
-        solution = solver.solve(penalty, tol=tol, max_iter=max_iter)
-        supports.append(np.flatnonzero(solution.coef != 0.0))
-        values.append(solution.coef[supports[-1]].astype(dtype))
-        records.append(
-            (
-                problem.intercept(solution.coef),
-                solution.certificate.gap,
-                solution.n_iter,
-                solution.converged,
-            )
-        )
+        certificate, *rest = solver.advance(penalty, tol=tol, max_iter=max_iter)
+        supports.append(solver.support)
+        values.append(solver.coef[solver.support].astype(dtype))
+        records.append((solver.intercept, certificate.gap, *rest))
     intercepts, dual_gaps, n_iter, converged = map(np.array, zip(*records))
     ends = np.cumsum([0, *(support.size for support in supports)])
     parts = np.concatenate(values), np.concatenate(supports), ends
@@ -97,7 +99,7 @@ def solve_path(problem, penalty_at, alphas, *, tol, max_iter, dtype=np.float64):
     )
 
 
-def alpha_grid(largest, n_alphas=100, eps=1e-3):
+def alpha_grid(largest, n_alphas=N_ALPHAS, eps=1e-3):
     """`n_alphas` in geometric progression from `largest` down to `eps` times it."""
     if largest == 0.0:  # nothing correlates with y: every alpha gives the same
         largest = np.finfo(np.float64).tiny / eps
@@ -114,13 +116,15 @@ def check_alphas(alphas):
     return alphas
 
 
-def solve_to_size(problem, penalty_at, n_nonzero, *, tol, max_iter):
+def solve_to_size(
+    problem, penalty_at, n_nonzero, *, tol, max_iter, solver_class=Solver
+):
     """The least-penalised solution of the path with at most `n_nonzero` coefficients.
 
     Unpenalised coefficients count; see `least_penalised`.
     """
-    alphas = alpha_grid(critical_alpha(problem, penalty_at(1.0)))
-    solver = Solver(problem, penalty_at(alphas[0]), n_solves=alphas.size)
+    solver = solver_class(problem, penalty_at(1.0), n_solves=N_ALPHAS)
+    alphas = alpha_grid(solver.alpha_max, N_ALPHAS)
 
     def solve(alpha):
         return solver.solve(penalty_at(alpha), tol=min(tol, EXACT), max_iter=max_iter)

@@ -80,9 +80,13 @@ class Problem:
             raise ValueError("y is too large: squares of its numbers are not finite.")
         return problem
 
-    def residual(self, coef):
-        """``y - X w`` in float64, centred by the optimal intercept."""
-        support = np.flatnonzero(coef != 0.0)
+    def residual(self, coef, support=None):
+        """``y - X w`` in float64, centred by the optimal intercept.
+
+        `support`, if given, has all features whose `coef` is not 0.
+        """
+        if support is None:
+            support = np.flatnonzero(coef != 0.0)
         residual = np.zeros_like(self.target)
         add_product(self.design, support, -coef[support], residual)
         residual += self.target
@@ -104,9 +108,9 @@ class Problem:
         shift = np.multiply.outer(self.design.means, np.sum(u, axis=0))
         return correlate(self.matrix, u) - shift
 
-    def intercept(self, coef):
-        """The optimal intercept for `coef`."""
-        return self.target_mean - self.design.means @ coef
+    def intercept(self, coef, support=slice(None)):
+        """The optimal intercept for `coef`, of which all but `support` are 0."""
+        return self.target_mean - self.design.means[support] @ coef[support]
 
     def centred_columns(self, features):
         """The centred columns `features` as a dense float64 array."""

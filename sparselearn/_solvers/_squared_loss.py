@@ -66,6 +66,7 @@ class Solution:
     Attributes
     ----------
     coef : float64 ndarray (n_features,)
+    intercept : float
     certificate : Certificate
     n_iter : int
         Epochs of descent over the working set, or supports tried.
@@ -76,6 +77,7 @@ class Solution:
     """
 
     coef: np.ndarray
+    intercept: float
     certificate: Certificate
     n_iter: int
     converged: bool
@@ -97,11 +99,19 @@ class Solver:
         How many penalties are to come, about.
     """
 
+    # The smallest alpha at which the null model is optimal; None if no alpha is.
+    alpha_max = None
+    # How near to come to a waypoint, in units of the gap to reach.
+    _waypoint_accuracy = 1.0
+    # How accurately to minimise over a working set, likewise.
+    _precision = 1e-2
     # Of Gram matrices; a subclass may know another.
     _gram_kind = GramWorkingSet
 
     def __init__(self, problem, penalty, *, start=None, n_solves=1):
         require_formulas(penalty)
+        # Sums over rows are of centred targets: they do not know the mean.
+        self._intercept = problem.intercept
         # Sums that are given were not formed here.
         self._sums_formed = 0.0
         by_rows = not isinstance(problem, MomentProblem)
@@ -113,10 +123,9 @@ class Solver:
         n_features = problem.curvature.size
         self.problem = problem
         self.certifier = Certifier(problem, penalty)
-        self.coef = np.zeros(n_features)
-        # Of a constant column only rounding is left: it never joins.
-        self._eligible = problem.curvature > 0.0
-        self._member = np.zeros(n_features, dtype=bool)
+        self.coef, self.support = np.zeros(n_features), np.empty(0, dtype=np.int64)
+        # What may yet join; of a constant column only rounding is left, it never does.
+        self._outside = problem.curvature > 0.0
         self.fit = self.certifier.measure(self.coef)
         self._moment = moment = self.fit.correlation
         self._working = self._working_set(penalty)
@@ -125,14 +134,15 @@ class Solver:
         if isinstance(penalty, penalties.ElasticNetFamily) and penalty.alpha > 0.0:
             unit = penalty._replace(alpha=1.0)
             self._alpha = self.certifier.critical(unit, self.fit)
+            self.alpha_max = self._alpha
         self._correlations = Correlations(
             problem, moment.copy(), self.fit.residual, self._alpha
         )
         if isinstance(problem, MomentProblem):
-            self._join(np.flatnonzero(self._eligible))
+            self._join(np.flatnonzero(self._outside))
         if start is not None and np.any(start):
-            self.coef[self._eligible] = start[self._eligible]
-            self._join(np.flatnonzero((self.coef != 0.0) & ~self._member))
+            self.coef[:] = np.where(problem.curvature > 0.0, start, 0.0)
+            self._join(np.flatnonzero((self.coef != 0.0) & self._outside))
             self._alpha = None
             self._measure()
 
@@ -151,8 +161,25 @@ class Solver:
             solver, n_passes = "sums", self._sums_formed
         return Route(solver, n_passes, 1.0 - self.n_members / self.coef.size)
 
+    @property
+    def intercept(self):
+        """The optimal intercept for `coef`."""
+        return self._intercept(self.coef, self.support)
+
+    @property
+    def start(self):
+        """What to start another solver from."""
+        return self.coef
+
     def solve(self, penalty, *, tol, max_iter):
+        """The `Solution` under `penalty`; see :meth:`advance`."""
+        found = self.advance(penalty, tol=tol, max_iter=max_iter)
+        return Solution(self.coef.copy(), self.intercept, *found, self.route)
+
+    def advance(self, penalty, *, tol, max_iter):
         """Minimise under `penalty`, from where the last one ended.
+
+        Coefficients are left in `coef`, and where they are not 0 in `support`.
 
         Parameters
         ----------
@@ -164,10 +191,11 @@ class Solver:
 
         Returns
         -------
-        Solution
+        certificate, n_iter, converged
+            As of a `Solution`.
         """
         target = tol * self.problem.null_value
-        n_iter, idle, precision, best = 0, 0, 1e-2, np.inf
+        n_iter, idle, precision, best = 0, 0, self._precision, np.inf
         certificate = self._certificate_at_hand(penalty)
         if certificate.gap > target:
             n_iter += self._approach(penalty, target, max_iter)
@@ -177,23 +205,25 @@ class Solver:
         candidates = self._expected(penalty)
         while certificate.gap > target and n_iter < max_iter and idle < IDLE_ROUNDS:
             if candidates is None:
-                candidates = self._violations(penalty, self.fit.correlation)
+                candidates = self._violations(penalty)
             grown = self._join(self._worst(*candidates))
             candidates = None
-            if not grown:
+            if not grown and np.isfinite(best):
                 precision *= 0.1
             # On a path the working set is most likely right at once.
             accuracy = precision * (target if on_path else certificate.gap)
             n_iter += self._minimise(penalty, accuracy, max_iter - n_iter)
-            certificate = self.certifier.bound(penalty, self.coef, self.fit)
+            certificate = self._certify(penalty)
             idle = 0 if grown or certificate.gap < 0.9 * best else idle + 1
             best = min(best, certificate.gap)
         if not np.isfinite(certificate.gap):
             self._measure()
-            certificate = self.certifier.bound(penalty, self.coef, self.fit)
+            certificate = self._certify(penalty)
         self._alpha = getattr(penalty, "alpha", None)
-        converged = bool(certificate.gap <= target)
-        return Solution(self.coef.copy(), certificate, n_iter, converged, self.route)
+        return certificate, n_iter, bool(certificate.gap <= target)
+
+    def _certify(self, penalty):
+        return self.certifier.bound(penalty, self.coef, self.fit, self.support)
 
     def _working_set(self, penalty):
         """The kind of working set to begin with."""
@@ -207,9 +237,9 @@ class Solver:
         Once a path has left 0 its next solution is another one, and not all
         correlations are known that it takes to say so.
         """
-        on_path = self._alpha is not None and self.coef.any()
+        on_path = self._alpha is not None and self.support.size
         if self._correlations.complete and not on_path:
-            return self.certifier.bound(penalty, self.coef, self.fit)
+            return self._certify(penalty)
         return Certificate(np.inf, np.inf)
 
     def _approach(self, penalty, target, max_iter):
@@ -218,12 +248,12 @@ class Solver:
         From far away a support takes many rounds to settle, each of them with most
         of it wrong; along a path it never is. A waypoint costs one pass.
         """
-        n_iter = 0
+        n_iter, accuracy = 0, self._waypoint_accuracy * target
         for waypoint in self._waypoints(penalty):
             if n_iter >= max_iter:
                 break
             self._join(self._worst(*self._expected(waypoint)))
-            n_iter += self._minimise(waypoint, target, max_iter - n_iter)
+            n_iter += self._minimise(waypoint, accuracy, max_iter - n_iter)
             self._alpha = waypoint.alpha
         return n_iter
 
@@ -240,9 +270,11 @@ class Solver:
         """Minimise over the working set, and see what it leaves out."""
         if not self.n_members:
             return 0
-        expected = self.fit.correlation
-        if self._alpha is not None:
-            expected = self._correlations.expected(penalty.alpha)
+        features = self._working.features
+        if self._alpha is None:
+            expected = self.fit.correlation[features]
+        else:
+            expected = self._correlations.expected(penalty.alpha, features)
         n_epochs = self._working.minimise(
             penalty, self.coef, self.fit, expected, accuracy, max_epochs
         )
@@ -251,6 +283,8 @@ class Solver:
 
     def _measure(self, penalty=None):
         """The fit of `coef`, for certificates under `penalty` only if that is given."""
+        features = self._working.features
+        self.support = np.sort(features[self.coef[features] != 0.0])
         alpha = getattr(penalty, "alpha", np.inf)
         by_gram = isinstance(self._working, GramWorkingSet)
         by_sums = isinstance(self.problem, MomentProblem)
@@ -259,16 +293,15 @@ class Solver:
             correlation, residual = self.fit.correlation, self.fit.residual
             self._correlations.replace(correlation.copy(), residual, alpha)
             return
-        residual = self.problem.residual(self.coef)
+        residual = self.problem.residual(self.coef, self.support)
         square = np.sum(self.problem.weights * residual**2)
-        active = np.flatnonzero(self.coef != 0.0)
-        correlation = self._correlations.update(residual, penalty, active)
+        correlation = self._correlations.update(residual, penalty, self.support)
         self.fit = Fit(correlation, square, residual, correlation, 0.0)
 
     def _join(self, new):
         """Take the features `new` into the working set; return how many."""
         if new.size:
-            self._member[new] = True
+            self._outside[new] = False
             self._working.grow(new)
         if isinstance(self._working, GramWorkingSet) and self._gram_is_costly():
             features = self._working.features
@@ -292,19 +325,16 @@ class Solver:
         X = self.problem.matrix
         if not sp.issparse(X):
             return False
-        n_active = np.count_nonzero(self.coef != 0.0)
+        n_active = self.support.size
         with_gram = 2 * n_active * self.n_members + n_active**3 / 120
         stored = X.nnz / X.shape[1] * self.n_members
         return with_gram > LOOKUP * (20 * stored + 2 * X.nnz)
 
-    def _violations(self, penalty, correlation):
+    def _violations(self, penalty):
         """Features outside the working set that violate optimality, and how far."""
-        features = exposed(penalty, correlation)
-        outside = ~self._member[features] & self._eligible[features]
-        features = features[outside]
-        return features, penalties.subdifferential_distance(
-            penalty, np.zeros(features.size), correlation[features], features
-        )
+        features = exposed(penalty, self.fit.correlation)
+        features = features[self._outside[features]]
+        return features, _distances(penalty, self.fit.correlation[features], features)
 
     def _expected(self, penalty):
         """Violations that are to be expected where the path reaches `penalty`.
@@ -317,20 +347,25 @@ class Solver:
             return None
         step = abs(self._alpha - penalty.alpha)
         bound = penalty._replace(alpha=max(penalty.alpha - AHEAD * step, 0.0))
-        return self._violations(bound, self._correlations.expected(penalty.alpha))
+        features, expected = self._correlations.approaching(
+            penalty.alpha, bound, self._outside
+        )
+        return features, _distances(bound, expected, features)
 
     def _worst(self, features, distances):
         """Of the violations the largest, as many again as are active."""
-        room = max(
-            SMALLEST_WORKING_SET,
-            np.count_nonzero(self.coef != 0.0),
-            self.n_members // 2,
-        )
+        room = max(SMALLEST_WORKING_SET, self.support.size, self.n_members // 2)
         if features.size > room:
             # In units of the objective: a step along x_j gains d_j^2 / (2 L_j).
             gain = distances**2 / self.problem.curvature[features]
             features = features[np.argpartition(gain, -room)[-room:]]
         return features
+
+
+def _distances(penalty, correlation, features):
+    """How far a coefficient of 0 is from optimal for `features`."""
+    zero = np.zeros(features.size)
+    return penalties.subdifferential_distance(penalty, zero, correlation, features)
 
 
 def sums_pay(X, penalty, n_solves):

@@ -63,8 +63,9 @@ class DesignWorkingSet:
         ----------
         fit : Fit
             Of `coef`.
-        expected : ndarray (n_features,)
-            Correlations to be expected at the solution.
+        expected : ndarray (m,)
+            Correlations of the working set to be expected at the solution; may be
+            written to.
         accuracy : float
             What may be left to gain, in units of the objective.
         max_epochs : int
@@ -142,8 +143,7 @@ class GramWorkingSet:
         n_samples = problem.matrix.shape[0]
         products = np.zeros((new.size, features.size))
         if sp.issparse(problem.matrix):
-            scratch = np.zeros(n_samples)
-            gram_rows_compressed(problem.design, new, features, scratch, products)
+            gram_rows_compressed(problem.design, new, features, products)
             return products
         values, means = problem.design.values, problem.design.means
         if new.size <= FEW:
@@ -169,9 +169,8 @@ class GramWorkingSet:
         problem = self._quadratic(penalty)
         w = coef[self.features]
         self._factorise(problem, w)
-        correlation = expected[self.features]
         self._size, n_epochs, settled = settle(
-            problem, self._support, self._size, w, correlation, max_epochs
+            problem, self._support, self._size, w, expected, max_epochs
         )
         if not settled and n_epochs < max_epochs:
             # Rounding keeps the support from settling: descent is above that.
@@ -180,7 +179,7 @@ class GramWorkingSet:
                 penalty,
                 self.features,
                 w,
-                correlation,
+                expected,
                 min(max_epochs - n_epochs, EPOCHS_A_ROUND),
                 accuracy,
             )
@@ -189,16 +188,15 @@ class GramWorkingSet:
 
     def floor(self, l1):
         """Excesses of correlations over the thresholds `l1` that are rounding."""
-        scale = np.sqrt(2.0 * self.problem.null_value * np.diagonal(self.gram))
+        curvature = self.problem.curvature[self.features]
+        scale = np.sqrt(2.0 * self.problem.null_value * curvature)
         return np.maximum(ROUNDING * l1, ROUNDING_OF_SCALE * scale)
 
     def _quadratic(self, penalty):
         """The problem over the working set, as kernels take it."""
         features = self.features
-        l1, l2 = (
-            np.broadcast_to(strength, features.shape).astype(np.float64)
-            for strength in penalties.strengths(penalty, features)
-        )
+        zero = np.zeros(features.size)
+        l1, l2 = (zero + s for s in penalties.strengths(penalty, features))
         return Quadratic(
             gram=self._buffer,
             moment=self._moment[features],

@@ -5,7 +5,14 @@ from sparselearn.linear_model._adaptive_lasso import AdaptiveLasso
 from sparselearn.linear_model._cv import ElasticNetCV, LassoCV
 from sparselearn.linear_model._elastic_net import ElasticNet
 from sparselearn.linear_model._folded_concave import MCPRegressor, SCADRegressor
+from sparselearn.linear_model._glm_regressors import (
+    SparseHuberRegressor,
+    SparsePoissonRegressor,
+)
 from sparselearn.linear_model._lasso import Lasso
+from sparselearn.linear_model._logistic import SparseLogisticRegression
+from sparselearn.linear_model._logistic_cv import SparseLogisticRegressionCV
+from sparselearn.linear_model._logistic_path import logistic_path
 from sparselearn.linear_model._multitask import MultiTaskElasticNet, MultiTaskLasso
 from sparselearn.linear_model._multitask_cv import MultiTaskLassoCV
 from sparselearn.linear_model._omp import OrthogonalMatchingPursuit
@@ -24,7 +31,12 @@ __all__ = [
     "OrthogonalMatchingPursuit",
     "PathResult",
     "SCADRegressor",
+    "SparseHuberRegressor",
+    "SparseLogisticRegression",
+    "SparseLogisticRegressionCV",
+    "SparsePoissonRegressor",
     "alpha_max",
     "elastic_net_path",
     "lasso_path",
+    "logistic_path",
 ]

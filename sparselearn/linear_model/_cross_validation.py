@@ -4,6 +4,7 @@ from numbers import Integral, Real
 
 import numpy as np
 from sklearn import get_config
+from sklearn.base import is_classifier
 from sklearn.model_selection import check_cv
 from sklearn.utils import Bunch
 from sklearn.utils.metadata_routing import (
@@ -62,7 +63,8 @@ class CrossValidated:
                     "groups goes to the splitter unless metadata routing is enabled."
                 )
             routed = Bunch(splitter=Bunch(split=params))
-        splits = check_cv(self.cv).split(X, y, **routed.splitter.split)
+        splitter = check_cv(self.cv, y, classifier=is_classifier(self))
+        splits = splitter.split(X, y, **routed.splitter.split)
         return [tuple(map(np.asarray, split)) for split in splits]
 
     def _grid(self, critical, problem, penalty):

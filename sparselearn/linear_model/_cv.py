@@ -79,16 +79,11 @@ class SquaredLossRegressorCV(CrossValidated, SquaredLossRegressor):
                 self._grid(critical_alpha, problem, penalty_at(1.0, l1_ratio=ratio))
                 for ratio in ratios
             ]
-            sums = None
-            if sums_pay(X, penalty_at(1.0), len(alphas[0])):
-                sums = FoldSums(X, y, weights, splits, run)
-            errors = self._errors(X, y, weights, splits, penalty_at, alphas, sums)
+            errors, total, path = self._errors(problem, y, splits, penalty_at, alphas)
             row, column = choose(errors, folds, self.selection)
             chosen = partial(penalty_at, l1_ratio=ratios[row])
-            total = problem
-            if sums is not None:
-                total = sums.total.problem(fit_intercept=self.fit_intercept)
-            path = solve_path(total, chosen, alphas[row], **stopping)
+            if path is None:
+                path = solve_path(total, chosen, alphas[row], **stopping)
             alpha, start = alphas[row][column], path.coefs[:, [column]].toarray()[:, 0]
             solver = Solver(total, chosen(alpha), start=start)
             solution = solver.solve(chosen(alpha), **stopping)
@@ -97,24 +92,41 @@ class SquaredLossRegressorCV(CrossValidated, SquaredLossRegressor):
         self._warn_unless_converged([problem], [solution])
         return self
 
-    def _errors(self, X, y, weights, splits, penalty_at, alphas, sums):
-        """Test errors, an ndarray (n_l1_ratios, n_alphas, n_folds)."""
-        options = {
-            "fit_intercept": self.fit_intercept,
-            "tol": self.tol,
-            "max_iter": self.max_iter,
-        }
-        jobs = [(r, fold) for r in range(len(alphas)) for fold in range(len(splits))]
+    def _errors(self, problem, y, splits, penalty_at, alphas):
+        """Solve the folds, and what is known to be asked for of all rows.
 
-        def errors(job):
+        Returns
+        -------
+        errors : ndarray (n_l1_ratios, n_alphas, n_folds)
+            On test rows.
+        total : Problem or MomentProblem
+            All rows.
+        path : PathResult or None
+            On all rows, if there is one l1_ratio.
+        """
+        X, weights = problem.matrix, problem.weights
+        stopping = {"tol": self.tol, "max_iter": self.max_iter}
+        options = stopping | {"fit_intercept": self.fit_intercept}
+        sums, total = None, problem
+        if sums_pay(X, penalty_at(1.0), len(alphas[0])):
+            sums = FoldSums(X, y, weights, splits, problem.run)
+            total = sums.total.problem(fit_intercept=self.fit_intercept)
+
+        def solve(job):
             row, fold = job
             path = partial(penalty_at, l1_ratio=self._l1_ratios[row]), alphas[row]
+            if fold is None:
+                return solve_path(total, *path, **stopping)
             if sums is not None:
                 return sums.errors(fold, *path, **options)
             return errors_by_rows(X, y, weights, splits[fold], *path, **options)
 
-        found = np.array(map_threads(errors, jobs, self.n_jobs))
-        return found.reshape(len(alphas), len(splits), -1).transpose(0, 2, 1)
+        shape = len(alphas), len(splits)
+        # All rows take longest, and go first.
+        early = [(0, None)] if len(alphas) == 1 else []
+        found = map_threads(solve, [*early, *np.ndindex(shape)], self.n_jobs)
+        errors = np.reshape(found[len(early) :], (*shape, -1)).transpose(0, 2, 1)
+        return errors, total, found[0] if early else None
 
     def _store_path(self, ratios, row, alphas, errors, path, dtype):
         several = len(ratios) > 1

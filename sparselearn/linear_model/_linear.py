@@ -47,7 +47,7 @@ class LinearModel(BaseEstimator):
         self.n_passes_ = max(float(sum(r.n_passes for r in routes)), 1.0)
         self.screened_share_ = float(np.mean([r.screened_share for r in routes]))
 
-    def _warn_missed(self, reached, n_iter, measure="duality gap"):
+    def _warn_missed(self, reached, n_iter, measure="duality gap", stacklevel=5):
         """Warn, from `fit`, of a solution that missed `tol`."""
         warnings.warn(
             f"{type(self).__name__} stopped after {n_iter} epochs at a "
@@ -55,7 +55,7 @@ class LinearModel(BaseEstimator):
             f"Increase max_iter={self.max_iter} or tol; below about 1e-14, tol "
             "asks for less than rounding.",
             ConvergenceWarning,
-            stacklevel=5,
+            stacklevel=stacklevel,
         )
 
     @property

@@ -1,7 +1,6 @@
 """Regularisation paths as functions."""
 
 import warnings
-from dataclasses import replace
 from functools import partial
 from numbers import Integral, Real
 
@@ -12,11 +11,11 @@ from sparselearn._compat import Interval, validate_params
 from sparselearn._parallel import team
 from sparselearn._solvers._certificates import critical_alpha
 from sparselearn._solvers._path import alpha_grid, check_alphas, solve_path
-from sparselearn._solvers._problem import make_problem
+from sparselearn._solvers._problem import make_problem, serially
 from sparselearn._validation import check_penalty_weights, check_regression
 from sparselearn.linear_model._base import elastic_net_penalty
 
-__all__ = ["alpha_max", "elastic_net_path", "lasso_path"]
+__all__ = ["alpha_max", "elastic_net_path", "lasso_path", "warn_of_path"]
 
 _PROBLEM = {
     "X": ["array-like", "sparse matrix"],
@@ -145,11 +144,8 @@ def lasso_path(
     >>> (path.coefs.toarray() != 0).sum(axis=0)
     array([ 0,  4,  7,  9, 10])
     """
-    problem, penalty_at = _set_up(
-        X, y, 1.0, penalty_weights, fit_intercept, positive, sample_weight
-    )
-    alphas = _grid(problem, penalty_at, alphas, n_alphas, eps)
-    return _solve(problem, penalty_at, alphas, tol, max_iter)
+    data = X, y, 1.0, penalty_weights, fit_intercept, positive, sample_weight
+    return _solve(data, (alphas, n_alphas, eps), tol, max_iter)
 
 
 @validate_params(
@@ -221,17 +217,24 @@ def elastic_net_path(
             "l1_ratio=0 has no largest alpha to start a grid from; give alphas, or an "
             "l1_ratio > 0."
         )
-    problem, penalty_at = _set_up(
-        X, y, l1_ratio, penalty_weights, fit_intercept, positive, sample_weight
-    )
-    alphas = _grid(problem, penalty_at, alphas, n_alphas, eps)
-    return _solve(problem, penalty_at, alphas, tol, max_iter)
+    data = X, y, l1_ratio, penalty_weights, fit_intercept, positive, sample_weight
+    return _solve(data, (alphas, n_alphas, eps), tol, max_iter)
 
 
-def _set_up(X, y, l1_ratio, penalty_weights, fit_intercept, positive, sample_weight):
+def _set_up(
+    X,
+    y,
+    l1_ratio,
+    penalty_weights,
+    fit_intercept,
+    positive,
+    sample_weight,
+    run=serially,
+):
     """The problem, and the penalty as a function of alpha."""
     X, y, weights = check_regression(X, y, sample_weight)
-    problem = make_problem(X, weights, fit_intercept=fit_intercept).with_target(y)
+    problem = make_problem(X, weights, fit_intercept=fit_intercept, run=run)
+    problem = problem.with_target(y)
     penalty_at = partial(
         elastic_net_penalty,
         l1_ratio=l1_ratio,
@@ -248,25 +251,28 @@ def _grid(problem, penalty_at, alphas, n_alphas, eps):
     return alpha_grid(critical_alpha(problem, penalty_at(1.0)), n_alphas, eps)
 
 
-def _solve(problem, penalty_at, alphas, tol, max_iter):
+def _solve(data, grid, tol, max_iter):
+    """The path for the arguments of `_set_up` and, after the penalty, of `_grid`."""
     with team() as run:
-        path = solve_path(
-            replace(problem, run=run),
-            penalty_at,
-            alphas,
-            tol=tol,
-            max_iter=max_iter,
-            dtype=problem.matrix.dtype,
-        )
+        problem, penalty_at = _set_up(*data, run)
+        alphas = _grid(problem, penalty_at, *grid)
+        stopping = {"tol": tol, "max_iter": max_iter}
+        dtype = problem.matrix.dtype
+        path = solve_path(problem, penalty_at, alphas, **stopping, dtype=dtype)
+    warn_of_path(path, problem.null_value, tol, max_iter, stacklevel=5)
+    return path
+
+
+def warn_of_path(path, null_value, tol, max_iter, *, stacklevel=4):
+    """Warn of points of a path that missed `tol`."""
     missed = np.flatnonzero(~path.converged)
     if missed.size:
-        relative = np.max(path.dual_gaps[missed]) / problem.null_value
+        relative = np.max(path.dual_gaps[missed]) / null_value
         warnings.warn(
-            f"{missed.size} of {alphas.size} alphas stopped after {max_iter} epochs "
-            f"at relative duality gaps up to {relative:.2e} > tol={tol:.2e}. "
+            f"{missed.size} of {path.alphas.size} alphas stopped after {max_iter} "
+            f"epochs at relative duality gaps up to {relative:.2e} > tol={tol:.2e}. "
             "Increase max_iter or tol; below about 1e-14, tol asks for less than "
             "rounding.",
             ConvergenceWarning,
-            stacklevel=4,
+            stacklevel=stacklevel,
         )
-    return path

@@ -7,7 +7,14 @@ import pytest
 import scipy.sparse as sp
 from reference import centred
 
-from sparselearn._kernels._screening import combine_centres, extrapolate, refresh
+from sparselearn._kernels._screening import (
+    approaching,
+    combine_centres,
+    expect,
+    read,
+    renew,
+    screen,
+)
 from sparselearn._solvers._problem import make_problem
 from sparselearn._validation import column_major
 
@@ -44,7 +51,9 @@ def test_combinations_are_the_nearest(weighted, rng):
     now = 2
     products[now] = products[:, now] = np.nan
     first, second, distances = np.empty((3, 5, 5))
-    combine_centres(weights, centres, now, products, first, second, distances)
+    uses = np.ones(5, dtype=np.int64)
+    state = products, first, second, distances
+    combine_centres(weights, centres, uses, now, *state)
     np.testing.assert_allclose(products, (centres * weights) @ centres.T, atol=1e-13)
     root = np.sqrt(np.broadcast_to(weights, (N,)))
     for a in range(5):
@@ -56,59 +65,98 @@ def test_combinations_are_the_nearest(weighted, rng):
             size = np.linalg.norm(root * found)
             if np.any(centres[a]):
                 assert size == pytest.approx(np.linalg.norm(left), abs=1e-6)
-            # Never nearer than it is.
-            assert size <= distances[a, b] <= size + 1e-5
+            # Never nearer than it is; what it replaces is not known any more.
+            assert size <= distances[a, b]
+            if a == now:
+                assert distances[a, b] == np.inf
+            else:
+                assert distances[a, b] <= size + 1e-5
+    # What nobody uses is left as it is.
+    uses[:2], centres[1] = 0, np.nan
+    old = products.copy()
+    combine_centres(weights, centres, uses, now, *state)
+    np.testing.assert_array_equal(products, old)
+    assert np.all(np.isfinite(distances[3:]))
 
 
-def test_extrapolation_is_along_lines(rng):
-    """Where there are no two alphas, a correlation stays."""
-    current, known = rng.standard_normal(5), rng.standard_normal((2, 5))
-    last, before = np.array([0, 1, 1, 2, 0]), np.array([1, 0, 1, 0, 2])
-    alphas, out = np.array([3.0, 2.0, np.inf]), np.full(5, np.nan)
-    extrapolate(current, known, last, before, alphas, -0.5, out)
-    slope = (known[0] - known[1]) * np.array([1.0, -1.0, 0.0, 0.0, 0.0])
-    np.testing.assert_allclose(out, current - 0.5 * slope, rtol=1e-14)
-    extrapolate(current, known, last, before, alphas, -np.inf, out)
-    np.testing.assert_array_equal(out, current)
+@pytest.mark.parametrize("own", [False, True])
+def test_what_approaches_its_bound(own, rng):
+    """As it went from one of the residuals that it is known of to the other."""
+    n = 60
+    current, known = rng.standard_normal(n), rng.standard_normal((2, n))
+    last, before = rng.integers(0, 3, (2, n)).astype(np.uint8)
+    alphas, step = np.array([3.0, 2.0, np.inf]), -0.5
+    # Along lines where there are two alphas; elsewhere correlations stay.
+    slopes = np.array([[0.0, -0.5, 0.0], [0.5, 0.0, 0.0], [0.0, 0.0, 0.0]])
+    bounds = rng.uniform(0.5, 1.5, n if own else 1)
+    outside = np.arange(n) % 3 > 0
+    found, ahead = np.full(n, -1), np.full(n, np.nan)
+    n_found = approaching(
+        current, known, last, before, alphas, step, bounds, outside, found, ahead
+    )
+    expected = current + slopes[last, before] * (known[0] - known[1])
+    chosen = np.flatnonzero((np.abs(expected) > bounds) & outside)
+    assert 0 < chosen.size < np.count_nonzero(outside)
+    np.testing.assert_array_equal(found[:n_found], chosen)
+    np.testing.assert_allclose(ahead[:n_found], expected[chosen], rtol=1e-14)
+    features, out = rng.permutation(n)[:7], np.full(7, np.nan)
+    state = current, known, last, before, alphas
+    expect(*state, step, features, out)
+    np.testing.assert_allclose(out, expected[features], rtol=1e-14)
+    expect(*state, -np.inf, features, out)
+    np.testing.assert_array_equal(out, current[features])
 
 
-@pytest.mark.parametrize("most", [P, 4, 0])
-@pytest.mark.parametrize("piece", [(0, P), (3, 10), (6, 6)])
-def test_it_reads_what_may_exceed_its_limit(problem, most, piece, rng):
+@pytest.mark.parametrize("own", [False, True])
+@pytest.mark.parametrize("active", [[], [0, 4], [12], list(range(P))])
+def test_it_reads_what_may_exceed_its_limit(problem, own, active, rng):
     X = problem.matrix.toarray() if sp.issparse(problem.matrix) else problem.matrix
     _, Xc = centred(X, problem.weights, True)
     u = problem.weights * rng.standard_normal(N)
-    known, limits = 0.1 * rng.standard_normal((2, P)), rng.uniform(0.05, 0.5, P)
-    last, before = rng.integers(0, 3, P), rng.integers(0, 3, P)
+    known, limits = 0.1 * rng.standard_normal((2, P)), np.full(1, 0.2)
+    if own:
+        limits = rng.uniform(0.05, 0.5, P)
+    last, before = rng.integers(0, 3, (2, P)).astype(np.uint8)
+    last[:3], before[:3] = [1, 0, 1], [1, 1, 0]
+    uses = np.bincount(np.concatenate([last, before]), minlength=3)
     first, second = rng.uniform(0.5, 1.0, (2, 3, 3))
     distances, lengths = rng.uniform(0.0, 0.2, (3, 3)), np.sqrt(problem.curvature)
+    distances[1] = np.inf
+    active = np.array(active, dtype=np.int64)
     old_known, old_last, old_before = known.copy(), last.copy(), before.copy()
 
-    start, stop = piece
-    inside = (np.arange(P) >= start) & (np.arange(P) < stop)
     # What is of a residual that is overwritten now is not known any more.
-    lost = inside & (before == 1)
+    lost = before == 1
     pair = last, np.where(lost, last, before)
     older = np.where(lost, known[0], known[1])
     guess = first[pair] * known[0] + second[pair] * older
-    reach = np.abs(guess) + lengths * distances[pair]
-    read = inside & ((reach >= limits) | (last == 1))
-    if np.count_nonzero(read) > most:
-        read = inside
-    state = limits, lengths, known, last, before, first, second, distances
-    out = np.full(P, np.nan)
-    n_read = refresh(problem.design, u, u.sum(), *state, 1, most, start, stop, out)
+    finite = np.where(last == 1, 0.0, distances[pair])
+    stale = (last == 1) | (lengths * finite + np.abs(guess) >= limits)
+    stale[active] = True
+    out, found = np.full(P, np.nan), np.full(P, -1)
+    state = known, last, before, uses
+    n_stale = screen(
+        limits, lengths, active, *state, first, second, distances, 1, out, found
+    )
+    read_ones = np.flatnonzero(stale)
+    np.testing.assert_array_equal(found[:n_stale], read_ones)
+    np.testing.assert_allclose(out, guess, rtol=1e-14)
+    assert np.all(before[lost] == old_last[lost])
 
-    assert n_read == np.count_nonzero(read)
-    exact = Xc.T @ u
-    np.testing.assert_allclose(out[read], exact[read], atol=1e-13)
-    np.testing.assert_allclose(out[inside & ~read], guess[inside & ~read], rtol=1e-14)
-    assert np.all(np.isnan(out[~inside]))
-    np.testing.assert_array_equal(known[0, read], out[read])
-    np.testing.assert_array_equal(last[read], 1)
-    kept = read & (old_last != 1)
+    fresh = np.full(n_stale, np.nan)
+    read(problem.design, read_ones, u, u.sum(), fresh)
+    np.testing.assert_allclose(fresh, (Xc.T @ u)[read_ones], atol=1e-13)
+    renew(read_ones, fresh, 1, *state, out)
+    np.testing.assert_array_equal(out[stale], fresh)
+    np.testing.assert_allclose(out[~stale], guess[~stale], rtol=1e-14)
+    np.testing.assert_array_equal(known[0, stale], fresh)
+    np.testing.assert_array_equal(last[stale], 1)
+    kept = stale & (old_last != 1)
     np.testing.assert_array_equal(known[1, kept], old_known[0, kept])
     np.testing.assert_array_equal(before[kept], old_last[kept])
-    np.testing.assert_array_equal(known[0, ~read], old_known[0, ~read])
-    np.testing.assert_array_equal(last[~read], old_last[~read])
-    np.testing.assert_array_equal(before[~inside], old_before[~inside])
+    np.testing.assert_array_equal(known[0, ~stale], old_known[0, ~stale])
+    np.testing.assert_array_equal(last[~stale], old_last[~stale])
+    untouched = ~stale & ~lost
+    np.testing.assert_array_equal(before[untouched], old_before[untouched])
+    counted = np.bincount(np.concatenate([last, before]), minlength=3)
+    np.testing.assert_array_equal(uses, counted)

@@ -14,6 +14,7 @@ from sparselearn._solvers._squared_loss import Solver
 from sparselearn._validation import column_major
 
 N, P = 40, 80
+NONE = np.empty(0, dtype=np.int64)
 
 
 def problem_of(X, y, weights, *, storage=np.asarray, intercept=True):
@@ -53,7 +54,7 @@ def updates(monkeypatch):
     """Checks each update against numpy; the share of features that it did not read."""
     shares, update = [], Correlations.update
 
-    def checked(self, residual, penalty, active=()):
+    def checked(self, residual, penalty, active=NONE):
         values = update(self, residual, penalty, active)
         problem = self.problem
         full = exact(problem, residual)
@@ -63,6 +64,8 @@ def updates(monkeypatch):
         assert np.all(np.abs(full)[unread] < limits[unread])
         assert np.all(np.abs(values)[unread] < limits[unread])
         assert np.all(np.abs(values - full)[~unread] <= 1e-10 * scale[~unread])
+        known = np.concatenate([self._last, self._before])
+        np.testing.assert_array_equal(self._uses, np.bincount(known, minlength=CENTRES))
         shares.append(np.mean(unread))
         return values
 
@@ -102,7 +105,7 @@ def test_what_is_not_read_does_not_matter(kind, case, data, updates, rng, monkey
             full.gap, abs=1e-12 * problem.null_value
         )
         assert full.gap <= 2e-12 * problem.null_value
-    assert len(updates) >= 2 * CENTRES
+    assert len(updates) > CENTRES
     assert np.mean(updates) > 0.3
 
 
@@ -159,7 +162,7 @@ def test_free_features_are_always_read(data, rng):
         residual = problem.residual(coef)
         penalty = penalties.WeightedL1(100.0, omega)
         before = correlations.n_passes
-        values = correlations.update(residual, penalty)
+        values = correlations.update(residual, penalty, NONE)
         np.testing.assert_allclose(
             values[[3, 50]], exact(problem, residual)[[3, 50]], atol=1e-13
         )
@@ -175,10 +178,10 @@ def test_passes_are_columns_read(data):
     assert correlations.n_passes == 1.0
     assert correlations.complete
     high = penalties.L1(10.0 * largest)
-    correlations.update(problem.target, high)
+    correlations.update(problem.target, high, NONE)
     assert correlations.n_passes == 1.0
     assert not correlations.complete
-    correlations.update(problem.target, penalties.L1(1e-9 * largest))
+    correlations.update(problem.target, penalties.L1(1e-9 * largest), NONE)
     assert correlations.n_passes == pytest.approx(2.0)
     correlations.replace(start.copy(), problem.target, largest)
     assert correlations.n_passes == pytest.approx(3.0)
@@ -194,7 +197,7 @@ def test_scattered_columns_are_read_all_at_once_if_they_are_many(data):
         omega = np.full(P, 1e9)
         omega[:31] = 0.0
         correlations = Correlations(problem, values, problem.target, 1.0)
-        correlations.update(problem.target, penalties.WeightedL1(1.0, omega))
+        correlations.update(problem.target, penalties.WeightedL1(1.0, omega), NONE)
         assert correlations.n_passes == pytest.approx(1.0 + expected)
 
 
@@ -214,28 +217,41 @@ def test_expected_is_exact_where_the_support_stays(how, data):
     residuals = [problem.residual(coef) for coef in solutions]
     start = exact(problem, problem.target)
     correlations = Correlations(problem, start, problem.target, largest)
-    tiny = 1e-9 * largest
+    tiny, everyone = 1e-9 * largest, np.arange(P)
     for alpha, residual in zip(alphas[:2], residuals):
         if how == "replace":
             correlations.replace(exact(problem, residual), residual, alpha)
         else:
             # A ratio this small has all features read.
             penalty = penalties.ElasticNet(alpha, tiny)
-            correlations.update(residual, penalty)
-    found = correlations.expected(alphas[2])
+            correlations.update(residual, penalty, NONE)
+    found = correlations.expected(alphas[2], everyone)
     np.testing.assert_allclose(found, exact(problem, residuals[2]), atol=1e-10)
     # At the alpha of the last ones it is what they are.
-    np.testing.assert_array_equal(correlations.expected(alphas[1]), correlations.values)
+    np.testing.assert_array_equal(
+        correlations.expected(alphas[1], everyone), correlations.values
+    )
+    # What is not inside already, and is about to exceed a bound.
+    outside, bound = everyone % 2 == 0, penalties.L1(0.5 * alphas[2])
+    features, ahead = correlations.approaching(alphas[2], bound, outside)
+    np.testing.assert_array_equal(
+        features, np.flatnonzero((np.abs(found) > bound.alpha) & outside)
+    )
+    np.testing.assert_allclose(ahead, found[features], rtol=1e-14)
+    assert 0 < features.size < P // 2
 
 
 def test_without_an_alpha_correlations_are_expected_to_stay(data):
     problem = problem_of(*data)
     start = exact(problem, problem.target)
     correlations = Correlations(problem, start.copy(), problem.target, None)
-    np.testing.assert_array_equal(correlations.expected(0.3), start)
+    everyone = np.arange(P)
+    np.testing.assert_array_equal(correlations.expected(0.3, everyone), start)
     other = problem.residual(np.ones(P))
     correlations.replace(exact(problem, other), other, 0.5)
-    np.testing.assert_array_equal(correlations.expected(0.3), correlations.values)
+    np.testing.assert_array_equal(
+        correlations.expected(0.3, everyone), correlations.values
+    )
 
 
 def test_active_features_are_always_read(data, rng):
@@ -253,3 +269,43 @@ def test_active_features_are_always_read(data, rng):
         full = exact(problem, residual)
         np.testing.assert_allclose(values[active], full[active], atol=1e-12)
     assert not np.allclose(values, full)
+
+
+def test_where_the_support_stays_nothing_else_is_read(data):
+    """However often: residuals that many features know of are kept."""
+    problem = problem_of(*data)
+    start = exact(problem, problem.target)
+    largest = np.abs(start).max()
+    correlations = Correlations(problem, start, problem.target, largest)
+    active = np.array([4, 17])
+    # Far from parallel to the target, and from there on along a line.
+    residuals = np.sin(np.arange(2.0 * N)).reshape(2, N)
+    residuals -= residuals.mean(axis=1, keepdims=True)
+    all_read = penalties.ElasticNet(largest, 1e-9)
+    for residual in residuals:
+        correlations.update(residual, all_read, active)
+    before = correlations.n_passes
+    for step in range(4 * CENTRES):
+        penalty = penalties.L1((100.0 - step) * largest)
+        residual = residuals[1] + 0.1 * step * (residuals[1] - residuals[0])
+        full = exact(problem, residual)
+        if step > 1:
+            # What is active is known of the last two, and so is where it goes.
+            found = correlations.expected(penalty.alpha, active)
+            np.testing.assert_allclose(found, full[active], atol=1e-11)
+        values = correlations.update(residual, penalty, active)
+        np.testing.assert_allclose(values, full, atol=1e-11)
+    assert correlations.n_passes - before == pytest.approx(8 * CENTRES / P)
+
+
+def test_the_last_two_residuals_are_never_replaced(data):
+    """Else the one that the fewest features know of."""
+    problem = problem_of(*data)
+    start = exact(problem, problem.target)
+    correlations = Correlations(problem, start, problem.target, 1.0)
+    correlations._uses[:] = 100
+    correlations._uses[[3, 5, 7]] = 1, 2, 50
+    correlations._now, correlations._previous = 3, 5
+    assert correlations._next_centre() == 7
+    assert (correlations._now, correlations._previous) == (7, 3)
+    assert correlations._next_centre() == 5

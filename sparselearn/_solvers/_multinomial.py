@@ -1,0 +1,343 @@
+"""Multinomial logistic regression: one predictor a class, and the soft-max of them.
+
+    P(W, b) = sum_i s_i f(y_i, z_i) + sum_jk h_j(W_jk),    z_ik = b_k + x_i' W_k,
+    f(y, z) = log sum_k exp(z_k) - z_y.
+
+In the predictor of one class alone, the others as they are, f is the logistic loss of
+``z_k - log sum_{l != k} exp(z_l)``. So a round visits the classes in turn and takes
+Newton steps for each (``_newton.py``), as for two classes.
+
+The dual is that of ``_glm.py``, with a row of theta for each row of z: at
+``theta = c (y - p)`` the rows add ``sum_i s_i KL(q_i || p_i)``, q = y - theta, to
+the gap.
+Coefficients are kept flat, class after class.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from sparselearn import losses, penalties
+from sparselearn._kernels._coordinate_descent import add_product
+from sparselearn._kernels._softmax import (
+    class_gap,
+    class_slopes,
+    log_sum_of_others,
+    measure_classes,
+)
+from sparselearn._solvers._certificates import Certifier
+from sparselearn._solvers._glm import DEPENDENT, GlmFit, GlmProblem, Rows
+from sparselearn._solvers._glm_solver import GlmSolver
+from sparselearn._solvers._multinomial_newton import step_on_support
+from sparselearn._solvers._newton import NewtonWorkingSet
+from sparselearn._solvers._problem import Problem
+from sparselearn._solvers._squared_loss import Route, require_formulas
+
+__all__ = ["MultinomialProblem", "MultinomialSolver"]
+
+# Steps for the intercepts, each of which may be halved.
+SHIFT_STEPS, HALVINGS = 50, 30
+# Of sums of probabilities, times the root of the number of rows; of the loss.
+ROUNDING, SAME = 2e-15, 1e-13
+# Rounds over the classes between two looks at all features.
+ROUNDS = 10
+
+
+@dataclass(frozen=True)
+class MultinomialProblem:
+    """A design with classes.
+
+    Attributes
+    ----------
+    columns : Problem without a target
+    target : float64 ndarray (n_samples, n_classes), Fortran-ordered
+        1 for the class of a row, 0 for the others.
+    """
+
+    columns: Problem
+    target: np.ndarray
+
+    weights = property(lambda self: self.columns.weights)
+    fit_intercept = property(lambda self: self.columns.fit_intercept)
+
+    @property
+    def n_classes(self):
+        return self.target.shape[1]
+
+    @cached_property
+    def curvature(self):
+        """Of each column, once for each class."""
+        return np.tile(self.columns.curvature, self.n_classes)
+
+    def correlation(self, residual):
+        """``X' S R`` of an R (n_samples, n_classes), flat."""
+        weights = np.broadcast_to(self.weights, self.target.shape[:1])
+        return self.columns.correlation(weights[:, None] * residual).T.ravel()
+
+    def rows(self, coef, intercept):
+        """The `Rows` of `coef` with its best intercepts, sought from `intercept`."""
+        predictor = np.zeros(self.target.shape, order="F")
+        for k, column in enumerate(coef.reshape(self.n_classes, -1)):
+            support = np.flatnonzero(column)
+            add_product(self.columns.design, support, column[support], predictor[:, k])
+        return self._centred(self.at(predictor + intercept, intercept))
+
+    def at(self, predictor, intercept):
+        """The `Rows` of a predictor, of which `intercept` is a part."""
+        residual = np.empty_like(predictor, order="F")
+        curvature = np.empty_like(predictor, order="F")
+        value = measure_classes(
+            self.target,
+            predictor,
+            self.weights,
+            0,
+            predictor.shape[0],
+            residual,
+            curvature,
+        )
+        return Rows(predictor, intercept, residual, curvature, value)
+
+    def _centred(self, rows):
+        """`rows` with the best intercepts, by Newton steps; their mean is 0."""
+        if not self.fit_intercept:
+            return rows
+        slope = np.empty(self.n_classes)
+        hessian = np.empty((self.n_classes, self.n_classes))
+        for _ in range(SHIFT_STEPS):
+            class_slopes(rows.residual, self.target, self.weights, slope, hessian)
+            if np.max(np.abs(slope)) <= ROUNDING * np.sqrt(len(self.target)):
+                break
+            step = np.linalg.pinv(hessian, rcond=DEPENDENT, hermitian=True) @ slope
+            for _ in range(HALVINGS):
+                found = self.at(rows.predictor + step, rows.intercept + step)
+                if found.value <= rows.value * (1.0 + SAME):
+                    break
+                step = 0.5 * step
+            else:
+                break
+            rows = found
+        mean = np.mean(rows.intercept)
+        return Rows(
+            rows.predictor - mean,
+            rows.intercept - mean,
+            rows.residual,
+            rows.curvature,
+            rows.value,
+        )
+
+    @cached_property
+    def null(self):
+        """The `Rows` of W = 0."""
+        return self.rows(np.zeros(self.curvature.size), np.zeros(self.n_classes))
+
+    @cached_property
+    def null_value(self):
+        """The loss of W = 0."""
+        return self.null.value
+
+    def gap(self, predictor, theta, scale=1.0):
+        """What the rows add to the gap with the dual point ``scale * theta``."""
+        return class_gap(self.target, predictor, theta, scale, self.weights)
+
+
+class MultinomialCertifier(Certifier):
+    """Certifies coefficients of one `MultinomialProblem`, flat."""
+
+    def _projection(self, positive):
+        return _FreePart(self.problem, self.free, positive)
+
+    def fit(self, rows):
+        """The `GlmFit` of `rows`: one pass over X, two if there are free features."""
+        correlation = self.problem.correlation(rows.residual)
+        projected, theta = correlation, rows.residual
+        if self.free.size:
+            projected, theta = self._project(correlation, rows)
+        return GlmFit(correlation, projected, rows, theta, self.problem)
+
+
+class _FreePart:
+    """Takes the part along the free coefficients out of a residual.
+
+    As in ``_glm.py``, in Newton's metric, which couples the classes; the constant
+    column of the intercepts is free too.
+    """
+
+    def __init__(self, problem, free, positive):
+        self.problem, self.positive = problem, positive
+        n_features = problem.columns.curvature.size
+        self.free, self.features = free, free[free < n_features]
+        columns = problem.columns.centred_columns(self.features)
+        if problem.fit_intercept:
+            columns = np.column_stack([columns, np.ones(len(columns))])
+        self._columns = columns
+
+    def __call__(self, correlation, rows):
+        """``X' S theta``, flat, and theta."""
+        problem, A, K = self.problem, self._columns, self.problem.n_classes
+        P = problem.target - rows.residual
+        weights = np.broadcast_to(problem.weights, P.shape[:1])
+        slope = A.T @ (weights[:, None] * rows.residual)
+        size = A.shape[1]
+        hessian = np.empty((size, K, size, K))
+        for k in range(K):
+            for other in range(k + 1):
+                bend = weights * P[:, k] * ((k == other) - P[:, other])
+                block = A.T @ (bend[:, None] * A)
+                hessian[:, k, :, other] = hessian[:, other, :, k] = block
+        moves = np.ones((size, K), dtype=bool)
+        if self.positive:
+            # Held at 0 from below, they ask for no equality.
+            moves[: self.features.size] = slope[: self.features.size] > 0.0
+        moves = np.flatnonzero(moves)
+        hessian = hessian.reshape(size * K, size * K)[np.ix_(moves, moves)]
+        step = np.zeros(size * K)
+        step[moves] = (
+            np.linalg.pinv(hessian, rcond=DEPENDENT, hermitian=True)
+            @ slope.ravel()[moves]
+        )
+        along = A @ step.reshape(size, K)
+        change = P * (along - np.sum(P * along, axis=1, keepdims=True))
+        theta = np.asfortranarray(rows.residual - change)
+        projected = problem.correlation(theta)
+        # What is left is rounding.
+        left = projected[self.free]
+        projected[self.free] = np.minimum(left, 0.0) if self.positive else 0.0
+        return projected, theta
+
+
+class MultinomialSolver(GlmSolver):
+    """Solves one `MultinomialProblem` under one penalty after another; see `Solver`.
+
+    Parameters
+    ----------
+    problem : MultinomialProblem
+    penalty : spec
+        Any of those to come, of a coefficient of a feature, for every class the same.
+    start : tuple of ndarray (n_classes, n_features) and (n_classes,), optional
+        Coefficients and intercepts to start from; not written to.
+    n_solves : int
+        How many penalties are to come, about.
+    """
+
+    def __init__(self, problem, penalty, *, start=None, n_solves=1):
+        require_formulas(penalty)
+        self.problem = problem
+        self.certifier = MultinomialCertifier(problem, self._flat(penalty))
+        self._elastic = isinstance(penalty, penalties.ElasticNetFamily)
+        self.coef = np.zeros(problem.curvature.size)
+        self.support = np.empty(0, dtype=np.int64)
+        self._outside = problem.curvature > 0.0
+        self._classes = [
+            GlmProblem(problem.columns, losses.Logistic(), target)
+            for target in problem.target.T
+        ]
+        self._working = [
+            NewtonWorkingSet(one, elastic=self._elastic) for one in self._classes
+        ]
+        self._n_passes = 0.0
+        self._intercept, self._alpha = problem.null.intercept, None
+        self._measure()
+        free = self.certifier.free
+        self._join(free[self._outside[free]])
+        if self._elastic and penalty.alpha > 0.0:
+            self._fit_free(penalty)
+            unit = self._flat(penalty._replace(alpha=1.0))
+            self._alpha = self.alpha_max = self.certifier.critical(unit, self.fit)
+        if start is not None:
+            self._begin_at(*start, self._flat(penalty))
+
+    @property
+    def n_members(self):
+        """The size of the working sets."""
+        return sum(working.features.size for working in self._working)
+
+    @property
+    def route(self):
+        """The `Route` so far."""
+        by_columns = any(working.by_columns for working in self._working)
+        share = 1.0 - self.n_members / self.coef.size
+        return Route("columns" if by_columns else "gram", self._n_passes, share)
+
+    def advance(self, penalty, *, tol, max_iter):
+        """Minimise under `penalty`; see `Solver.advance`."""
+        return super().advance(self._flat(penalty), tol=tol, max_iter=max_iter)
+
+    def _begin_at(self, coef, intercept, penalty):
+        self._intercept = np.array(intercept, dtype=np.float64)
+        super()._begin_at(coef, intercept, penalty)
+
+    def _flat(self, penalty):
+        """`penalty`, of a coefficient of any class, as that of the flat ones."""
+        if hasattr(penalty, "weights"):
+            weights = np.tile(penalty.weights, self.problem.n_classes)
+            return penalty._replace(weights=weights)
+        return penalty
+
+    def _of_one_class(self, penalty):
+        """The other way round."""
+        if hasattr(penalty, "weights"):
+            n_features = self.coef.size // self.problem.n_classes
+            return penalty._replace(weights=penalty.weights[:n_features])
+        return penalty
+
+    def _certificate_at_hand(self, penalty):
+        return self._certify(penalty)
+
+    def _expected(self, penalty):
+        """Violations that are to be expected where the path reaches `penalty`.
+
+        By the sequential strong rule: a correlation moves no faster than alpha.
+        """
+        if self._alpha is None:
+            return None
+        ahead = max(2.0 * penalty.alpha - self._alpha, 0.0)
+        return self._violations(penalty._replace(alpha=ahead))
+
+    def _measure(self, penalty=None):
+        """The fit of `coef`."""
+        self.support = np.flatnonzero(self.coef)
+        self._rows = self.problem.rows(self.coef, self._intercept)
+        self._intercept = self._rows.intercept
+        self.fit = self.certifier.fit(self._rows)
+        self._n_passes += 1.0
+
+    def _join(self, new):
+        """Take the flat features `new` into the working sets; return how many."""
+        n_features = self.coef.size // self.problem.n_classes
+        self._outside[new] = False
+        for k, working in enumerate(self._working):
+            of_class = new[new // n_features == k] % n_features
+            if of_class.size:
+                working.grow(of_class)
+        return new.size
+
+    def _minimise(self, penalty, accuracy, max_epochs):
+        """Rounds of Newton steps over the classes, then a look at all features."""
+        one = self._of_one_class(penalty)
+        coefs = self.coef.reshape(self.problem.n_classes, -1)
+        predictor, intercept = self._rows.predictor, self._rows.intercept.copy()
+        n_epochs, share = 0, accuracy / self.problem.n_classes
+        others = np.empty(len(predictor))
+        for _ in range(ROUNDS):
+            start = n_epochs
+            for k, working in enumerate(self._working):
+                log_sum_of_others(predictor, k, others)
+                rows = self._classes[k].rows_at(
+                    predictor[:, k] - others, intercept[k], best=False
+                )
+                epochs, rows = working.minimise(
+                    one, coefs[k], rows, share, max_epochs - n_epochs, most_steps=1
+                )
+                n_epochs += epochs
+                predictor[:, k] = rows.predictor + others
+                intercept[k] = rows.intercept
+            if n_epochs == start or n_epochs >= max_epochs or accuracy == np.inf:
+                break
+            if self._elastic:
+                rows = self.problem.at(predictor, intercept)
+                rows = step_on_support(self.problem, coefs, rows, one, self._working)
+                predictor, intercept = rows.predictor, rows.intercept
+        self._intercept = intercept
+        self._measure(penalty)
+        return n_epochs

@@ -1,0 +1,448 @@
+"""Newton steps for generalised linear problems, on the engine of the squared loss.
+
+Near a predictor the loss is a weighted squared loss: with ``V = diag(s_i f''_i)`` and
+kappa its trace,
+
+    loss(w + d) ~ loss(w) - c' d + kappa d' G d / 2,    G = (X - m)' V (X - m) / kappa,
+
+m the means under V, which is what is left of the loss if the intercept follows. A step
+minimises that and the penalty over the working set, as for the squared loss
+(``_working_set.py``), and halves where it overshoots. V may be that of an earlier
+predictor: its Gram matrix, and the factor of its support, serve several steps and
+alphas, and are formed anew once V has changed by more than `STALE` (Lee, Sun and
+Saunders, 2014, for Newton steps with a penalty; Larsson and Wallin, 2022, for paths).
+"""
+
+import numpy as np
+import scipy.sparse as sp
+from scipy.linalg.blas import dsyrk
+from scipy.linalg.lapack import dpotrs
+
+from sparselearn import penalties
+from sparselearn._kernels._coordinate_descent import add_product, descend
+from sparselearn._kernels._glm import chosen_curvatures, chosen_products
+from sparselearn._kernels._gram import gather_centred
+from sparselearn._kernels._jit import for_specs
+from sparselearn._solvers._glm import mean_over
+from sparselearn._solvers._squared_loss import LARGEST_GRAM
+from sparselearn._solvers._working_set import (
+    EPOCHS_A_ROUND,
+    DesignWorkingSet,
+    GramWorkingSet,
+)
+
+__all__ = ["NewtonWorkingSet"]
+
+# By what share curvatures may change before they are taken anew.
+STALE = 0.05
+# The same for waypoints, of which any neighbourhood will do.
+STALE_ON_THE_WAY = 0.3
+NEWTON_STEPS = 30
+# How accurately to solve the model, in units of what is left.
+INNER = 1e-2
+HALVINGS = 40
+# An increase of the objective by this share of it is rounding.
+ROUNDING = 1e-13
+# Of sparse columns up to so many are worth a Gram matrix.
+MANY_SPARSE = 200
+# A step that leaves more than this share of the gap has a poor model.
+SLOW = 0.25
+# A smaller share of the safe curvature than this is none.
+FLAT = 1e-10
+# Where a step overshoots, this share of the safe curvature is added; then more of it.
+DAMPING, MORE = 1e-2, 10.0
+# Passes are spread over threads in pieces, where they read so many numbers.
+PIECES, WORTH_SPREADING = 4, 2**20
+# Rows are gathered in blocks of about this many numbers.
+BLOCK = 2**16
+
+
+class Curved:
+    """The quadratic model of a loss at a predictor, for working sets to read.
+
+    Attributes
+    ----------
+    matrix : as that of the problem
+    design : the same as kernels take it, with weights ``s f'' / total`` and the means
+        under these weights; known of the features that were asked for only
+    curvature : ndarray (n_features,)
+        Of the columns under these weights, likewise.
+    total : float
+        ``sum_i s_i f''_i``.
+    null_value : float
+        The scale of the objective, over `total`.
+    """
+
+    def __init__(self, problem, curvature):
+        weighted = problem.weights * curvature
+        self.total = np.sum(weighted)
+        self.at = curvature
+        self.weights = _frozen(weighted / self.total)
+        self.matrix, self._centred = problem.matrix, problem.fit_intercept
+        self.run, self.pieces = problem.run, problem.pieces
+        self.null_value = problem.null_value / self.total
+        n_features = problem.curvature.size
+        self._means, self.curvature = np.zeros((2, n_features))
+        self._plain = problem.design._replace(means=_frozen(np.zeros(n_features)))
+        self.design = problem.design._replace(
+            weights=self.weights, means=_frozen(self._means)
+        )
+
+    def learn(self, features):
+        """Form the means and curvatures of the columns `features`."""
+        if self._centred:
+            means = np.empty(features.size)
+            chosen_products(self._plain, features, self.weights, 0.0, means)
+            self._means[features] = means
+        chosen_curvatures(self.design, features, self.curvature)
+
+    def age(self, problem, curvature):
+        """By what share the weights have changed since."""
+        total = mean_over(problem.weights, curvature)
+        if not total > 0.0:
+            return np.inf
+        change = np.abs(curvature / total - self.at / self.total)
+        return mean_over(problem.weights, change)
+
+
+class CurvedGram(GramWorkingSet):
+    """`GramWorkingSet` of a `Curved` problem, whose moment moves with every step."""
+
+    def __init__(self, curved):
+        super().__init__(curved, np.zeros(curved.curvature.size))
+
+    def grow(self, new):
+        self.problem.learn(new)
+        super().grow(new)
+
+    @property
+    def support(self):
+        """The features of `lower`, in its order."""
+        if self._support is None:
+            return np.empty(0, dtype=np.int64)
+        return self.features[self._support.order[: self._size]]
+
+    @property
+    def lower(self):
+        """The factor of the Hessian of the support, over its total."""
+        return np.asfortranarray(self._support.factor[: self._size, : self._size])
+
+    def _products(self, new):
+        matrix = self.problem.matrix
+        if new.size < self.features.size or sp.issparse(matrix):
+            return super()._products(new)
+        return _weighted_gram(self.problem, new)
+
+    def step(self, penalty, coef, correlation, u, accuracy, max_epochs):
+        """Improve `coef` in place; `correlation` is that of the working set."""
+        features = self.features
+        self._moment[features] = correlation + self.gram @ coef[features]
+        expected = correlation.copy()
+        return self.minimise(penalty, coef, None, expected, accuracy, max_epochs)
+
+
+class CurvedColumns(DesignWorkingSet):
+    """`DesignWorkingSet` of a `Curved` problem."""
+
+    def grow(self, new):
+        self.problem.learn(new)
+        super().grow(new)
+
+    def step(self, penalty, coef, correlation, u, accuracy, max_epochs):
+        """Improve `coef` in place; `u` is the weighted residual."""
+        epochs, _ = for_specs(descend, penalty)(
+            self.problem.design,
+            penalty,
+            self.problem.curvature,
+            self.features,
+            coef,
+            u.copy(),
+            np.sum(u),
+            min(max_epochs, EPOCHS_A_ROUND),
+            accuracy / self.features.size,
+        )
+        return epochs
+
+
+class NewtonWorkingSet:
+    """The coefficients of a linear predictor that may be non-zero, and Newton steps.
+
+    Parameters
+    ----------
+    problem : GlmProblem
+    elastic : bool
+        Whether the penalties to come are elastic nets.
+
+    Attributes
+    ----------
+    features : ndarray of int
+        In order of arrival.
+    """
+
+    def __init__(self, problem, *, elastic):
+        self.problem = problem
+        self.features = np.empty(0, dtype=np.int64)
+        self._elastic = elastic
+        self._model = self._curved = None
+        # Whether the model is that of the predictor at hand.
+        self._fresh, self._damping = False, 0.0
+        # The last step, and how much more the loss bends along it than the model does.
+        self._last, self._scale = None, 1.0
+
+    @property
+    def by_columns(self):
+        """Whether to descend on columns rather than on their Gram matrix."""
+        if not self._elastic or self.features.size > LARGEST_GRAM:
+            return True
+        return sp.issparse(self.problem.matrix) and self.features.size > MANY_SPARSE
+
+    def grow(self, new):
+        """Take in the features `new`, none of them in yet."""
+        self.features = np.concatenate([self.features, new])
+        if self._model is not None:
+            self._model.grow(new)
+
+    def minimise(
+        self,
+        penalty,
+        coef,
+        rows,
+        accuracy,
+        max_epochs,
+        known=None,
+        most_steps=NEWTON_STEPS,
+    ):
+        """Improve `coef`, an ndarray (n_features,), in place.
+
+        Parameters
+        ----------
+        rows : Rows
+            Of `coef`.
+        accuracy : float
+            About the gap to be left, in units of the objective.
+        max_epochs : int
+        known : ndarray (n_members,), optional
+            Correlations of the working set, where they are known.
+        most_steps : int
+            Newton steps.
+
+        Returns
+        -------
+        n_epochs : int
+        rows : Rows
+            Of the new `coef`.
+        """
+        n_epochs, before = 0, np.inf
+        for _ in range(most_steps if self.features.size else 0):
+            correlation = self._correlations(rows) if known is None else known
+            known = None
+            self._learn_scale(coef, correlation)
+            left = self._left(penalty, coef, correlation)
+            # At least one step where any accuracy will do.
+            accurate = left <= accuracy < np.inf or (n_epochs and accuracy == np.inf)
+            if accurate or n_epochs >= max_epochs:
+                break
+            oldest = STALE if accuracy < np.inf else STALE_ON_THE_WAY
+            if self._is_stale(rows, oldest, slow=left > SLOW * before):
+                self._curve(rows)
+                # Of centred columns, by other means now.
+                correlation = self._correlations(rows)
+            before = left
+            inner = min(accuracy, INNER * left)
+            epochs, moved = self._step(
+                penalty, coef, rows, correlation, inner, max_epochs - n_epochs
+            )
+            n_epochs += epochs
+            if moved is None:
+                break
+            rows = moved
+        return n_epochs, rows
+
+    def factor(self, coef):
+        """What solves, about, with the Hessian of the non-zero coefficients of `coef`.
+
+        Returns
+        -------
+        solve : callable
+            ``solve(b, total)`` with b in the order of the features; `total` is that
+            of the curvatures.
+        """
+        support = np.flatnonzero(coef)
+        by_gram = isinstance(self._model, CurvedGram)
+        if by_gram and np.array_equal(np.sort(self._model.support), support):
+            order = np.searchsorted(support, self._model.support)
+            lower = self._model.lower
+
+            def solve(b, total):
+                out = np.empty_like(b)
+                out[order] = dpotrs(lower, b[order], lower=True)[0] / total
+                return out
+
+            return solve
+        curvature = self.problem.curvature[support]
+        return lambda b, total: b / (curvature * total)
+
+    def _correlations(self, rows):
+        """Correlations of the working set with the residual."""
+        u = self.problem.weights * rows.residual
+        design = self.problem.design if self._curved is None else self._curved.design
+        correlation, total = np.empty(self.features.size), np.sum(u)
+
+        def products(piece):
+            chosen_products(design, self.features[piece], u, total, correlation[piece])
+
+        n_pieces = PIECES if correlation.size * u.size > WORTH_SPREADING else 1
+        ends = np.linspace(0, correlation.size, n_pieces + 1, dtype=np.int64)
+        self.problem.run(products, list(map(slice, ends[:-1], ends[1:])))
+        return correlation
+
+    def _left(self, penalty, coef, correlation):
+        """About the gap over the working set."""
+        features = self.features
+        coef = coef[features]
+        distance = penalties.subdifferential_distance(
+            penalty, coef, correlation, features
+        )
+        left = np.sum(np.abs(coef) * distance)
+        left += np.sum(distance**2 / self.problem.curvature[features])
+        if self._elastic:
+            l1 = np.broadcast_to(penalties.threshold(penalty, features), features.shape)
+            asks = l1 > 0.0
+            shrink = np.max(distance[asks] / l1[asks], initial=0.0)
+            left += shrink * np.sum(l1 * np.abs(coef))
+        return left
+
+    def _is_stale(self, rows, oldest, *, slow):
+        """Whether the quadratic model is to be formed anew."""
+        if self._model is None or slow:
+            return True
+        if self.by_columns != isinstance(self._model, CurvedColumns):
+            return True
+        return self._curved.age(self.problem, rows.curvature) > oldest
+
+    def _curve(self, rows):
+        """Form the quadratic model of the loss at `rows`."""
+        weights, curvature = self.problem.weights, rows.curvature
+        safe = self.problem.safe_curvature(rows.predictor)
+        flat = mean_over(weights, curvature) <= FLAT * mean_over(weights, safe)
+        damping = 1.0 if flat else self._damping
+        if damping:
+            curvature = curvature + damping * safe
+        self._curved = Curved(self.problem, curvature)
+        self._model = (CurvedColumns if self.by_columns else CurvedGram)(self._curved)
+        self._model.grow(self.features)
+        self._fresh, self._last, self._scale = True, None, 1.0
+
+    def _learn_scale(self, coef, correlation):
+        """Compare what the last step did to the correlations with what it should."""
+        last, self._last = self._last, None
+        if last is None or not isinstance(self._model, CurvedGram):
+            return
+        old, before, total = last
+        if old.size != self.features.size:
+            return
+        change = coef[self.features] - old
+        foreseen = total * (change @ (self._model.gram @ change))
+        if foreseen > 0.0:
+            ratio = change @ (before - correlation) / foreseen
+            self._scale *= min(max(ratio, 0.5), 2.0)
+
+    def _step(self, penalty, coef, rows, correlation, accuracy, max_epochs):
+        """One Newton step.
+
+        Returns
+        -------
+        n_epochs : int
+        rows : Rows or None
+            Of the new `coef`; None if there is no step that descends.
+        """
+        problem, features, curved = self.problem, self.features, self._curved
+        # Curvatures change together more than one against another.
+        total = mean_over(problem.weights, rows.curvature) or curved.total
+        total *= self._scale
+        old = coef[features]
+        u = problem.weights * rows.residual / total
+        n_epochs = self._model.step(
+            _divided(penalty, total),
+            coef,
+            correlation / total,
+            u,
+            accuracy / total,
+            max_epochs,
+        )
+        new = coef[features]
+        changed = np.flatnonzero(new != old)
+        change = new - old
+        along = np.zeros(rows.predictor.size)
+        add_product(problem.design, features[changed], change[changed], along)
+        drift = 0.0
+        if problem.fit_intercept:
+            drift = np.sum(u) - curved.design.means[features[changed]] @ change[changed]
+            along += drift
+
+        def penalised(coef):
+            return np.sum(penalties.value(penalty, coef, features))
+
+        start = rows.value + penalised(old)
+        most = start + ROUNDING * max(abs(start), problem.null_value)
+        share = 1.0
+        for _ in range(HALVINGS if changed.size else 0):
+            tried = new if share == 1.0 else old + share * change
+            found = problem.rows_at(
+                rows.predictor + share * along,
+                rows.intercept + share * drift,
+                best=False,
+            )
+            if found.value + penalised(tried) <= most:
+                coef[features] = tried
+                self._fresh, self._last = False, (old, correlation, total)
+                self._damping *= 0.1 if share == 1.0 else MORE
+                if share < 1.0:
+                    self._damping = min(max(self._damping, DAMPING), 1.0)
+                return n_epochs, found
+            if not self._fresh:
+                # The model is to blame: try again with that of this very point.
+                coef[features] = old
+                self._curve(rows)
+                correlation = self._correlations(rows)
+                epochs, found = self._step(
+                    penalty, coef, rows, correlation, accuracy, max_epochs
+                )
+                return n_epochs + epochs, found
+            share *= 0.5
+        coef[features] = old
+        return n_epochs, None
+
+
+def _weighted_gram(curved, features):
+    """The Gram matrix of dense columns, block by block of rows, so that each is read
+    once and is still in the cache when it is multiplied.
+    """
+    design = curved.design
+    root = np.sqrt(curved.weights)
+    size = max(1, BLOCK // features.size)
+
+    def products(piece):
+        gram = np.zeros((features.size, features.size), order="F")
+        buffer = np.empty((size, features.size), order="F")
+        for start in range(*piece, size):
+            block = buffer[: min(size, piece[1] - start)]
+            gather_centred(design.values, design.means, root, features, start, block)
+            gram = dsyrk(1.0, block, 1.0, gram, trans=1, overwrite_c=1)
+        return gram
+
+    gram = sum(curved.run(products, curved.pieces))
+    return np.triu(gram) + np.triu(gram, 1).T
+
+
+def _divided(penalty, total):
+    """`penalty` over `total`."""
+    if isinstance(penalty, penalties.ElasticNetFamily):
+        return penalty._replace(alpha=penalty.alpha / total)
+    return penalties.Scaled(penalty, 1.0 / total)
+
+
+def _frozen(array):
+    view = array.view()
+    view.flags.writeable = False
+    return view

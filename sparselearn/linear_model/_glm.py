@@ -1,0 +1,88 @@
+"""What the models share whose loss is not the squared one."""
+
+from functools import partial
+from numbers import Integral, Real
+
+import numpy as np
+
+from sparselearn._compat import Interval
+from sparselearn._solvers._glm_solver import GlmSolver
+from sparselearn._solvers._path import solve_to_size
+from sparselearn._validation import check_penalty_weights
+from sparselearn.linear_model._base import elastic_net_penalty
+from sparselearn.linear_model._linear import LinearModel
+
+__all__ = ["GlmModel"]
+
+
+class GlmModel(LinearModel):
+    """A linear model with an elastic-net penalty; its `fit` says of which loss.
+
+    A subclass holds the parameters named below.
+    """
+
+    _parameter_constraints = {
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "l1_ratio": [Interval(Real, 0, 1, closed="both")],
+        "penalty_weights": ["array-like", None],
+        "n_nonzero_coefs": [Interval(Integral, 0, None, closed="left"), None],
+        "fit_intercept": ["boolean"],
+        "positive": ["boolean"],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "warm_start": ["boolean"],
+    }
+
+    def _penalty_at(self, n_features):
+        """The penalty as a function of alpha."""
+        if self.n_nonzero_coefs is not None and self.l1_ratio == 0.0:
+            raise ValueError(
+                "l1_ratio=0 makes no coefficient zero: n_nonzero_coefs="
+                f"{self.n_nonzero_coefs} needs an l1_ratio > 0."
+            )
+        return partial(
+            elastic_net_penalty,
+            l1_ratio=self.l1_ratio,
+            penalty_weights=check_penalty_weights(self.penalty_weights, n_features),
+            positive=self.positive,
+        )
+
+    def _solve(self, problem, penalty_at, start, solver_class=GlmSolver):
+        """The alpha in use and the solution of one problem."""
+        stopping = {"tol": self.tol, "max_iter": self.max_iter}
+        if self.n_nonzero_coefs is not None:
+            return solve_to_size(
+                problem,
+                penalty_at,
+                self.n_nonzero_coefs,
+                solver_class=solver_class,
+                **stopping,
+            )
+        penalty = penalty_at(self.alpha)
+        solver = solver_class(problem, penalty, start=start)
+        return self.alpha, solver.solve(penalty, **stopping)
+
+    def _start(self, shape):
+        """Coefficients and intercept to start from, of the `shape` of `coef_`."""
+        fitted = self.warm_start and hasattr(self, "coef_")
+        if fitted and self.coef_.shape == shape:
+            return self.coef_, self.intercept_
+        return None
+
+    def _store_certificates(self, problems, alphas, solutions, *, single, stacklevel=5):
+        """Set what says how each solution was come by; warn if one missed `tol`."""
+
+        def shaped(values):
+            values = [float(value) for value in values]
+            return values[0] if single else np.array(values)
+
+        self.alpha_ = shaped(alphas)
+        self.dual_gap_ = shaped(s.certificate.gap for s in solutions)
+        self.objective_ = shaped(s.certificate.objective for s in solutions)
+        self.n_iter_ = max(s.n_iter for s in solutions)
+        self._store_routes([s.route for s in solutions])
+        missed = [(p, s) for p, s in zip(problems, solutions) if not s.converged]
+        if missed:
+            relative = max(s.certificate.gap / p.null_value for p, s in missed)
+            n_iter = max(s.n_iter for _, s in missed)
+            self._warn_missed(relative, n_iter, stacklevel=stacklevel)

@@ -1,0 +1,374 @@
+"""Logistic regression with an elastic-net penalty, of two classes or more."""
+
+import numpy as np
+from scipy.special import expit, log_expit, log_softmax, softmax
+from sklearn.base import ClassifierMixin
+from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import validate_data
+
+from sparselearn import losses
+from sparselearn._compat import StrOptions, fit_context
+from sparselearn._parallel import team
+from sparselearn._solvers._glm import GlmProblem
+from sparselearn._solvers._glm_solver import GlmSolver
+from sparselearn._solvers._multinomial import MultinomialProblem, MultinomialSolver
+from sparselearn._solvers._problem import make_problem
+from sparselearn._validation import column_major, row_weights
+from sparselearn.linear_model._glm import GlmModel
+
+__all__ = ["LogisticModel", "SparseLogisticRegression", "encode_classes"]
+
+
+def encode_classes(y, weights, class_weight):
+    """Classes, the class of each row, and row weights that count classes as asked.
+
+    Parameters
+    ----------
+    y : ndarray (n_samples,)
+    weights : ndarray (n_samples,) or (1,)
+        Summing to 1 over rows.
+    class_weight : dict, "balanced" or None
+
+    Returns
+    -------
+    classes : ndarray (n_classes,)
+        Those with a row of positive weight.
+    codes : ndarray of int (n_samples,)
+        -1 for rows of no class; they weigh nothing.
+    weights : as above
+    """
+    check_classification_targets(y)
+    everything = np.broadcast_to(weights, y.shape)
+    if class_weight is not None:
+        found, codes = np.unique(y, return_inverse=True)
+        _check_class_weight(class_weight)
+        factors = compute_class_weight(
+            class_weight, classes=found, y=y, sample_weight=everything
+        )
+        everything = everything * factors[codes]
+        if not everything.sum() > 0.0:
+            raise ValueError("class_weight and sample_weight leave no row any weight.")
+        weights = everything = everything / everything.sum()
+    classes = np.unique(y[everything > 0.0])
+    if classes.size < 2:
+        raise ValueError(
+            "Classification needs at least two classes of positive weight; y has one "
+            f"class: {classes.tolist()}."
+        )
+    codes = np.searchsorted(classes, y).clip(max=classes.size - 1)
+    return classes, np.where(classes[codes] == y, codes, -1), weights
+
+
+def _check_class_weight(class_weight):
+    if isinstance(class_weight, dict):
+        for label, weight in class_weight.items():
+            if not (weight >= 0.0 and np.isfinite(weight)):
+                raise ValueError(
+                    "class_weight must be finite and >= 0; class "
+                    f"{label!r} has {weight}."
+                )
+
+
+class LogisticModel(ClassifierMixin, GlmModel):
+    """Prediction of classes by linear predictors, and the problems of a fit.
+
+    A subclass holds the parameters named below.
+    """
+
+    _parameter_constraints = {
+        **GlmModel._parameter_constraints,
+        "multi_class": [StrOptions({"multinomial", "ovr"})],
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+    }
+
+    def _validate(self, X, y, sample_weight):
+        """X as `column_major`, the classes' codes and the row weights."""
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            accept_sparse="csc",
+            accept_large_sparse=True,
+            dtype=(np.float64, np.float32),
+            order="F",
+        )
+        weights = row_weights(sample_weight, X)
+        self.classes_, codes, weights = encode_classes(y, weights, self.class_weight)
+        return column_major(X), codes, weights
+
+    def _problems(self, design, codes):
+        """The problems to solve, and their class of solver."""
+        n_classes = self.classes_.size
+        if n_classes > 2 and self.multi_class == "multinomial":
+            target = (codes[:, None] == np.arange(n_classes)).astype(np.float64, "F")
+            return [MultinomialProblem(design, target)], MultinomialSolver
+        chosen = range(n_classes) if n_classes > 2 else [1]
+        targets = [(codes == k).astype(np.float64) for k in chosen]
+        loss = losses.Logistic()
+        return [GlmProblem(design, loss, target) for target in targets], GlmSolver
+
+    def _store_solutions(self, problems, alphas, solutions, dtype):
+        """Set the fitted attributes."""
+        coef = [s.coef.reshape(-1, self.n_features_in_) for s in solutions]
+        intercept = np.hstack([s.intercept for s in solutions])
+        self._store_coef(np.vstack(coef).astype(dtype), intercept.astype(dtype))
+        single = len(problems) == 1
+        self._store_certificates(
+            problems, alphas, solutions, single=single, stacklevel=6
+        )
+
+    @property
+    def _is_multinomial(self):
+        return self.classes_.size > 2 and self.multi_class == "multinomial"
+
+    def decision_function(self, X):
+        """The linear predictors.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        z : ndarray of shape (n_samples,) or (n_samples, n_classes)
+            For two classes that of the second one.
+        """
+        z = self._predictor(X)
+        return z[:, 0] if z.shape[1] == 1 else z
+
+    def predict(self, X):
+        """Predict the class.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+        """
+        z = self.decision_function(X)
+        chosen = (z > 0.0).astype(int) if z.ndim == 1 else np.argmax(z, axis=1)
+        return self.classes_[chosen]
+
+    def predict_proba(self, X):
+        """Predict the probabilities of the classes.
+
+        One-versus-rest probabilities are those of each class against the others, over
+        their sum.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        p : ndarray of shape (n_samples, n_classes)
+        """
+        z = self.decision_function(X)
+        if z.ndim == 1:
+            return np.column_stack([expit(-z), expit(z)])
+        if self._is_multinomial:
+            return softmax(z, axis=1)
+        return softmax(log_expit(z), axis=1)
+
+    def predict_log_proba(self, X):
+        """Predict the logarithms of the probabilities of the classes.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        log_p : ndarray of shape (n_samples, n_classes)
+        """
+        z = self.decision_function(X)
+        if z.ndim == 1:
+            return np.column_stack([log_expit(-z), log_expit(z)])
+        return log_softmax(z if self._is_multinomial else log_expit(z), axis=1)
+
+
+class SparseLogisticRegression(LogisticModel):
+    r"""Logistic regression with an elastic-net penalty, certified by a duality gap.
+
+    For two classes, y in {0, 1}, minimises over the coefficients w and the unpenalised
+    intercept b, with :math:`z = b + x^T w`, sample weights s and :math:`\rho` =
+    `l1_ratio`,
+
+    .. math::
+        \frac{1}{\sum_i s_i} \sum_i s_i \left(\log(1 + e^{z_i}) - y_i z_i\right)
+        + \alpha \sum_j \omega_j \left(\rho |w_j| + \frac{1 - \rho}{2} w_j^2\right).
+
+    For more classes there is a linear predictor :math:`z_k = b_k + x^T w_k` for each,
+    the loss is :math:`\log \sum_k e^{z_{ik}} - z_{i y_i}`, and the penalty is summed
+    over all coefficients; the intercepts sum to 0.
+
+    Parameters
+    ----------
+    alpha : float, default=0.01
+        Weight of the penalty, in units of X. In scikit-learn's terms, ``C = 1 /
+        (alpha * n_samples)``.
+    multi_class : {"multinomial", "ovr"}, default="multinomial"
+        For more than two classes, the soft-max of all predictors, or a problem of two
+        classes for each class against the others.
+    class_weight : dict or "balanced", default=None
+        What each class counts, times `sample_weight`; "balanced" makes all classes
+        count the same. None means 1.
+    l1_ratio : float, default=1.0
+        Mixing of the two penalties, in [0, 1]; 1 is the Lasso's.
+    penalty_weights : array-like of shape (n_features,), default=None
+        The weights :math:`\omega` >= 0; 0 leaves a feature unpenalised, inf drops it.
+        None means 1 for all.
+    n_nonzero_coefs : int, default=None
+        Instead of `alpha`, the number of non-zeros wanted: the least penalised
+        solution of the path that has at most so many. Any number is allowed, also
+        one that nothing reaches.
+    fit_intercept : bool, default=True
+        Whether to fit the intercept, which is not penalised.
+    positive : bool, default=False
+        Whether to constrain the coefficients to be >= 0.
+    tol : float, default=1e-6
+        Stop at a duality gap of `tol` times half the null deviance. Below about 1e-13
+        it asks for less than rounding, whatever the dtype of X: sums are in float64.
+    max_iter : int, default=10000
+        At most so many rounds.
+    warm_start : bool, default=False
+        Whether to start from the coefficients of the last fit.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Those with a row of positive weight.
+    coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
+        Coefficients, of the dtype of X; the certificate is of their float64 values.
+    intercept_ : ndarray of shape (1,) or (n_classes,)
+    alpha_, dual_gap_, objective_ : float or ndarray of shape (n_classes,)
+        The alpha in use, how far the objective is from its minimum at most, in its own
+        units, and the objective above; with "ovr" one for each class.
+    n_iter_ : int
+        Rounds: epochs of descent or supports tried, over all Newton steps.
+    solver_used_ : {"gram", "columns"}
+        How Newton's model was minimised: on the Gram matrix of the working set, or
+        by descent on its columns.
+    n_passes_ : float
+        Columns of X read for correlations, in units of all of them.
+    screened_share_ : float
+        The share of features that never entered the working set.
+    support_ : ndarray of int
+        Features with a non-zero coefficient.
+    n_nonzero_coefs_ : int
+    sparsity_ : float
+        The share of zeros in `coef_`.
+    sparse_coef_ : csr_array of the shape of `coef_`
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (n_features,)
+        If X has string feature names.
+
+    Raises
+    ------
+    ValueError
+        For fewer than two classes, NaN or infinity in the data, weights that are
+        negative or all zero, `penalty_weights` of a wrong shape.
+
+    Warns
+    -----
+    ConvergenceWarning
+        Once, with both numbers, if the gap misses `tol` after `max_iter` rounds. So
+        it may be at `alpha` = 0 where the classes can be separated: then there is no
+        minimum, and coefficients are large ones.
+
+    References
+    ----------
+    Friedman, Hastie and Tibshirani (2010), Regularization paths for generalized linear
+    models via coordinate descent (classes in turn).
+
+    Lee, Sun and Saunders (2014), Proximal Newton-type methods for minimizing composite
+    functions.
+
+    Ndiaye, Fercoq, Gramfort and Salmon (2017), Gap safe screening rules for sparsity
+    enforcing penalties (for the gap).
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from sparselearn.linear_model import SparseLogisticRegression
+    >>> X, y = load_breast_cancer(return_X_y=True, as_frame=True)
+    >>> X = StandardScaler().set_output(transform="pandas").fit_transform(X)
+    >>> model = SparseLogisticRegression(alpha=0.1).fit(X, y)
+    >>> list(model.feature_names_in_[model.support_])
+    ['mean concave points', 'worst radius', 'worst texture', 'worst concave points']
+    """
+
+    _parameter_constraints = {**LogisticModel._parameter_constraints}
+
+    def __init__(
+        self,
+        alpha=0.01,
+        *,
+        multi_class="multinomial",
+        class_weight=None,
+        l1_ratio=1.0,
+        penalty_weights=None,
+        n_nonzero_coefs=None,
+        fit_intercept=True,
+        positive=False,
+        tol=1e-6,
+        max_iter=10000,
+        warm_start=False,
+    ):
+        self.alpha = alpha
+        self.multi_class = multi_class
+        self.class_weight = class_weight
+        self.l1_ratio = l1_ratio
+        self.penalty_weights = penalty_weights
+        self.n_nonzero_coefs = n_nonzero_coefs
+        self.fit_intercept = fit_intercept
+        self.positive = positive
+        self.tol = tol
+        self.max_iter = max_iter
+        self.warm_start = warm_start
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, sample_weight=None):
+        """Fit the model.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Read by columns: a float32 or float64 Fortran-ordered array or a CSC
+            matrix is not copied.
+        y : array-like of shape (n_samples,)
+            Classes: numbers, strings or booleans.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative, not all zero; only their proportions matter.
+
+        Returns
+        -------
+        self : object
+            Fitted estimator.
+        """
+        X, codes, weights = self._validate(X, y, sample_weight)
+        penalty_at = self._penalty_at(X.shape[1])
+        with team() as run:
+            design = make_problem(X, weights, fit_intercept=self.fit_intercept, run=run)
+            problems, solver_class = self._problems(design, codes)
+            starts = self._starts(problems, X.shape[1])
+            alphas, solutions = zip(
+                *(
+                    self._solve(problem, penalty_at, start, solver_class)
+                    for problem, start in zip(problems, starts)
+                )
+            )
+        self._store_solutions(problems, alphas, solutions, X.dtype)
+        return self
+
+    def _starts(self, problems, n_features):
+        """What to start each problem from."""
+        n_rows = 1 if self.classes_.size == 2 else self.classes_.size
+        start = self._start((n_rows, n_features))
+        if start is None or self._is_multinomial:
+            return [start] * len(problems)
+        return list(zip(*start))
