@@ -149,7 +149,6 @@ class ConcaveWorkingSet(GramWorkingSet):
             epochs *= 2
             pull = problem.correlation(w)
             value = problem.objective(w, pull)
-            little = little and not problem.joining(w, pull).any()
         coef[self.features] = w
         return n_rounds
 
@@ -168,7 +167,6 @@ class _Pieces:
         np.divide(self.l1, self.bend, self.end, where=self.bend > 0.0)
         self.end += self.straight
         self.positive = penalty.positive
-        self.bound = (self.l1 > 0.0) | penalty.positive
         self._penalty, self._features = penalty, features
         self.floor = working.floor(self.l1)
         self._curved = np.diagonal(working.gram) > 0.0
@@ -255,7 +253,7 @@ class _Pieces:
             moment = self.moment[active] - signs * slope
             # The other triangle was never written to.
             solution = cho_solve(factor, moment, check_finite=False)
-            leaving = self.bound[active] & (solution * signs <= 0.0)
+            leaving = solution * signs <= 0.0
             solution[leaving] = 0.0
             w = np.zeros_like(w)
             w[active] = solution

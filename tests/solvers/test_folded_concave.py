@@ -8,11 +8,13 @@ from reference import centred, folded_descent, mcp, scad, sparse_regression
 from sparselearn import penalties
 from sparselearn._kernels._gram import descend_gram
 from sparselearn._solvers import _folded_concave
+from sparselearn._solvers._certificates import exposed
 from sparselearn._solvers._folded_concave import (
     ConcaveSolver,
     certify,
     follow_path,
     solve_concave,
+    solve_concave_to_size,
 )
 from sparselearn._solvers._problem import make_problem
 from sparselearn._solvers._squared_loss import STRIDE
@@ -143,3 +145,43 @@ def test_uphill_is_not_gone(rng, kind, storage, monkeypatch):
     found = solve_concave(problem, penalty, tol=1e-9, max_iter=10**5)
     assert found.converged
     assert found.objective == pytest.approx(expected.objective, rel=0.05)
+
+
+@each_kind
+def test_a_number_of_features_is_approached_from_larger_alphas(rng, kind, monkeypatch):
+    """Bisection goes up and down, but each point begins at the one before it."""
+    X, y = sparse_regression(rng, 40, 60)
+    problem = problem_of(X, y)
+    seen, solve = {}, ConcaveSolver.solve
+
+    def watched(self, penalty, **options):
+        larger = [alpha for alpha in seen if alpha > penalty.alpha]
+        if larger:
+            np.testing.assert_array_equal(self.coef, seen[min(larger)])
+        point = solve(self, penalty, **options)
+        seen[penalty.alpha] = point.coef
+        return point
+
+    monkeypatch.setattr(ConcaveSolver, "solve", watched)
+    alpha, point = solve_concave_to_size(
+        problem,
+        lambda alpha: penalty_of(kind, problem, alpha),
+        5,
+        tol=1e-6,
+        max_iter=10**4,
+    )
+    assert len(seen) > 15
+    assert np.count_nonzero(point.coef) <= 5
+    assert min(seen) < alpha
+
+
+@each_kind
+def test_only_what_may_leave_zero_is_looked_at(rng, kind):
+    X, y = sparse_regression(rng, 40, 9)
+    penalty = penalty_of(kind, problem_of(X, y), 0.5)
+    correlation = np.array([0.4, -0.6, 0.6, 0.1, 0.0, -0.49, 0.51, 0.2, 9.0])
+    np.testing.assert_array_equal(exposed(penalty, correlation), [1, 2, 6, 8])
+    support = np.array([4])
+    np.testing.assert_array_equal(
+        exposed(penalty, correlation, support), [1, 2, 4, 6, 8]
+    )
