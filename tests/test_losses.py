@@ -52,6 +52,31 @@ def test_derivatives(loss, rng):
 
 
 @every_loss
+def test_safe_steps_never_raise_the_loss(loss, rng):
+    """A parabola of this curvature is above the loss; for Poisson, a step is safe."""
+    z = np.concatenate([5.0 * rng.standard_normal(20), [-40.0, 0.0, 40.0]])
+    y = targets(loss, rng, z.size)
+    y[:3] = 1.0
+    slope, value = losses.gradient(loss, y, z), losses.value(loss, y, z)
+    bend = losses.safe_curvature(loss, y, z)
+    step = -slope / bend
+    assert np.all(losses.value(loss, y, z + step) <= value * (1 + 1e-12) + 1e-12)
+    if not isinstance(loss, losses.Poisson):
+        d = np.linspace(-100.0, 100.0, 2001)[:, None]
+        parabola = value + slope * d + 0.5 * bend * d**2
+        above = parabola - losses.value(loss, y, z + d)
+        assert np.min(above) >= -1e-10
+    # And no more than it takes: somewhere near, it is the curvature itself.
+    near = y if isinstance(loss, losses.Huber) else np.zeros(z.size)
+    if isinstance(loss, losses.Poisson):
+        near = np.log(np.maximum(y, 1.0))
+        y = np.maximum(y, 1.0)
+    np.testing.assert_allclose(
+        losses.safe_curvature(loss, y, near), losses.curvature(loss, y, near)
+    )
+
+
+@every_loss
 def test_conjugate_is_the_supremum(loss, rng):
     several = targets(loss, rng, 20)
     for y, v in zip(several, slopes(loss, several, rng)):

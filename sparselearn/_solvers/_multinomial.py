@@ -338,6 +338,17 @@ class MultinomialSolver(GlmSolver):
                 rows = self.problem.at(predictor, intercept)
                 rows = step_on_support(self.problem, coefs, rows, one, self._working)
                 predictor, intercept = rows.predictor, rows.intercept
+        self._centre_free(coefs, positive=getattr(penalty, "positive", False))
         self._intercept = intercept
         self._measure(penalty)
         return n_epochs
+
+    def _centre_free(self, coefs, *, positive):
+        """Of what neither loss nor penalty tells apart, take the one of mean 0.
+
+        That is coefficients of an unpenalised feature, plus a number for all classes;
+        under a sign constraint the least ones.
+        """
+        free = self.certifier.free[self.certifier.free < coefs.shape[1]]
+        columns = coefs[:, free]
+        coefs[:, free] -= (np.min if positive else np.mean)(columns, axis=0)

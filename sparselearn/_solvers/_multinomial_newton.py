@@ -24,6 +24,8 @@ __all__ = ["step_on_support"]
 # Conjugate gradients end at this share of the gradient, or after so many products.
 RESIDUAL, PRODUCTS = 1e-3, 200
 HALVINGS = 20
+# Less curvature than this share of that without the coupling is none.
+FLAT = 1e-12
 ROUNDING = 1e-13
 
 
@@ -35,6 +37,7 @@ class _Support:
         self.features = [np.flatnonzero(coef) for coef in coefs]
         self.n_classes = len(coefs)
         self.P = problem.target - rows.residual
+        self.scale = max(abs(rows.value), problem.null_value)
         ends = np.cumsum([0, *(features.size for features in self.features)])
         self.parts = [slice(a, b) for a, b in itertools.pairwise(ends)]
         # Past the coefficients, the intercepts.
@@ -100,6 +103,8 @@ class _Support:
                 out[part] = self._factors[k](residual[part], self.totals[k])
         if self.problem.fit_intercept:
             out[self.n_coefs :] /= np.maximum(self.totals, 1e-300)
+            # All of them alike change nothing, and may go anywhere.
+            out[self.n_coefs :] -= np.mean(out[self.n_coefs :])
         return out
 
     def solve(self):
@@ -108,13 +113,17 @@ class _Support:
         Z = np.zeros(self.P.shape, order="F")
         z = self.precondition(residual)
         direction, slope = z.copy(), residual @ z
-        enough = RESIDUAL**2 * slope
+        enough, uncoupled = RESIDUAL**2 * slope, slope
         for _ in range(PRODUCTS):
             if not slope > enough:
                 break
             product, along = self.product(direction)
             bend = direction @ product
-            if not bend > 0.0:
+            if not bend > FLAT * uncoupled:
+                # Nothing but the penalty changes, and that in a straight line.
+                reach = self.reach(direction)
+                if reach * (self.descent @ direction) > ROUNDING * self.scale:
+                    step, Z = reach * direction, reach * along
                 break
             share = slope / bend
             step += share * direction
@@ -123,7 +132,16 @@ class _Support:
             z = self.precondition(residual)
             before, slope = slope, residual @ z
             direction = z + (slope / before) * direction
+            uncoupled = slope + (slope / before) ** 2 * uncoupled
         return step, Z
+
+    def reach(self, direction):
+        """How far along `direction` the first coefficient is 0; 0 if none ever is."""
+        direction = direction[: self.n_coefs]
+        falling = self.coef * direction < 0.0
+        ratios = -self.coef[falling] / direction[falling]
+        # A little more, so that it is not left at rounding.
+        return np.min(ratios) * (1.0 + 1e-14) if ratios.size else 0.0
 
 
 def step_on_support(problem, coefs, rows, penalty, working):
