@@ -7,6 +7,7 @@ from sparselearn._solvers._folded_concave import follow_path
 from sparselearn._solvers._problem import make_problem
 from sparselearn._validation import check_regression
 from sparselearn.linear_model import Lasso, LassoCV, MCPRegressor, lasso_path
+from sparselearn.linear_model import logistic_path as sparse_logistic_path
 
 DISTRIBUTION = "sparselearn"
 TOLERANCES = [1e-4, 3e-5, 1e-5, 3e-6, 1e-6, 3e-7, 1e-7]
@@ -34,6 +35,17 @@ def cross_validate(problem, n_jobs, **options):
     model = LassoCV(cv=5, fit_intercept=problem.fit_intercept, n_jobs=n_jobs)
     model.set_params(**options).fit(problem.X, problem.y)
     return model.coef_[:, None], np.array([model.intercept_]), model.alpha_
+
+
+def logistic_path(problem, tol):
+    result = sparse_logistic_path(
+        problem.X,
+        problem.y,
+        alphas=problem.alphas,
+        fit_intercept=problem.fit_intercept,
+        tol=tol,
+    )
+    return result.coefs, result.intercepts
 
 
 def mcp_path(problem, tol, gamma=3.0):
