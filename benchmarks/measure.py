@@ -170,11 +170,22 @@ def warm_up(library, function, problem, folder):
     library.call(function, head, folder, more_time=COMPILATION, tol=tol)
 
 
-def tune(library, function, problem, folder, goal):
+def gap_alone(problem, coefs, intercepts):
+    """What the judge says of a path with the Lasso's objective."""
+    return {"gap": worst_gap(problem, coefs, intercepts)}
+
+
+def tune(library, function, problem, folder, goal, judge=gap_alone):
     """Find the loosest tolerance whose every gap is at most `goal`.
 
     Every second tolerance is tried, loose to tight, until one reaches the goal or is
     too slow, and then the one passed over: tight tries are the dear ones.
+
+    Parameters
+    ----------
+    judge : callable
+        ``judge(problem, coefs, intercepts)``, a dict with a `gap`, or what stands for
+        one, and more for the row.
 
     Returns
     -------
@@ -193,10 +204,11 @@ def tune(library, function, problem, folder, goal):
         except TimeoutError:
             warm_up(library, function, problem, folder)
             return "late"
-        gap = worst_gap(problem, answer.coefs, answer.intercepts)
+        judged = judge(problem, answer.coefs, answer.intercepts)
+        gap = judged["gap"]
         if gap <= goal or k == last:
             active = int((answer.coefs[:, [-1]] != 0).sum())
-            row.update(tol=tol, gap=gap, active=active)
+            row.update(judged, tol=tol, active=active)
         return "reached" if gap <= goal else "short"
 
     try:
@@ -234,7 +246,7 @@ def take_turns(calls, rows, repeats):
         row["median"] = statistics.median(row["seconds"]) if row["seconds"] else None
 
 
-def compare(found, function, problem, goal, repeats, folder=None):
+def compare(found, function, problem, goal, repeats, folder=None, *, judge=gap_alone):
     """Take all libraries to the goal on `problem`, and time them there.
 
     Returns
@@ -244,10 +256,10 @@ def compare(found, function, problem, goal, repeats, folder=None):
     """
     if folder is None:
         with on_disk(problem) as folder:
-            return compare(found, function, problem, goal, repeats, folder)
+            return compare(found, function, problem, goal, repeats, folder, judge=judge)
     rows, calls = {}, {}
     for name, library in found.items():
-        rows[name] = row = tune(library, function, problem, folder, goal)
+        rows[name] = row = tune(library, function, problem, folder, goal, judge)
         if row["tol"] is not None:
             calls[name] = lambda library=library, tol=row["tol"]: library.call(
                 function, problem, folder, tol=tol

@@ -1,7 +1,7 @@
 """The problems: generated at fixed seeds, bundled, or read from SPARSELEARN_DATA."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -98,6 +98,19 @@ def _real(file, *, interactions=False):
     return _path(X, y, fit_intercept=True, real=True)
 
 
+def _classes(problem, *, fit_intercept=None):
+    """The same X with classes: whether y is above its mean."""
+    if problem is None:
+        return None
+    if fit_intercept is None:
+        fit_intercept = problem.fit_intercept
+    y = (problem.y > problem.y.mean()).astype(float)
+    residual = y - (y.mean() if fit_intercept else 0.5)
+    largest = np.max(np.abs(problem.X.T @ residual)) / y.size
+    alphas = np.geomspace(largest, largest * 1e-2, 50)
+    return replace(problem, y=y, alphas=alphas, fit_intercept=fit_intercept)
+
+
 # The groups of problems; the small ones let a table be made while one waits.
 SMALL = {
     "diabetes": _diabetes,
@@ -125,6 +138,11 @@ REAL = {
     "sms-spam": lambda: _real("text_sms_spam_csr.npz"),
     "basehock": lambda: _real("text_basehock_csr.npz"),
 }
+# For penalties that do not shrink.
+NONCONVEX = {
+    "mcp-wide": lambda: dense(1000, 5000, 0.5, 50),
+    "mcp-correlated": lambda: dense(500, 5000, 0.9, 30),
+}
 # Their alphas serve only as a start: cross-validation makes its own.
 CROSS_VALIDATED = {
     "cv-small-wide": lambda: dense(300, 1500, 0.5, 30, fit_intercept=True),
@@ -132,8 +150,17 @@ CROSS_VALIDATED = {
     "cv-wide": lambda: dense(1000, 5000, 0.5, 50, fit_intercept=True),
     "cv-tall": lambda: dense(100000, 300, 0.5, 50, fit_intercept=True),
 }
-GROUPS = {"small": SMALL, "made": MADE, "real": REAL}
-PROBLEMS = SMALL | MADE | REAL | CROSS_VALIDATED
+# Of logistic regression: y is 0 or 1, and alphas are 50, to a hundredth.
+LOGISTIC = {
+    "logistic-small": lambda: _classes(dense(300, 1000, 0.5, 20)),
+    "logistic-wide": lambda: _classes(dense(1000, 5000, 0.5, 50)),
+    "logistic-tall": lambda: _classes(dense(100000, 50, 0.5, 20), fit_intercept=True),
+    "logistic-leukemia": lambda: _classes(_real("leukemia_golub.npz")),
+    "logistic-sms-spam": lambda: _classes(_real("text_sms_spam_csr.npz")),
+    "logistic-basehock": lambda: _classes(_real("text_basehock_csr.npz")),
+}
+GROUPS = {"logistic": LOGISTIC, "small": SMALL, "made": MADE, "real": REAL}
+PROBLEMS = SMALL | MADE | REAL | NONCONVEX | CROSS_VALIDATED | LOGISTIC
 
 
 def names(given):

@@ -16,6 +16,7 @@ RESULTS = Path(__file__).parent / "results"
 OURS = "sparselearn"
 TITLES = {
     "path": "Lasso paths",
+    "logistic path": "Paths of logistic regression",
     "single alpha": "One fit at one alpha",
     "cross-validation": "Choice of alpha by cross-validation, default settings",
     "growth": "Growth of the time of a path",

@@ -95,7 +95,14 @@ def team():
             yield lambda function, items: [function(item) for item in items]
             return
         with ThreadPoolExecutor(n_threads) as pool:
-            yield lambda function, items: list(pool.map(function, items))
+
+            def run(function, items):
+                items = list(items)
+                if len(items) == 1:  # to hand it over would take longer
+                    return [function(items[0])]
+                return list(pool.map(function, items))
+
+            yield run
 
 
 def bounded(function, *args, **kwargs):

@@ -75,15 +75,18 @@ def row_weights(sample_weight, X):
     return weights / total
 
 
-def check_penalty_weights(penalty_weights, n_features):
-    """`penalty_weights` as a float64 ndarray (n_features,), or None."""
+def check_penalty_weights(penalty_weights, n_features, *, of="feature"):
+    """`penalty_weights` as a float64 ndarray (n_features,), or None.
+
+    `of` says what has a weight, in the error.
+    """
     if penalty_weights is None:
         return None
     weights = np.asarray(penalty_weights, dtype=np.float64)
     if weights.shape != (n_features,):
         raise ValueError(
             f"penalty_weights has shape {weights.shape}; it must have one weight for "
-            f"each feature, shape ({n_features},)."
+            f"each {of}, shape ({n_features},)."
         )
     if not np.all(weights >= 0.0):
         raise ValueError(

@@ -24,10 +24,12 @@ def warm_up(dtypes=("float64", "float32")):
     >>> import sparselearn
     >>> sparselearn.warm_up(dtypes=["float64"])
     """
+    from sparselearn.linear_model import GroupLasso
+
     rng = np.random.default_rng(0)
     # Tall, wide and nearly empty data take different routes.
     tall, wide = rng.uniform(size=(60, 12)), rng.uniform(size=(20, 60))
-    empty = np.eye(60, 60)
+    empty = np.where(rng.uniform(size=(400, 200)) < 0.01, 20.0, 0.0)
     for dtype in dtypes:
         for X in (tall, wide, sp.csr_array(wide), sp.csr_array(empty)):
             X = X.astype(dtype)
@@ -37,6 +39,10 @@ def warm_up(dtypes=("float64", "float32")):
                 estimator.fit(X, y if one else np.column_stack([y, y]))
                 if hasattr(estimator, "transform"):
                     estimator.transform(X)
+        # Groups of so many columns that no Gram matrix is formed.
+        X = rng.uniform(size=(10, 600)).astype(dtype)
+        for storage in (np.asarray, sp.csr_array):
+            GroupLasso(alpha=1e-4, groups=300).fit(storage(X), X[:, 0] - X[:, 500])
 
 
 def _one_of_each(n_features):
@@ -44,10 +50,14 @@ def _one_of_each(n_features):
     from sparselearn.cluster import KMeansCoder
     from sparselearn.linear_model import (
         ElasticNet,
+        GroupLasso,
         Lasso,
+        MCPRegressor,
         MultiTaskElasticNet,
         MultiTaskLasso,
         OrthogonalMatchingPursuit,
+        SCADRegressor,
+        SparseGroupLasso,
     )
 
     weights = np.linspace(1.0, 2.0, n_features)
@@ -59,6 +69,10 @@ def _one_of_each(n_features):
         yield lasso(alpha=0.01, penalty_weights=weights)
         yield elastic_net(alpha=0.01)
         yield elastic_net(alpha=0.01, penalty_weights=weights)
+    yield MCPRegressor(alpha=0.01)
+    yield SCADRegressor(alpha=0.01)
+    yield GroupLasso(alpha=0.01, groups=3)
+    yield SparseGroupLasso(alpha=0.01, groups=3)
     yield OrthogonalMatchingPursuit(2)
     for encoder in ("hard", "triangle", "soft-threshold"):
         yield KMeansCoder(2, encoder=encoder, n_nonzero_coefs=1, random_state=0)

@@ -40,6 +40,16 @@ print(hits, misses)
 """
 
 
+UNUSED = """
+import importlib, pkgutil, sparselearn
+sparselearn.warm_up(dtypes=['float64'])
+for info in pkgutil.walk_packages(sparselearn.__path__, 'sparselearn.'):
+    if '_kernels' not in info.name and '__main__' not in info.name:
+        for name, thing in vars(importlib.import_module(info.name)).items():
+            if hasattr(thing, 'signatures') and not thing.signatures:
+                print(name)
+"""
+
 ONE_STEP = """
 import numpy as np
 from PENALTY
@@ -101,6 +111,10 @@ def test_the_second_process_compiles_nothing(tmp_path):
     hits, misses = map(int, run(code, **cache)[-1].split())
     assert hits > 5
     assert misses == 0
+
+
+def test_warming_up_uses_every_kernel_that_a_solver_calls():
+    assert run(UNUSED) == []
 
 
 def test_an_edited_callee_is_not_served_stale(copy):

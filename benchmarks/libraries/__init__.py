@@ -11,6 +11,10 @@ do, each of a problem (`X`, `y`, `alphas`, `fit_intercept`) and options:
 ``cross_validate(problem, n_jobs, **options)``
     The same of the fit on all data, and the alpha that 5 folds chose. `alphas` is not
     used: every library makes its own 100, down to a thousandth of the largest.
+``logistic_path(problem, tol)``
+    As `path`, of L1-penalised logistic regression; y is 0 or 1.
+``mcp_path(problem, tol, gamma)``, ``mcp_fit(problem, tol, gamma)``
+    As `path` and `fit`, with the minimax concave penalty on columns of mean square 1.
 
 `worker.py` runs one of these files in a process of its own.
 """

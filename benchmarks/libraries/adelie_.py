@@ -24,15 +24,23 @@ def _matrix(X, n_threads):
 
 
 def path(problem, tol):
+    return _path(problem, adelie.glm.gaussian(problem.y), tol=tol)
+
+
+def logistic_path(problem, tol):
+    return _path(problem, adelie.glm.binomial(problem.y), tol=tol, irls_tol=tol)
+
+
+def _path(problem, glm, **options):
     state = adelie.grpnet(
         _matrix(problem.X, THREADS),
-        adelie.glm.gaussian(problem.y),
+        glm,
         lmda_path=problem.alphas,
         intercept=problem.fit_intercept,
         early_exit=False,
-        tol=tol,
         n_threads=THREADS,
         progress_bar=False,
+        **options,
     )
     if state.betas.shape[0] < problem.alphas.size:
         raise RuntimeError("adelie ended its path early")

@@ -27,3 +27,19 @@ def path(problem, tol):
 def fit(problem, tol):
     model = Lasso(fit_intercept=problem.fit_intercept, tol=tol, max_iter=MAX_ITER)
     return loop_of_fits(problem, model)
+
+
+def logistic_path(problem, tol):
+    if problem.fit_intercept:
+        raise RuntimeError("no intercept")
+    # Its objective is a sum over rows, its classes are -1 and 1.
+    coefs = celer_path(
+        problem.X,
+        2.0 * problem.y - 1.0,
+        pb="logreg",
+        alphas=problem.alphas * problem.y.size,
+        tol=tol,
+        max_iter=MAX_ITER,
+        prune=True,
+    )[1]
+    return coefs, np.zeros(problem.alphas.size)

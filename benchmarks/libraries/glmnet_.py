@@ -5,7 +5,7 @@ scales alphas back itself. Where p <= n it takes covariance updates, without a c
 """
 
 import numpy as np
-from glmnet import ElasticNet
+from glmnet import ElasticNet, LogitNet
 
 DISTRIBUTION = "python-glmnet"
 TOLERANCES = [10.0**-k for k in range(7, 19)]
@@ -48,3 +48,20 @@ def cross_validate(problem, n_jobs, **options):
     best = model.lambda_max_inx_
     coefs = np.asarray(model.coef_path_)[:, [best]]
     return coefs, np.asarray(model.intercept_path_)[[best]], model.lambda_max_
+
+
+def logistic_path(problem, tol):
+    model = LogitNet(
+        alpha=1.0,
+        standardize=False,
+        fit_intercept=problem.fit_intercept,
+        max_iter=10_000_000,
+        lambda_path=problem.alphas,
+        n_splits=0,
+        tol=tol,
+    )
+    model.fit(problem.X, problem.y)
+    coefs = np.asarray(model.coef_path_)[0]
+    if coefs.shape[1] < problem.alphas.size:
+        raise RuntimeError("glmnet ended its path early")
+    return coefs, np.asarray(model.intercept_path_)[0]

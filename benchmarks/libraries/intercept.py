@@ -3,7 +3,7 @@
 import numpy as np
 import scipy.sparse as sp
 
-__all__ = ["loop_of_fits", "path_or_fits"]
+__all__ = ["loop_of_classifiers", "loop_of_fits", "path_or_fits"]
 
 
 def loop_of_fits(problem, model):
@@ -13,6 +13,18 @@ def loop_of_fits(problem, model):
     for k, alpha in enumerate(problem.alphas):
         model.set_params(alpha=alpha).fit(problem.X, problem.y)
         coefs[:, k], intercepts[k] = model.coef_, model.intercept_
+    return coefs, intercepts
+
+
+def loop_of_classifiers(problem, model):
+    """The same of a classifier with scikit-learn's C = 1 / (alpha n_samples)."""
+    coefs = np.empty((problem.X.shape[1], problem.alphas.size), order="F")
+    intercepts = np.zeros(problem.alphas.size)
+    for k, alpha in enumerate(problem.alphas):
+        model.set_params(C=1.0 / (alpha * problem.y.size)).fit(problem.X, problem.y)
+        coefs[:, k] = model.coef_[0]
+        if problem.fit_intercept:
+            intercepts[k] = model.intercept_[0]
     return coefs, intercepts
 
 

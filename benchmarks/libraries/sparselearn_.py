@@ -2,7 +2,12 @@
 
 import numpy as np
 
-from sparselearn.linear_model import Lasso, LassoCV, lasso_path
+from sparselearn import penalties
+from sparselearn._solvers._folded_concave import follow_path
+from sparselearn._solvers._problem import make_problem
+from sparselearn._validation import check_regression
+from sparselearn.linear_model import Lasso, LassoCV, MCPRegressor, lasso_path
+from sparselearn.linear_model import logistic_path as sparse_logistic_path
 
 DISTRIBUTION = "sparselearn"
 TOLERANCES = [1e-4, 3e-5, 1e-5, 3e-6, 1e-6, 3e-7, 1e-7]
@@ -30,3 +35,34 @@ def cross_validate(problem, n_jobs, **options):
     model = LassoCV(cv=5, fit_intercept=problem.fit_intercept, n_jobs=n_jobs)
     model.set_params(**options).fit(problem.X, problem.y)
     return model.coef_[:, None], np.array([model.intercept_]), model.alpha_
+
+
+def logistic_path(problem, tol):
+    result = sparse_logistic_path(
+        problem.X,
+        problem.y,
+        alphas=problem.alphas,
+        fit_intercept=problem.fit_intercept,
+        tol=tol,
+    )
+    return result.coefs, result.intercepts
+
+
+def mcp_path(problem, tol, gamma=3.0):
+    # There is no public path function of a nonconvex penalty.
+    X, y, weights = check_regression(problem.X, problem.y)
+    design = make_problem(X, weights, fit_intercept=False).with_target(y)
+    ones = np.ones(X.shape[1])
+
+    def penalty_at(alpha):
+        return penalties.MCP(alpha, gamma, ones, design.curvature)
+
+    path = follow_path(design, penalty_at, problem.alphas, tol=tol, max_iter=10**5)
+    return path.coefs, path.intercepts
+
+
+def mcp_fit(problem, tol, gamma=3.0):
+    (alpha,) = problem.alphas
+    model = MCPRegressor(alpha, gamma=gamma, fit_intercept=False, tol=tol)
+    model.fit(problem.X, problem.y)
+    return model.coef_[:, None], np.array([model.intercept_])

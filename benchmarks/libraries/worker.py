@@ -21,7 +21,7 @@ from types import SimpleNamespace
 import numpy as np
 import scipy.sparse as sp
 
-FUNCTIONS = ("path", "fit", "cross_validate")
+FUNCTIONS = ("path", "fit", "cross_validate", "logistic_path", "mcp_path", "mcp_fit")
 
 
 def read_problem(folder):

@@ -25,6 +25,7 @@ __all__ = [
     "column_axpy",
     "column_curvature",
     "column_dot",
+    "columns_axpy",
     "columns_dot",
 ]
 
@@ -152,6 +153,44 @@ def _column_axpy_compressed(design, j, step, u, total):
         step *= weights[0]
         for k in range(UNSIGNED(design.indptr[j]), UNSIGNED(design.indptr[j + 1])):
             u[UNSIGNED(indices[k])] += step * data[k]
+    return total
+
+
+@by_spec(fastmath=REASSOCIATE)
+def columns_axpy(design, features, steps, u, total):
+    """:func:`column_axpy` of the columns `features`, each with its own step."""
+
+
+@columns_axpy.register(Dense)
+def _columns_axpy_dense(design, features, steps, u, total):
+    # Four columns at a time, past the end the last one again, times 0.
+    values, weights, means = design.values, design.weights, design.means
+    n_rows, last = values.shape[0], features.size - 1
+    for k in range(0, features.size, 4):
+        k1, k2, k3 = min(k + 1, last), min(k + 2, last), min(k + 3, last)
+        j0, j1, j2, j3 = features[k], features[k1], features[k2], features[k3]
+        c0 = steps[k]
+        c1 = steps[k1] if k1 > k else 0.0
+        c2 = steps[k2] if k2 > k1 else 0.0
+        c3 = steps[k3] if k3 > k2 else 0.0
+        shift = c0 * means[j0] + c1 * means[j1] + c2 * means[j2] + c3 * means[j3]
+        x0, x1, x2, x3 = values[:, j0], values[:, j1], values[:, j2], values[:, j3]
+        if weights.size == n_rows:
+            for i in range(n_rows):
+                sum_i = c0 * x0[i] + c1 * x1[i] + c2 * x2[i] + c3 * x3[i]
+                u[i] += weights[i] * (sum_i - shift)
+        else:
+            weight = weights[0]
+            for i in range(n_rows):
+                sum_i = c0 * x0[i] + c1 * x1[i] + c2 * x2[i] + c3 * x3[i]
+                u[i] += weight * (sum_i - shift)
+    return total
+
+
+@columns_axpy.register(Compressed)
+def _columns_axpy_compressed(design, features, steps, u, total):
+    for k in range(features.size):
+        total = column_axpy(design, features[k], steps[k], u, total)
     return total
 
 

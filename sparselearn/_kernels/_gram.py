@@ -13,9 +13,11 @@ from sparselearn._kernels._jit import REASSOCIATE, kernel
 from sparselearn.penalties import prox
 
 __all__ = [
+    "correlate_gram",
     "descend_gram",
     "gather_centred",
     "gather_rows",
+    "gather_triangle",
     "gram_rows_compressed",
     "gram_rows_dense",
 ]
@@ -57,6 +59,37 @@ def descend_gram(gram, penalty, features, coef, correlation, max_epochs, tol):
         if largest <= tol:
             break
     return n_epochs
+
+
+@kernel(fastmath=REASSOCIATE)
+def correlate_gram(gram, moment, coef, active, out):
+    """Write ``moment - gram coef`` to `out`, with `coef` 0 but at `active`.
+
+    `gram` may be larger than the working set.
+    """
+    out[:] = moment
+    last = active.size - 1
+    for k in range(0, active.size, 4):
+        # Past the end the last one again, times 0.
+        k1, k2, k3 = min(k + 1, last), min(k + 2, last), min(k + 3, last)
+        g0, g1 = gram[active[k]], gram[active[k1]]
+        g2, g3 = gram[active[k2]], gram[active[k3]]
+        w0 = coef[active[k]]
+        w1 = coef[active[k1]] if k1 > k else 0.0
+        w2 = coef[active[k2]] if k2 > k1 else 0.0
+        w3 = coef[active[k3]] if k3 > k2 else 0.0
+        for i in range(out.size):
+            out[i] -= w0 * g0[i] + w1 * g1[i] + w2 * g2[i] + w3 * g3[i]
+
+
+@kernel
+def gather_triangle(gram, active, bend, out):
+    """Write the lower triangle of ``gram[active, active] - diag(bend)`` to `out`."""
+    for i in range(active.size):
+        row, target = gram[active[i]], out[i]
+        for k in range(i + 1):
+            target[k] = row[active[k]]
+        target[i] -= bend[i]
 
 
 @kernel

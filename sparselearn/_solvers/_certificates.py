@@ -24,13 +24,16 @@ from scipy.linalg import orth
 from scipy.optimize import nnls
 
 from sparselearn import penalties
-from sparselearn._kernels._jit import registered
+from sparselearn._kernels._groups import certify_groups, pulls_on_groups
+from sparselearn._kernels._jit import for_specs, registered
 from sparselearn._solvers._moments import MomentProblem
 
 __all__ = [
     "Certificate",
     "Certifier",
     "Fit",
+    "GroupCertifier",
+    "bound_of_groups",
     "critical_alpha",
     "exposed",
     "free_features",
@@ -102,7 +105,7 @@ class Certifier:
 
     def __init__(self, problem, penalty):
         self.problem = problem
-        self.free = free_features(penalty, problem.curvature.size)
+        self.free = self._free_features(penalty)
         free, positive = self.free, getattr(penalty, "positive", False)
         self._project = self._projection(positive) if free.size else None
 
@@ -111,6 +114,9 @@ class Certifier:
         if isinstance(self.problem, MomentProblem):
             return _MomentProjection(self.problem.gram, self.free, positive)
         return _RowProjection(self.problem, self.free, positive)
+
+    def _free_features(self, penalty):
+        return free_features(penalty, self.problem.curvature.size)
 
     def __call__(self, penalty, coef):
         """Certify `coef`, an ndarray (n_features,), from scratch."""
@@ -166,6 +172,43 @@ class Certifier:
         # Of the correlation with a constant column only rounding is left.
         asks = (thresholds > 0.0) & (self.problem.curvature > 0.0)
         return np.max(correlation[asks] / thresholds[asks], initial=0.0)
+
+
+class GroupCertifier(Certifier):
+    """The same for penalties of groups."""
+
+    def _free_features(self, penalty):
+        features, starts = penalty.groups
+        lam, mu = penalties.group_strengths(penalty, np.arange(starts.size - 1))
+        return np.sort(features[np.repeat(lam + mu == 0.0, np.diff(starts))])
+
+    def bound(self, penalty, coef, fit):
+        """The `Certificate` of `coef` under `penalty`, from its `Fit`."""
+        return bound_of_groups(penalty, coef, fit)
+
+    def pulls(self, penalty, correlation):
+        """The dual norms of all groups, and their violations at coefficients of 0."""
+        # Of the correlation with a constant column only rounding is left.
+        correlation = np.where(self.problem.curvature > 0.0, correlation, 0.0)
+        norms, distances = np.empty((2, penalty.groups.starts.size - 1))
+        for_specs(pulls_on_groups, penalty)(penalty, correlation, norms, distances)
+        return norms, distances
+
+    def critical(self, penalty, fit):
+        """The smallest multiple of `penalty` to leave all penalised coefficients at 0.
+
+        `fit` is that of coefficients of 0.
+        """
+        norms, _ = self.pulls(penalty, fit.projected)
+        return np.max(norms[np.isfinite(norms)], initial=0.0)
+
+
+def bound_of_groups(penalty, coef, fit):
+    """The `Certificate` of `coef` under a `penalty` of groups, from its `Fit`."""
+    values, _, terms = parts = np.empty((3, penalty.groups.starts.size - 1))
+    scale = for_specs(certify_groups, penalty)(penalty, coef, fit.projected, parts)
+    objective = fit.loss + np.sum(values)
+    return Certificate(objective, fit.loss_gap(scale) + np.sum(terms))
 
 
 class _RowProjection:
@@ -235,7 +278,7 @@ def exposed(penalty, correlation, support=()):
     Those whose correlation exceeds its threshold, and those of `support`; all, if the
     penalty has no threshold.
     """
-    if not isinstance(penalty, penalties.ElasticNetFamily):
+    if not registered(penalties.threshold, type(penalty)):
         return np.arange(correlation.size)
     exposed = np.abs(correlation) > penalties.threshold(penalty, slice(None))
     exposed[np.asarray(support, dtype=np.int64)] = True
@@ -268,6 +311,7 @@ def critical_alpha(problem, penalty):
 
     With a `penalty` of alpha = 1 this is alpha_max.
     """
-    certifier = Certifier(problem, penalty)
+    of_groups = isinstance(penalty, penalties.GroupFamily)
+    certifier = (GroupCertifier if of_groups else Certifier)(problem, penalty)
     fit = certifier.measure(np.zeros(problem.curvature.size))
     return certifier.critical(penalty, fit)

@@ -20,8 +20,6 @@ from sparselearn._solvers._squared_loss import (
 
 __all__ = ["GlmSolver"]
 
-# Up to so many features, all are in the working set from the start.
-FEW = 128
 # Waypoints of a path are so far apart.
 STRIDE = 1.5
 # The null model is fitted to this share of its deviance.
@@ -43,7 +41,7 @@ class GlmSolver(Solver):
         How many penalties are to come, about.
     """
 
-    _waypoint_accuracy, _precision = np.inf, 0.3
+    _waypoint_accuracy, _precision = np.inf, 1.0
 
     def __init__(self, problem, penalty, *, start=None, n_solves=1):
         require_formulas(penalty)
@@ -65,8 +63,6 @@ class GlmSolver(Solver):
             self._alpha = self.certifier.critical(penalty._replace(alpha=1.0), self.fit)
             self._begin_path()
             self.alpha_max = self._alpha
-        if n_features <= FEW:
-            self._join(np.flatnonzero(self._outside))
         if start is not None:
             self._begin_at(*start, penalty)
 
@@ -145,7 +141,9 @@ class GlmSolver(Solver):
                 alpha = getattr(penalty, "alpha", np.inf)
                 self._correlations.replace(correlation.copy(), rows.residual, alpha)
             return
-        correlation = self._correlations.update(rows.residual, penalty, features)
+        correlation = self._correlations.update(
+            rows.residual, penalty, np.sort(features)
+        )
         self.fit = self.certifier.fit(correlation, rows)
 
     def _join(self, new):

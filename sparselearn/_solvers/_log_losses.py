@@ -13,7 +13,7 @@ __all__ = ["log_losses"]
 BLOCK = 2**18
 
 
-def log_losses(problem, solver_class, penalty_at, alphas, test, weights, **stopping):
+def log_losses(problem, penalty_at, alphas, test, weights, **stopping):
     """Mean losses of one fold's test rows along the path, an ndarray (n_alphas,).
 
     Parameters
@@ -25,9 +25,7 @@ def log_losses(problem, solver_class, penalty_at, alphas, test, weights, **stopp
     weights : ndarray (n_samples,)
         Of the rows in the mean.
     """
-    path = solve_path(
-        problem, penalty_at, alphas, solver_class=solver_class, **stopping
-    )
+    path = solve_path(problem, penalty_at, alphas, **stopping)
     n_classes = path.intercepts.reshape(len(alphas), -1).shape[1]
     X, targets = problem.columns.matrix, problem.target.reshape(len(problem.target), -1)
     # A row of coefficients for each alpha and class, in this order.

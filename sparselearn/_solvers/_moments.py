@@ -27,7 +27,7 @@ __all__ = ["MomentProblem", "Moments", "moments_of"]
 BLOCK = 2**20
 # Parts for threads, each with sums of its own: in all at most an eighth of X.
 PARTS = 8
-# The spread of a constant column is not 0 but the rounding error of its mean.
+# The spread of a constant column or target is not 0 but the rounding error of its mean.
 CONSTANT = (64 * np.finfo(np.float64).eps) ** 2
 
 
@@ -105,6 +105,8 @@ class Moments:
         curvature = np.diagonal(gram).copy()
         if fit_intercept:
             curvature[curvature <= CONSTANT * self.x_mean**2] = 0.0
+            if square <= CONSTANT * self.y_mean**2:
+                moment, square = np.zeros_like(moment), 0.0
         return MomentProblem(
             gram=gram,
             moment=moment,

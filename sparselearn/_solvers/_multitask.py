@@ -1,8 +1,7 @@
 """Several tasks with one support: working sets of rows, stopped by a duality gap.
 
-The loop is that of ``_squared_loss.py``, with rows of coefficients for coefficients
-and their lengths for absolute values. Descent on the Gram matrix finds the rows that
-are not zero; on these, A, the objective is smooth, and Newton steps D solve
+The loop is that of ``_blocks.py``. Descent on the Gram matrix finds the rows that are
+not zero; on these, A, the objective is smooth, and Newton steps D solve
 
     (P (x) I - sum_j k_j (e_j e_j') (x) (u_j u_j')) D = -gradient,
     P = G_AA + diag(l2 + k),    k_j = l1_j / ||W_j||,    u_j = W_j / ||W_j||.
@@ -13,12 +12,14 @@ each row: by the formula of Sherman, Morrison and Woodbury two factorisations of
 """
 
 import numpy as np
-from scipy.linalg.lapack import dpotrf, dpotri, dpotrs
+from scipy.linalg.lapack import dpotri, dpotrs
 
 from sparselearn import penalties
 from sparselearn._kernels._multitask import descend_rows
+from sparselearn._solvers._blocks import BlockSolver, SmoothSupport
+from sparselearn._solvers._blocks import cholesky as _cholesky
 from sparselearn._solvers._certificates import Fit
-from sparselearn._solvers._squared_loss import Route, Solution
+from sparselearn._solvers._squared_loss import Route
 from sparselearn._solvers._tasks import TaskCertifier, row_lengths
 from sparselearn._solvers._working_set import GramWorkingSet
 
@@ -27,12 +28,8 @@ __all__ = ["TaskSolver"]
 SMALLEST_WORKING_SET = 50
 # A Gram matrix of so many columns takes half a gigabyte.
 LARGEST_GRAM = 8192
-IDLE_ROUNDS = 5
 EPOCHS_TO_SETTLE = 30
 EPOCHS_A_ROUND = 1000
-NEWTON_STEPS = 10
-HALVINGS = 3
-SINGULAR = 1e-12
 
 
 class RowWorkingSet:
@@ -93,7 +90,7 @@ class RowWorkingSet:
         return n_epochs
 
 
-class _Rows:
+class _Rows(SmoothSupport):
     """Rows of coefficients under one penalty, with their correlations."""
 
     def __init__(self, columns, penalty, coef, moment):
@@ -129,28 +126,8 @@ class _Rows:
         distance = row_lengths(self.correlation[outside]) - self.l1[outside]
         return np.sum(np.maximum(distance, 0.0) ** 2 / curvature[outside])
 
-    def solve_on_support(self, accuracy):
-        """Newton steps on the rows that are not zero, until what is left is small.
-
-        Returns
-        -------
-        reliable : bool
-            False if the system is singular, or a step does not descend.
-        """
-        for _ in range(NEWTON_STEPS):
-            inside = np.flatnonzero(self.coef.any(axis=1))
-            if not inside.size:
-                return True
-            step, decrement = self._newton_step(inside)
-            if step is None:
-                return False
-            moved, left = self._move(inside, step)
-            if not moved:
-                # What a step would still gain may be less than its rounding.
-                return decrement <= accuracy
-            if left or decrement <= accuracy:
-                return True
-        return False
+    def _inside(self):
+        return np.flatnonzero(self.coef.any(axis=1))
 
     def _newton_step(self, inside):
         """The step on the rows `inside`, and twice what it gains; None if singular."""
@@ -177,42 +154,16 @@ class _Rows:
         step += inverse @ ((root * along)[:, None] * u)
         return step, np.sum(descent * step)
 
-    def _move(self, inside, step):
-        """Go along `step` as far as that descends.
-
-        Rows that would turn around become zero.
-
-        Returns
-        -------
-        moved, left : bool
-            Whether it did, and whether any became zero.
-        """
-        value = self.value(self.coef, self.correlation)
-        start = self.coef[inside]
-        for halving in range(HALVINGS + 1):
-            rows = start + 0.5**halving * step
-            turned = np.einsum("ij,ij->i", rows, start) <= 0.0
-            rows[turned] = 0.0
-            coef = np.zeros_like(self.coef)
-            coef[inside] = rows
-            correlation = self.moment - self.gram[:, inside] @ rows
-            if self.value(coef, correlation) <= value:
-                self.coef, self.correlation = coef, correlation
-                return True, turned.any()
-        return False, False
+    def _landed(self, inside, start, step):
+        """Rows that would turn around become zero."""
+        rows = start + step
+        turned = np.einsum("ij,ij->i", rows, start) <= 0.0
+        rows[turned] = 0.0
+        return rows, turned.any()
 
 
-def _cholesky(matrix):
-    """The upper factor, or None if `matrix` is singular up to rounding."""
-    largest = np.max(np.diagonal(matrix))
-    factor, failed = dpotrf(matrix, clean=False)
-    if failed or np.min(np.diagonal(factor)) ** 2 < SINGULAR * largest:
-        return None
-    return factor
-
-
-class TaskSolver:
-    """Solves one problem under one penalty after another; see `_squared_loss.Solver`.
+class TaskSolver(BlockSolver):
+    """Solves one problem of several tasks under one penalty after another.
 
     Parameters
     ----------
@@ -227,7 +178,7 @@ class TaskSolver:
 
     def __init__(self, problem, penalty, *, start=None, n_solves=1):
         design = problem.design
-        self.problem = problem
+        self.problem, self._intercept = problem, problem.intercept
         self.certifier = TaskCertifier(problem, penalty)
         self.coef = np.zeros(problem.shape)
         # Of a constant column only rounding is left: it never joins.
@@ -257,41 +208,8 @@ class TaskSolver:
         """The size of the working set."""
         return self._working.features.size
 
-    def solve(self, penalty, *, tol, max_iter):
-        """Minimise under `penalty`, from where the last one ended.
-
-        Parameters
-        ----------
-        penalty : spec
-        tol : float
-            Stop at a duality gap of `tol` times the objective of W = 0.
-        max_iter : int
-            At most so many epochs of descent.
-
-        Returns
-        -------
-        Solution
-            With coefficients (n_features, n_tasks).
-        """
-        target = tol * self.problem.null_value
-        certificate = self.certifier.bound(penalty, self.coef, self.fit)
-        best, idle, n_iter, precision = np.inf, 0, 0, 1e-2
-        while certificate.gap > target and n_iter < max_iter and idle < IDLE_ROUNDS:
-            grown = self._join(self._worst(penalty))
-            if not grown:
-                precision *= 0.1
-            accuracy = precision * max(certificate.gap, target)
-            n_iter += self._working.minimise(
-                penalty, self.coef, accuracy, max_iter - n_iter
-            )
-            self._measure()
-            certificate = self.certifier.bound(penalty, self.coef, self.fit)
-            idle = 0 if grown or certificate.gap < 0.9 * best else idle + 1
-            best = min(best, certificate.gap)
-        converged = bool(certificate.gap <= target)
-        intercept = self.problem.intercept(self.coef)
-        found = certificate, n_iter, converged
-        return Solution(self.coef.copy(), intercept, *found, self.route)
+    def _minimise(self, penalty, accuracy, max_epochs):
+        return self._working.minimise(penalty, self.coef, accuracy, max_epochs)
 
     @property
     def route(self):

@@ -137,8 +137,7 @@ class CurvedGram(GramWorkingSet):
         """Improve `coef` in place; `correlation` is that of the working set."""
         features = self.features
         self._moment[features] = correlation + self.gram @ coef[features]
-        expected = np.empty_like(self._moment)
-        expected[features] = correlation
+        expected = correlation.copy()
         return self.minimise(penalty, coef, None, expected, accuracy, max_epochs)
 
 
@@ -187,6 +186,8 @@ class NewtonWorkingSet:
         self._model = self._curved = None
         # Whether the model is that of the predictor at hand.
         self._fresh, self._damping, self._bend = False, 0.0, 1.0
+        # The last step, and how much more the loss bends along it than the model does.
+        self._last, self._scale = None, 1.0
 
     @property
     def by_columns(self):
@@ -235,6 +236,7 @@ class NewtonWorkingSet:
         for _ in range(most_steps if self.features.size else 0):
             correlation = self._correlations(rows) if known is None else known
             known = None
+            self._learn_scale(coef, correlation)
             left = self._left(penalty, coef, correlation)
             # At least one step where any accuracy will do.
             accurate = left <= accuracy < np.inf or (n_epochs and accuracy == np.inf)
@@ -329,7 +331,21 @@ class NewtonWorkingSet:
         self._curved = Curved(self.problem, curvature)
         self._model = (CurvedColumns if self.by_columns else CurvedGram)(self._curved)
         self._model.grow(self.features)
-        self._fresh = True
+        self._fresh, self._last, self._scale = True, None, 1.0
+
+    def _learn_scale(self, coef, correlation):
+        """Compare what the last step did to the correlations with what it should."""
+        last, self._last = self._last, None
+        if last is None or not isinstance(self._model, CurvedGram):
+            return
+        old, before, total = last
+        if old.size != self.features.size:
+            return
+        change = coef[self.features] - old
+        foreseen = total * (change @ (self._model.gram @ change))
+        if foreseen > 0.0:
+            ratio = change @ (before - correlation) / foreseen
+            self._scale *= min(max(ratio, 0.5), 2.0)
 
     def _step(self, penalty, coef, rows, correlation, accuracy, max_epochs):
         """One Newton step.
@@ -343,6 +359,7 @@ class NewtonWorkingSet:
         problem, features, curved = self.problem, self.features, self._curved
         # Curvatures change together more than one against another.
         total = mean_over(problem.weights, rows.curvature) or curved.total
+        total *= self._scale
         old = coef[features]
         u = problem.weights * rows.residual / total
         n_epochs = self._model.step(
@@ -378,7 +395,7 @@ class NewtonWorkingSet:
             )
             if found.value + penalised(tried) <= most:
                 coef[features] = tried
-                self._fresh = False
+                self._fresh, self._last = False, (old, correlation, total)
                 if share == 1.0:
                     self._damping *= RELIEF
                 else:
@@ -391,14 +408,14 @@ class NewtonWorkingSet:
             share *= 0.5
         coef[features] = old
         # The model is to blame: try again with that of this very point, or a safe one.
+        if n_epochs >= max_epochs or (self._fresh and self._damping == 1.0):
+            return n_epochs, None
         if self._fresh:
-            if self._damping == 1.0:
-                return n_epochs, None
             self._damping = 1.0
         self._curve(rows)
         correlation = self._correlations(rows)
         epochs, found = self._step(
-            penalty, coef, rows, correlation, accuracy, max_epochs
+            penalty, coef, rows, correlation, accuracy, max_epochs - n_epochs
         )
         return n_epochs + epochs, found
 

@@ -5,6 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
+from sparselearn import penalties
+from sparselearn._solvers._glm import GlmProblem
+from sparselearn._solvers._glm_solver import GlmSolver
+from sparselearn._solvers._groups import GroupSolver
+from sparselearn._solvers._multinomial import MultinomialProblem, MultinomialSolver
 from sparselearn._solvers._squared_loss import Route, Solver
 
 __all__ = [
@@ -13,6 +18,7 @@ __all__ = [
     "alpha_grid",
     "check_alphas",
     "least_penalised",
+    "make_solver",
     "solve_path",
     "solve_to_size",
 ]
@@ -53,16 +59,20 @@ class PathResult:
     route: Route
 
 
-def solve_path(
-    problem,
-    penalty_at,
-    alphas,
-    *,
-    tol,
-    max_iter,
-    dtype=np.float64,
-    solver_class=Solver,
-):
+def make_solver(problem, penalty, *, start=None, n_solves=1):
+    """The solver for problems and penalties of these kinds; see `Solver`."""
+    if isinstance(problem, MultinomialProblem):
+        kind = MultinomialSolver
+    elif isinstance(problem, GlmProblem):
+        kind = GlmSolver
+    elif isinstance(penalty, penalties.GroupFamily):
+        kind = GroupSolver
+    else:
+        kind = Solver
+    return kind(problem, penalty, start=start, n_solves=n_solves)
+
+
+def solve_path(problem, penalty_at, alphas, *, tol, max_iter, dtype=np.float64):
     """Solve ``penalty_at(alpha)`` for each of the decreasing `alphas`.
 
     Returns
@@ -75,7 +85,7 @@ def solve_path(
         penalty = penalty_at(alpha)
         # At alpha = 0 every feature is unpenalised: a problem of another kind.
         if solver is None or alpha == 0.0:
-            solver = solver_class(
+            solver = make_solver(
                 problem,
                 penalty,
                 start=None if solver is None else solver.start,
@@ -116,14 +126,12 @@ def check_alphas(alphas):
     return alphas
 
 
-def solve_to_size(
-    problem, penalty_at, n_nonzero, *, tol, max_iter, solver_class=Solver
-):
+def solve_to_size(problem, penalty_at, n_nonzero, *, tol, max_iter):
     """The least-penalised solution of the path with at most `n_nonzero` coefficients.
 
     Unpenalised coefficients count; see `least_penalised`.
     """
-    solver = solver_class(problem, penalty_at(1.0), n_solves=N_ALPHAS)
+    solver = make_solver(problem, penalty_at(1.0), n_solves=N_ALPHAS)
     alphas = alpha_grid(solver.alpha_max, N_ALPHAS)
 
     def solve(alpha):

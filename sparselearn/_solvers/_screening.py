@@ -19,6 +19,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from sparselearn import penalties
+from sparselearn._kernels._jit import registered
 from sparselearn._kernels._screening import (
     approaching,
     combine_centres,
@@ -228,6 +229,6 @@ class Correlations:
 
 def _thresholds(penalty):
     """The thresholds of all features, or one for all, as kernels take them."""
-    if not isinstance(penalty, penalties.ElasticNetFamily):
+    if not registered(penalties.threshold, type(penalty)):
         return np.full(1, -np.inf)  # none is known
     return np.atleast_1d(penalties.threshold(penalty, slice(None)))

@@ -105,6 +105,8 @@ class Solver:
     _waypoint_accuracy = 1.0
     # How accurately to minimise over a working set, likewise.
     _precision = 1e-2
+    # Of Gram matrices; a subclass may know another.
+    _gram_kind = GramWorkingSet
 
     def __init__(self, problem, penalty, *, start=None, n_solves=1):
         require_formulas(penalty)
@@ -125,8 +127,8 @@ class Solver:
         # What may yet join; of a constant column only rounding is left, it never does.
         self._outside = problem.curvature > 0.0
         self.fit = self.certifier.measure(self.coef)
-        moment = self.fit.correlation
-        self._working = _working_set(problem, penalty, moment)
+        self._moment = moment = self.fit.correlation
+        self._working = self._working_set(penalty)
         # The alpha that `coef` belongs to: the largest that leaves it at 0.
         self._alpha = None
         if isinstance(penalty, penalties.ElasticNetFamily) and penalty.alpha > 0.0:
@@ -152,8 +154,9 @@ class Solver:
     @property
     def route(self):
         """The `Route` so far."""
-        kinds = {GramWorkingSet: "gram", DesignWorkingSet: "columns"}
-        solver, n_passes = kinds[type(self._working)], self._correlations.n_passes
+        by_gram = isinstance(self._working, GramWorkingSet)
+        solver = "gram" if by_gram else "columns"
+        n_passes = self._correlations.n_passes
         if isinstance(self.problem, MomentProblem):
             solver, n_passes = "sums", self._sums_formed
         return Route(solver, n_passes, 1.0 - self.n_members / self.coef.size)
@@ -205,7 +208,7 @@ class Solver:
                 candidates = self._violations(penalty)
             grown = self._join(self._worst(*candidates))
             candidates = None
-            if not grown:
+            if not grown and np.isfinite(best):
                 precision *= 0.1
             # On a path the working set is most likely right at once.
             accuracy = precision * (target if on_path else certificate.gap)
@@ -221,6 +224,12 @@ class Solver:
 
     def _certify(self, penalty):
         return self.certifier.bound(penalty, self.coef, self.fit, self.support)
+
+    def _working_set(self, penalty):
+        """The kind of working set to begin with."""
+        if isinstance(penalty, penalties.ElasticNetFamily):
+            return self._gram_kind(self.problem, self._moment)
+        return DesignWorkingSet(self.problem)
 
     def _certificate_at_hand(self, penalty):
         """The certificate of `coef` under `penalty`, if it may be one to stop at.
@@ -361,17 +370,11 @@ def _distances(penalty, correlation, features):
 
 def sums_pay(X, penalty, n_solves):
     """Whether one pass for all sums over rows costs less than one a solution."""
-    if sp.issparse(X) or not isinstance(penalty, penalties.ElasticNetFamily):
+    families = penalties.ElasticNetFamily, penalties.GroupFamily
+    if sp.issparse(X) or not isinstance(penalty, families):
         return False
     n_samples, n_features = X.shape
     return n_samples > n_features and n_features <= 12 * n_solves
-
-
-def _working_set(problem, penalty, moment):
-    """The kind of working set to begin with."""
-    if isinstance(penalty, penalties.ElasticNetFamily):
-        return GramWorkingSet(problem, moment)
-    return DesignWorkingSet(problem)
 
 
 def require_formulas(penalty):

@@ -186,19 +186,23 @@ class GramWorkingSet:
         coef[self.features] = w
         return n_epochs
 
+    def floor(self, l1):
+        """Excesses of correlations over the thresholds `l1` that are rounding."""
+        curvature = self.problem.curvature[self.features]
+        scale = np.sqrt(2.0 * self.problem.null_value * curvature)
+        return np.maximum(ROUNDING * l1, ROUNDING_OF_SCALE * scale)
+
     def _quadratic(self, penalty):
         """The problem over the working set, as kernels take it."""
         features = self.features
         zero = np.zeros(features.size)
         l1, l2 = (zero + s for s in penalties.strengths(penalty, features))
-        curvature = self.problem.curvature[features]
-        scale = np.sqrt(2.0 * self.problem.null_value * curvature)
         return Quadratic(
             gram=self._buffer,
             moment=self._moment[features],
             l1=l1,
             l2=l2,
-            floor=np.maximum(ROUNDING * l1, ROUNDING_OF_SCALE * scale),
+            floor=self.floor(l1),
             positive=bool(penalty.positive),
         )
 

@@ -4,10 +4,13 @@ from sparselearn._solvers._path import PathResult
 from sparselearn.linear_model._adaptive_lasso import AdaptiveLasso
 from sparselearn.linear_model._cv import ElasticNetCV, LassoCV
 from sparselearn.linear_model._elastic_net import ElasticNet
+from sparselearn.linear_model._folded_concave import MCPRegressor, SCADRegressor
 from sparselearn.linear_model._glm_regressors import (
     SparseHuberRegressor,
     SparsePoissonRegressor,
 )
+from sparselearn.linear_model._group_lasso import GroupLasso, SparseGroupLasso
+from sparselearn.linear_model._group_lasso_cv import GroupLassoCV
 from sparselearn.linear_model._lasso import Lasso
 from sparselearn.linear_model._logistic import SparseLogisticRegression
 from sparselearn.linear_model._logistic_cv import SparseLogisticRegressionCV
@@ -21,13 +24,18 @@ __all__ = [
     "AdaptiveLasso",
     "ElasticNet",
     "ElasticNetCV",
+    "GroupLasso",
+    "GroupLassoCV",
     "Lasso",
     "LassoCV",
+    "MCPRegressor",
     "MultiTaskElasticNet",
     "MultiTaskLasso",
     "MultiTaskLassoCV",
     "OrthogonalMatchingPursuit",
     "PathResult",
+    "SCADRegressor",
+    "SparseGroupLasso",
     "SparseHuberRegressor",
     "SparseLogisticRegression",
     "SparseLogisticRegressionCV",

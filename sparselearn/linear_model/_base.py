@@ -9,10 +9,10 @@ from sparselearn import penalties
 from sparselearn._compat import Interval, StrOptions, fit_context
 from sparselearn._parallel import team
 from sparselearn._solvers._moments import moments_of
-from sparselearn._solvers._path import solve_to_size
+from sparselearn._solvers._path import make_solver, solve_to_size
 from sparselearn._solvers._problem import make_problem
 from sparselearn._solvers._refit import refit_on_support
-from sparselearn._solvers._squared_loss import Solver, sums_pay
+from sparselearn._solvers._squared_loss import sums_pay
 from sparselearn._validation import check_penalty_weights, validate_regression
 from sparselearn.linear_model._linear import LinearRegressor
 
@@ -31,10 +31,13 @@ def elastic_net_penalty(alpha, *, l1_ratio=1.0, penalty_weights=None, positive=F
 
 
 class SquaredLossRegressor(LinearRegressor):
-    """Fit and predict of a linear model with squared loss and a convex penalty.
+    """Fit and predict of a linear model with squared loss and a penalty.
 
-    A subclass holds the parameters named below and says its `_l1_ratio`.
+    A subclass holds the parameters named below and says its `_l1_ratio`, and how many
+    solutions a fit takes, if that is not one.
     """
+
+    _n_solves = 1
 
     _parameter_constraints = {
         "alpha": [Interval(Real, 0, None, closed="left")],
@@ -68,12 +71,7 @@ class SquaredLossRegressor(LinearRegressor):
             Fitted estimator.
         """
         X, y, weights = validate_regression(self, X, y, sample_weight)
-        penalty_at = partial(
-            elastic_net_penalty,
-            l1_ratio=self._l1_ratio,
-            penalty_weights=check_penalty_weights(self.penalty_weights, X.shape[1]),
-            positive=self.positive,
-        )
+        penalty_at = self._penalty_at(X.shape[1])
         targets = np.ascontiguousarray(y.reshape(y.shape[0], -1).T)
         starts = self._starts(len(targets), X.shape[1])
         with team() as run:
@@ -90,9 +88,24 @@ class SquaredLossRegressor(LinearRegressor):
         self._warn_unless_converged(problems, solutions)
         return self
 
+    @property
+    def _selects(self):
+        """Whether the penalty makes coefficients zero."""
+        return self._l1_ratio > 0.0
+
+    def _penalty_at(self, n_features):
+        """The penalty as a function of alpha."""
+        return partial(
+            elastic_net_penalty,
+            l1_ratio=self._l1_ratio,
+            penalty_weights=check_penalty_weights(self.penalty_weights, n_features),
+            positive=self.positive,
+        )
+
     def _with_shared_sums(self, problems, penalty):
         """The problems of several targets on one set of sums, where that pays."""
-        n_solves = len(problems) * (1 if self.n_nonzero_coefs is None else 100)
+        a_fit = self._n_solves if self.n_nonzero_coefs is None else 100
+        n_solves = len(problems) * a_fit
         first = problems[0]
         if len(problems) == 1 or not sums_pay(first.matrix, penalty, n_solves):
             return problems
@@ -106,7 +119,7 @@ class SquaredLossRegressor(LinearRegressor):
     def _solve(self, problem, penalty_at, start):
         """The alpha in use and the solution for one target."""
         stopping = {"tol": self.tol, "max_iter": self.max_iter}
-        if self.n_nonzero_coefs is not None and self._l1_ratio == 0.0:
+        if self.n_nonzero_coefs is not None and not self._selects:
             raise ValueError(
                 "l1_ratio=0 makes no coefficient zero: n_nonzero_coefs="
                 f"{self.n_nonzero_coefs} needs an l1_ratio > 0."
@@ -114,9 +127,8 @@ class SquaredLossRegressor(LinearRegressor):
         if self.n_nonzero_coefs is not None:
             return solve_to_size(problem, penalty_at, self.n_nonzero_coefs, **stopping)
         penalty = penalty_at(self.alpha)
-        return self.alpha, Solver(problem, penalty, start=start).solve(
-            penalty, **stopping
-        )
+        solver = make_solver(problem, penalty, start=start)
+        return self.alpha, solver.solve(penalty, **stopping)
 
     def _starts(self, n_targets, n_features):
         """The coefficients to start from, one array or None for each target."""
@@ -142,10 +154,14 @@ class SquaredLossRegressor(LinearRegressor):
         intercepts = [p.intercept(c) for p, c in zip(problems, coefs)]
         self._store_coef(shaped(coefs, dtype), shaped(intercepts, dtype))
         self.alpha_ = shaped(alphas, float)
-        self.dual_gap_ = shaped([s.certificate.gap for s in solutions], float)
-        self.objective_ = shaped([s.certificate.objective for s in solutions], float)
+        self._store_certificates(problems, alphas, solutions, shaped)
         self.n_iter_ = max(s.n_iter for s in solutions)
         self._store_routes([s.route for s in solutions])
+
+    def _store_certificates(self, problems, alphas, solutions, shaped):
+        """Say how good the solutions are; `shaped` makes an array of one a target."""
+        self.dual_gap_ = shaped([s.certificate.gap for s in solutions], float)
+        self.objective_ = shaped([s.certificate.objective for s in solutions], float)
 
     def _warn_unless_converged(self, problems, solutions):
         missed = [(p, s) for p, s in zip(problems, solutions) if not s.converged]

@@ -9,9 +9,9 @@ from sparselearn._compat import Interval, fit_context
 from sparselearn._parallel import map_threads, team
 from sparselearn._solvers._certificates import critical_alpha
 from sparselearn._solvers._cross_validation import FoldSums, errors_by_rows
-from sparselearn._solvers._path import solve_path
+from sparselearn._solvers._path import make_solver, solve_path
 from sparselearn._solvers._problem import make_problem
-from sparselearn._solvers._squared_loss import Solver, sums_pay
+from sparselearn._solvers._squared_loss import sums_pay
 from sparselearn._validation import check_penalty_weights, validate_regression
 from sparselearn.linear_model._base import SquaredLossRegressor, elastic_net_penalty
 from sparselearn.linear_model._cross_validation import (
@@ -63,11 +63,7 @@ class SquaredLossRegressorCV(CrossValidated, SquaredLossRegressor):
             self, X, y, sample_weight, multi_output=False
         )
         folds = fold_weights(splits, weights, y.size)
-        penalty_at = partial(
-            elastic_net_penalty,
-            penalty_weights=check_penalty_weights(self.penalty_weights, X.shape[1]),
-            positive=self.positive,
-        )
+        penalty_at = self._penalty_at(X.shape[1])
         ratios = self._l1_ratios
         stopping = {"tol": self.tol, "max_iter": self.max_iter}
         with team() as run:
@@ -85,12 +81,20 @@ class SquaredLossRegressorCV(CrossValidated, SquaredLossRegressor):
             if path is None:
                 path = solve_path(total, chosen, alphas[row], **stopping)
             alpha, start = alphas[row][column], path.coefs[:, [column]].toarray()[:, 0]
-            solver = Solver(total, chosen(alpha), start=start)
+            solver = make_solver(total, chosen(alpha), start=start)
             solution = solver.solve(chosen(alpha), **stopping)
         self._store([problem], [alpha], [solution], X.dtype, single=True)
         self._store_path(ratios, row, alphas, errors, path, X.dtype)
         self._warn_unless_converged([problem], [solution])
         return self
+
+    def _penalty_at(self, n_features):
+        """The penalty as a function of alpha and `l1_ratio`."""
+        return partial(
+            elastic_net_penalty,
+            penalty_weights=check_penalty_weights(self.penalty_weights, n_features),
+            positive=self.positive,
+        )
 
     def _errors(self, problem, y, splits, penalty_at, alphas):
         """Solve the folds, and what is known to be asked for of all rows.

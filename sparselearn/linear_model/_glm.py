@@ -6,8 +6,7 @@ from numbers import Integral, Real
 import numpy as np
 
 from sparselearn._compat import Interval
-from sparselearn._solvers._glm_solver import GlmSolver
-from sparselearn._solvers._path import solve_to_size
+from sparselearn._solvers._path import make_solver, solve_to_size
 from sparselearn._validation import check_penalty_weights
 from sparselearn.linear_model._base import elastic_net_penalty
 from sparselearn.linear_model._linear import LinearModel
@@ -47,7 +46,7 @@ class GlmModel(LinearModel):
             positive=self.positive,
         )
 
-    def _solve(self, problem, penalty_at, start, solver_class=GlmSolver):
+    def _solve(self, problem, penalty_at, start):
         """The alpha in use and the solution of one problem."""
         stopping = {"tol": self.tol, "max_iter": self.max_iter}
         if self.n_nonzero_coefs is not None:
@@ -55,11 +54,10 @@ class GlmModel(LinearModel):
                 problem,
                 penalty_at,
                 self.n_nonzero_coefs,
-                solver_class=solver_class,
                 **stopping,
             )
         penalty = penalty_at(self.alpha)
-        solver = solver_class(problem, penalty, start=start)
+        solver = make_solver(problem, penalty, start=start)
         return self.alpha, solver.solve(penalty, **stopping)
 
     def _start(self, shape):

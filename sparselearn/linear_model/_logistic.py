@@ -11,8 +11,7 @@ from sparselearn import losses
 from sparselearn._compat import StrOptions, fit_context
 from sparselearn._parallel import team
 from sparselearn._solvers._glm import GlmProblem
-from sparselearn._solvers._glm_solver import GlmSolver
-from sparselearn._solvers._multinomial import MultinomialProblem, MultinomialSolver
+from sparselearn._solvers._multinomial import MultinomialProblem
 from sparselearn._solvers._problem import make_problem
 from sparselearn._validation import column_major, row_weights
 from sparselearn.linear_model._glm import GlmModel
@@ -98,15 +97,15 @@ class LogisticModel(ClassifierMixin, GlmModel):
         return column_major(X), codes, weights
 
     def _problems(self, design, codes):
-        """The problems to solve, and their class of solver."""
+        """The problems to solve: one, or with "ovr" one for each class."""
         n_classes = self.classes_.size
         if n_classes > 2 and self.multi_class == "multinomial":
             target = (codes[:, None] == np.arange(n_classes)).astype(np.float64, "F")
-            return [MultinomialProblem(design, target)], MultinomialSolver
+            return [MultinomialProblem(design, target)]
         chosen = range(n_classes) if n_classes > 2 else [1]
         targets = [(codes == k).astype(np.float64) for k in chosen]
         loss = losses.Logistic()
-        return [GlmProblem(design, loss, target) for target in targets], GlmSolver
+        return [GlmProblem(design, loss, target) for target in targets]
 
     def _store_solutions(self, problems, alphas, solutions, dtype):
         """Set the fitted attributes."""
@@ -354,11 +353,11 @@ class SparseLogisticRegression(LogisticModel):
         penalty_at = self._penalty_at(X.shape[1])
         with team() as run:
             design = make_problem(X, weights, fit_intercept=self.fit_intercept, run=run)
-            problems, solver_class = self._problems(design, codes)
+            problems = self._problems(design, codes)
             starts = self._starts(problems, X.shape[1])
             alphas, solutions = zip(
                 *(
-                    self._solve(problem, penalty_at, start, solver_class)
+                    self._solve(problem, penalty_at, start)
                     for problem, start in zip(problems, starts)
                 )
             )

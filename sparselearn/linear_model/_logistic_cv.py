@@ -6,7 +6,7 @@ import scipy.sparse as sp
 from sparselearn._compat import fit_context
 from sparselearn._parallel import map_threads, team
 from sparselearn._solvers._log_losses import log_losses
-from sparselearn._solvers._path import solve_path
+from sparselearn._solvers._path import make_solver, solve_path
 from sparselearn._solvers._problem import make_problem
 from sparselearn.linear_model._cross_validation import (
     CrossValidated,
@@ -184,10 +184,10 @@ class SparseLogisticRegressionCV(CrossValidated, LogisticModel):
         stopping = {"tol": self.tol, "max_iter": self.max_iter}
         with team() as run:
             design = make_problem(X, weights, fit_intercept=self.fit_intercept, run=run)
-            problems, solver_class = self._problems(design, codes)
+            problems = self._problems(design, codes)
             alphas = self._grid(
                 lambda problems, penalty: max(
-                    solver_class(problem, penalty).alpha_max for problem in problems
+                    make_solver(problem, penalty).alpha_max for problem in problems
                 ),
                 problems,
                 penalty_at(1.0),
@@ -199,23 +199,20 @@ class SparseLogisticRegressionCV(CrossValidated, LogisticModel):
                 fold = make_problem(
                     X, training / training.sum(), fit_intercept=self.fit_intercept
                 )
-                problem = self._problems(fold, codes)[0][job[1]]
-                return log_losses(
-                    problem, solver_class, penalty_at, alphas, test, full, **stopping
-                )
+                problem = self._problems(fold, codes)[job[1]]
+                return log_losses(problem, penalty_at, alphas, test, full, **stopping)
 
             jobs = [(k, c) for k in range(len(splits)) for c in range(len(problems))]
             found = np.array(map_threads(errors, jobs, self.n_jobs))
             losses = found.reshape(len(splits), len(problems), -1).mean(axis=1).T
             _, column = choose(losses[None], folds, self.selection)
-            options = {**stopping, "solver_class": solver_class}
-            paths = [solve_path(p, penalty_at, alphas, **options) for p in problems]
+            paths = [solve_path(p, penalty_at, alphas, **stopping) for p in problems]
             solutions = []
             for problem, path in zip(problems, paths):
                 coef = path.coefs[:, [column]].toarray()[:, 0]
                 start = coef, path.intercepts[column]
                 penalty = penalty_at(alphas[column])
-                solver = solver_class(problem, penalty, start=start)
+                solver = make_solver(problem, penalty, start=start)
                 solutions.append(solver.solve(penalty, **stopping))
         self._store_solutions(
             problems, [alphas[column]] * len(problems), solutions, X.dtype

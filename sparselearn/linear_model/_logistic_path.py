@@ -10,8 +10,12 @@ from sparselearn import losses
 from sparselearn._compat import Interval, StrOptions, validate_params
 from sparselearn._parallel import team
 from sparselearn._solvers._glm import GlmProblem
-from sparselearn._solvers._glm_solver import GlmSolver
-from sparselearn._solvers._path import alpha_grid, check_alphas, solve_path
+from sparselearn._solvers._path import (
+    alpha_grid,
+    check_alphas,
+    make_solver,
+    solve_path,
+)
 from sparselearn._solvers._problem import make_problem
 from sparselearn._validation import (
     check_penalty_weights,
@@ -148,7 +152,7 @@ def logistic_path(
         target = (codes == 1).astype(np.float64)
         problem = GlmProblem(design, losses.Logistic(), target)
         if alphas is None:
-            largest = GlmSolver(problem, penalty_at(1.0)).alpha_max
+            largest = make_solver(problem, penalty_at(1.0)).alpha_max
             alphas = alpha_grid(largest, n_alphas, eps)
         path = solve_path(
             problem,
@@ -157,7 +161,6 @@ def logistic_path(
             tol=tol,
             max_iter=max_iter,
             dtype=X.dtype,
-            solver_class=GlmSolver,
         )
     warn_of_path(path, problem.null_value, tol, max_iter)
     return path

@@ -8,8 +8,10 @@ from reference import centred, coordinate_descent
 from sparselearn import penalties
 from sparselearn._kernels._design import ROWS
 from sparselearn._kernels._gram import (
+    correlate_gram,
     descend_gram,
     gather_centred,
+    gather_triangle,
     gram_rows_compressed,
     gram_rows_dense,
 )
@@ -112,3 +114,18 @@ def test_dense_products(n_new, n_features, dtype, rng):
             out[:, :n_features], before[:, :n_features] + expected, atol=1e-11
         )
         np.testing.assert_array_equal(out[:, n_features:], before[:, n_features:])
+
+
+@pytest.mark.parametrize("n_active", range(7))
+def test_products_with_what_is_active(rng, n_active):
+    gram = np.cov(rng.standard_normal((8, 20)))
+    moment, coef = rng.standard_normal(6), np.zeros(6)
+    active = rng.permutation(6)[:n_active]
+    coef[active] = rng.standard_normal(n_active)
+    out = np.full(6, np.nan)
+    correlate_gram(gram, moment, coef, active, out)
+    np.testing.assert_allclose(out, moment - gram[:6, :6] @ coef, atol=1e-14)
+    bend, triangle = rng.standard_normal(n_active), np.zeros((n_active, n_active))
+    gather_triangle(gram, active, bend, triangle)
+    expected = np.tril(gram[np.ix_(active, active)] - np.diag(bend))
+    np.testing.assert_allclose(triangle, expected, atol=1e-15)

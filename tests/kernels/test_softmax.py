@@ -14,7 +14,7 @@ from sparselearn._kernels._softmax import (
 
 
 def rows_of(rng, n, n_classes=4, spread=2.0):
-    """One-hot classes, predictors and weights of n rows, the second weighing nothing."""
+    """One-hot classes, predictors and weights of n rows; the second weighs nothing."""
     Y = np.eye(n_classes)[rng.integers(n_classes, size=n)]
     Z = spread * rng.standard_normal((n, n_classes))
     s = rng.uniform(0.1, 2.0, n)

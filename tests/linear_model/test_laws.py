@@ -19,12 +19,17 @@ from sparselearn.linear_model import (
     AdaptiveLasso,
     ElasticNet,
     ElasticNetCV,
+    GroupLasso,
+    GroupLassoCV,
     Lasso,
     LassoCV,
+    MCPRegressor,
     MultiTaskElasticNet,
     MultiTaskLasso,
     MultiTaskLassoCV,
     OrthogonalMatchingPursuit,
+    SCADRegressor,
+    SparseGroupLasso,
     alpha_max,
     elastic_net_path,
     lasso_path,
@@ -42,8 +47,13 @@ CONVEX = {
     "LassoCV": LassoCV(**CV),
     "ElasticNetCV": ElasticNetCV(**CV),
     "MultiTaskLassoCV": MultiTaskLassoCV(**CV),
+    "GroupLasso": GroupLasso(0.1, groups=3, **EXACT),
+    "GroupLasso positive": GroupLasso(0.1, groups=3, positive=True, **EXACT),
+    "SparseGroupLasso": SparseGroupLasso(0.1, groups=3, **EXACT),
+    "GroupLassoCV": GroupLassoCV(groups=3, **CV),
 }
-MODELS = CONVEX | {"OMP": OrthogonalMatchingPursuit(4)}
+FOLDED = {"MCP": MCPRegressor(0.1, **EXACT), "SCAD": SCADRegressor(0.1, **EXACT)}
+MODELS = CONVEX | FOLDED | {"OMP": OrthogonalMatchingPursuit(4)}
 each_model = pytest.mark.parametrize("name", MODELS)
 each_convex = pytest.mark.parametrize("name", CONVEX)
 # With more rows than features sums over rows are formed, else working sets.
@@ -184,6 +194,8 @@ def test_float32_with_a_tight_tol(rng, name, shape, storage):
     assert_same(single, double, atol=2e-6)
     if name in CONVEX:
         assert np.max(single.dual_gap_) <= 1e-13 * np.sum(np.var(y, axis=0))
+    if name in FOLDED:
+        assert single.stationarity_ <= 1e-13
 
 
 @each_model
@@ -220,9 +232,17 @@ def test_constant_columns_have_no_coefficient(rng, name, storage):
     """Zeros, a number whose mean rounds, a large one; and nothing else but these."""
     X, y = data_of(name, rng, (45, 8))
     X[:, 1], X[:, 3], X[:, 6] = 0.0, 0.1, 1e8
-    model = model_of(name).fit(storage(X), y)
+    labels = np.array([0, 0, 0, 1, 1, 1, 2, 2])
+    model, other = model_of(name), model_of(name)
+    if "Group" in name:
+        model.set_params(groups=labels, penalty_weights=[1.0, 2.0, 1.5])
+        other.set_params(groups=np.delete(labels, [1, 3, 6]))
+        other.set_params(penalty_weights=[1.0, 2.0, 1.5])
+    model.fit(storage(X), y)
     assert not model.coef_[..., [1, 3, 6]].any()
-    without = model_of(name).fit(np.delete(X, [1, 3, 6], axis=1), y)
+    if name == "SparseGroupLasso":  # whose L1 part goes by the root of the size
+        return
+    without = other.fit(np.delete(X, [1, 3, 6], axis=1), y)
     kept = np.delete(model.coef_, [1, 3, 6], axis=-1)
     np.testing.assert_allclose(kept, without.coef_, atol=1e-7)
     flat = model_of(name).fit(storage(X[:, [1, 3, 6]]), y)
@@ -241,6 +261,8 @@ def test_duplicate_columns_share(rng, name, storage):
         first, second = model.coef_[..., 0], model.coef_[..., 5]
         np.testing.assert_allclose(first, second, rtol=1e-6)
         assert np.all(first != 0.0)
+    elif "Group" in name:
+        assert model.coef_[[0, 5]].any()
     elif name != "AdaptiveLasso":  # whose pilot shares the effect among both
         without = model_of(name).fit(np.delete(X, 5, axis=1), y)
         np.testing.assert_allclose(
@@ -482,7 +504,8 @@ def test_warm_starts(rng, name, shape):
     # Cold starts take the same rounds each time.
     assert expected.set_params(warm_start=False).fit(X, y).n_iter_ == first
     # Rounds cut short go on in the next fit.
-    short = model_of(name, warm_start=True, max_iter=pilot + 1, tol=1e-10)
+    rounds = 10 if "Group" in name else pilot + 1  # of descent alone
+    short = model_of(name, warm_start=True, max_iter=rounds, tol=1e-10)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         for _ in range(40):

@@ -103,3 +103,18 @@ def test_mean_squared_error(data, rng):
     expected = np.average((y - 3.0 - X @ coef) ** 2, weights=weights)
     found = moments_of(X, y, weights).mean_squared_error(coef, 3.0)
     assert found == pytest.approx(expected)
+
+
+def test_a_constant_target_has_no_moment(rng):
+    """Also where its folds' means round differently, and parts are taken off."""
+    X, y = np.asfortranarray(rng.standard_normal((45, 4))), np.full(45, 0.1)
+    parts = [
+        moments_of(X, y, np.full(1, 1 / 45), rows)
+        for rows in np.split(np.arange(45), 3)
+    ]
+    total = parts[0] + parts[1] + parts[2]
+    for sums in (*parts, total, total - parts[1]):
+        problem = sums.problem(fit_intercept=True)
+        assert problem.null_value == 0.0
+        assert not problem.moment.any()
+        assert sums.problem(fit_intercept=False).null_value == pytest.approx(0.005)

@@ -58,10 +58,10 @@ def test_both_kinds_minimise(data, kind, positive, l1_ratio, monkeypatch):
     alpha = 0.1 * critical_alpha(problem, penalties.L1(1.0))
     penalty = penalties.ElasticNet(alpha, l1_ratio, positive)
     monkeypatch.setattr(
-        _squared_loss,
+        Solver,
         "_working_set",
-        lambda problem, penalty, moment: (
-            kind(problem, moment) if kind is GramWorkingSet else kind(problem)
+        lambda self, penalty: (
+            kind(problem, self._moment) if kind is GramWorkingSet else kind(problem)
         ),
     )
     tol = 1e-14 if l1_ratio == 1.0 else 1e-20
