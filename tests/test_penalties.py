@@ -12,7 +12,7 @@ from reference import mcp, minimise_on_grid, scad
 
 from sparselearn import penalties
 from sparselearn._kernels._jit import for_specs, kernel
-from sparselearn._solvers._squared_loss import require_formulas
+from sparselearn._solvers._engine import require_formulas
 
 WEIGHTS = [0.0, 0.5, 2.0]
 PENALTIES = [

@@ -1,6 +1,6 @@
 """What the solvers share whose coefficients come in blocks: rows, or groups.
 
-The loop is that of ``_squared_loss.py``, with the lengths of blocks for absolute
+The loop is that of ``_engine.py``, with the lengths of blocks for absolute
 values. Descent finds the blocks that are not zero; on these the objective is smooth,
 and Newton steps finish.
 """
@@ -8,11 +8,10 @@ and Newton steps finish.
 import numpy as np
 from scipy.linalg.lapack import dpotrf
 
-from sparselearn._solvers._squared_loss import Solution
+from sparselearn._solvers._engine import IDLE_ROUNDS, Solution
 
 __all__ = ["BlockSolver", "SmoothSupport", "cholesky"]
 
-IDLE_ROUNDS = 5
 NEWTON_STEPS = 10
 HALVINGS = 3
 # What may be left to gain where the next look is expected to be the last.

@@ -7,7 +7,7 @@ best one is. So a path is followed (Zhang, 2010; Mazumder, Friedman and Hastie, 
 from the null model down, each solution the start of the next, where the objective is
 convex for long.
 
-At every alpha working sets grow as for convex penalties (``_squared_loss.py``), since a
+At every alpha working sets grow as for convex penalties (``_engine.py``), since a
 coefficient of 0 is stationary under the same condition, ``|g_j| <= l1_j``. On the
 working set descent and linear algebra take turns (`ConcaveWorkingSet`).
 
@@ -31,9 +31,10 @@ from sparselearn._kernels._gram import (
 )
 from sparselearn._kernels._jit import for_specs
 from sparselearn._solvers._certificates import exposed
+from sparselearn._solvers._engine import IDLE_ROUNDS, Route
 from sparselearn._solvers._path import EXACT, alpha_grid, least_penalised
 from sparselearn._solvers._problem import multiply
-from sparselearn._solvers._squared_loss import IDLE_ROUNDS, STRIDE, Route, Solver
+from sparselearn._solvers._squared_loss import Solver
 from sparselearn._solvers._working_set import GramWorkingSet
 
 __all__ = [
@@ -336,7 +337,8 @@ class ConcaveSolver(Solver):
         """The penalties from the null model to `penalty`, that included."""
         if penalty.alpha >= self._alpha:
             return [penalty]
-        n_strides = np.ceil(np.log(self._alpha / penalty.alpha) / np.log(STRIDE))
+        stride = self._stride
+        n_strides = np.ceil(np.log(self._alpha / penalty.alpha) / np.log(stride))
         alphas = np.geomspace(self._alpha, penalty.alpha, int(n_strides) + 1)[1:-1]
         return [*(penalty._replace(alpha=alpha) for alpha in alphas), penalty]
 

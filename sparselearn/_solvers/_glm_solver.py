@@ -1,7 +1,6 @@
-"""Generalised linear models with a penalty: the loop of the squared loss, by Newton.
+"""Generalised linear models with a penalty: by Newton steps.
 
-What is said in ``_squared_loss.py`` holds here: working sets, correlations of which
-those are formed that matter, duality gaps. The residual is that of the loss,
+The loop is that of ``_engine.py``. The residual is that of the loss,
 ``r_i = -f'(y_i, z_i)``, and minimising over the working set takes a few Newton steps
 (``_newton.py``).
 """
@@ -9,26 +8,20 @@ those are formed that matter, duality gaps. The residual is that of the loss,
 import numpy as np
 
 from sparselearn import penalties
+from sparselearn._solvers._engine import Route, WorkingSetSolver, require_formulas
 from sparselearn._solvers._glm import GlmCertifier
 from sparselearn._solvers._newton import NewtonWorkingSet
 from sparselearn._solvers._screening import Correlations
-from sparselearn._solvers._squared_loss import (
-    Route,
-    Solver,
-    require_formulas,
-)
 
 __all__ = ["GlmSolver"]
 
-# Waypoints of a path are so far apart.
-STRIDE = 1.5
 # The null model is fitted to this share of its deviance.
 NULL = 1e-13
 NULL_EPOCHS = 1000
 
 
-class GlmSolver(Solver):
-    """Solves one `GlmProblem` under one penalty after another; see `Solver`.
+class GlmSolver(WorkingSetSolver):
+    """Solves one `GlmProblem` under one penalty after another; see `WorkingSetSolver`.
 
     Parameters
     ----------
@@ -41,7 +34,7 @@ class GlmSolver(Solver):
         How many penalties are to come, about.
     """
 
-    _waypoint_accuracy, _precision = np.inf, 1.0
+    _stride, _waypoint_accuracy, _precision = 1.5, np.inf, 1.0
 
     def __init__(self, problem, penalty, *, start=None, n_solves=1):
         require_formulas(penalty)
@@ -115,15 +108,6 @@ class GlmSolver(Solver):
         weights[self.certifier.free] = 0.0
         alone = penalties.WeightedL1(1.0, weights, penalty.positive)
         self._minimise(alone, NULL * self.problem.null_value, NULL_EPOCHS)
-
-    def _waypoints(self, penalty):
-        """Penalties between the one at hand and `penalty`."""
-        far = self._alpha is not None and self._alpha > STRIDE * penalty.alpha > 0.0
-        if not far:
-            return []
-        n_strides = np.ceil(np.log(self._alpha / penalty.alpha) / np.log(STRIDE))
-        alphas = np.geomspace(self._alpha, penalty.alpha, int(n_strides) + 1)[1:-1]
-        return [penalty._replace(alpha=alpha) for alpha in alphas]
 
     def _measure(self, penalty=None):
         """The fit of `coef`, for certificates under `penalty` only if that is given."""

@@ -23,8 +23,9 @@ from sparselearn._kernels._groups import (
 )
 from sparselearn._solvers._blocks import BlockSolver, SmoothSupport, cholesky
 from sparselearn._solvers._certificates import Fit, GroupCertifier, bound_of_groups
+from sparselearn._solvers._engine import Route
 from sparselearn._solvers._moments import MomentProblem, moments_of
-from sparselearn._solvers._squared_loss import LOOKUP, Route, sums_pay
+from sparselearn._solvers._squared_loss import LOOKUP, sums_pay
 from sparselearn._solvers._working_set import GramWorkingSet
 
 __all__ = ["GroupSolver"]

@@ -27,6 +27,7 @@ from sparselearn._kernels._softmax import (
     measure_classes,
 )
 from sparselearn._solvers._certificates import Certifier
+from sparselearn._solvers._engine import Route, require_formulas
 from sparselearn._solvers._glm import (
     DEPENDENT,
     GlmFit,
@@ -39,7 +40,6 @@ from sparselearn._solvers._glm_solver import GlmSolver
 from sparselearn._solvers._multinomial_newton import step_on_support
 from sparselearn._solvers._newton import NewtonWorkingSet
 from sparselearn._solvers._problem import Problem
-from sparselearn._solvers._squared_loss import Route, require_formulas
 
 __all__ = ["MultinomialProblem", "MultinomialSolver"]
 
@@ -217,7 +217,7 @@ class _FreePart:
 
 
 class MultinomialSolver(GlmSolver):
-    """Solves one `MultinomialProblem` under one penalty after another; see `Solver`.
+    """Solves one `MultinomialProblem` under one penalty after another.
 
     Parameters
     ----------
@@ -270,7 +270,7 @@ class MultinomialSolver(GlmSolver):
         return Route("columns" if by_columns else "gram", self._n_passes, share)
 
     def advance(self, penalty, *, tol, max_iter):
-        """Minimise under `penalty`; see `Solver.advance`."""
+        """Minimise under `penalty`; see `WorkingSetSolver.advance`."""
         return super().advance(self._flat(penalty), tol=tol, max_iter=max_iter)
 
     def _begin_at(self, coef, intercept, penalty):

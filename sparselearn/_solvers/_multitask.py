@@ -19,7 +19,7 @@ from sparselearn._kernels._multitask import descend_rows
 from sparselearn._solvers._blocks import BlockSolver, SmoothSupport
 from sparselearn._solvers._blocks import cholesky as _cholesky
 from sparselearn._solvers._certificates import Fit
-from sparselearn._solvers._squared_loss import Route
+from sparselearn._solvers._engine import Route
 from sparselearn._solvers._tasks import TaskCertifier, row_lengths
 from sparselearn._solvers._working_set import GramWorkingSet
 

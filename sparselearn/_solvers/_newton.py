@@ -185,7 +185,7 @@ class NewtonWorkingSet:
         self._elastic = elastic
         self._model = self._curved = None
         # Whether the model is that of the predictor at hand.
-        self._fresh, self._damping, self._bend = False, 0.0, 1.0
+        self._fresh, self._damping, self._bend, self._added = False, 0.0, 1.0, 0.0
         # The last step, and how much more the loss bends along it than the model does.
         self._last, self._scale = None, 1.0
 
@@ -324,8 +324,10 @@ class NewtonWorkingSet:
         """Form the quadratic model of the loss at `rows`."""
         weights, curvature = self.problem.weights, rows.curvature
         safe = self.problem.safe_curvature(rows.predictor)
-        self._bend = mean_over(weights, curvature) / mean_over(weights, safe)
+        mean_safe = mean_over(weights, safe)
+        self._bend = mean_over(weights, curvature) / mean_safe
         damping = 1.0 if self._bend <= FLAT else self._damping
+        self._added = damping * mean_safe
         if damping:
             curvature = curvature + damping * safe
         self._curved = Curved(self.problem, curvature)
@@ -358,7 +360,7 @@ class NewtonWorkingSet:
         """
         problem, features, curved = self.problem, self.features, self._curved
         # Curvatures change together more than one against another.
-        total = mean_over(problem.weights, rows.curvature) or curved.total
+        total = mean_over(problem.weights, rows.curvature) + self._added
         total *= self._scale
         old = coef[features]
         u = problem.weights * rows.residual / total

@@ -6,11 +6,12 @@ import numpy as np
 import scipy.sparse as sp
 
 from sparselearn import penalties
+from sparselearn._solvers._engine import Route
 from sparselearn._solvers._glm import GlmProblem
 from sparselearn._solvers._glm_solver import GlmSolver
 from sparselearn._solvers._groups import GroupSolver
 from sparselearn._solvers._multinomial import MultinomialProblem, MultinomialSolver
-from sparselearn._solvers._squared_loss import Route, Solver
+from sparselearn._solvers._squared_loss import Solver
 
 __all__ = [
     "EXACT",

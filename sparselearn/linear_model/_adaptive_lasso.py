@@ -7,13 +7,13 @@ from numbers import Real
 import numpy as np
 
 from sparselearn._compat import Interval, StrOptions
+from sparselearn._solvers._engine import Solution
 from sparselearn._solvers._pilot import (
     adaptive_weights,
     lasso_pilot,
     least_squares_pilot,
 )
 from sparselearn._solvers._refit import RIDGE
-from sparselearn._solvers._squared_loss import Solution
 from sparselearn._validation import check_penalty_weights
 from sparselearn.linear_model._base import SquaredLossRegressor, elastic_net_penalty
 

@@ -17,7 +17,6 @@ from sparselearn._solvers._folded_concave import (
     solve_concave_to_size,
 )
 from sparselearn._solvers._problem import make_problem
-from sparselearn._solvers._squared_loss import STRIDE
 from sparselearn._validation import column_major
 
 FORMULAS = {penalties.MCP: mcp, penalties.SCAD: scad}
@@ -126,7 +125,7 @@ def test_waypoints(rng, kind):
         assert len(alphas) == n
         assert alphas[-1] == penalty.alpha
         steps = np.array([solver._alpha, *alphas[:-1]]) / alphas
-        assert np.max(steps) <= STRIDE * (1 + 1e-12)
+        assert np.max(steps) <= ConcaveSolver._stride * (1 + 1e-12)
 
 
 @each_kind

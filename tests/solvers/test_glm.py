@@ -356,7 +356,6 @@ def test_a_path_is_its_single_fits(kind, rng):
         alphas,
         tol=1e-12,
         max_iter=10**5,
-        solver_class=type(solver_of(problem, penalties.L1(1.0))),
     )
     assert np.all(path.converged)
     for k, alpha in enumerate(alphas):

@@ -8,7 +8,7 @@ import scipy.sparse as sp
 from reference import centred, coordinate_descent, sparse_regression
 
 from sparselearn import penalties
-from sparselearn._solvers import _squared_loss, _working_set
+from sparselearn._solvers import _engine, _squared_loss, _working_set
 from sparselearn._solvers._certificates import critical_alpha
 from sparselearn._solvers._problem import make_problem
 from sparselearn._solvers._squared_loss import Solver
@@ -81,7 +81,7 @@ def test_a_gram_too_large_is_left_on_the_way(data, monkeypatch):
     penalty = penalties.L1(0.01 * critical_alpha(problem, penalties.L1(1.0)))
     expected = Solver(problem, penalty).solve(penalty, tol=1e-12, max_iter=10**5)
     monkeypatch.setattr(_squared_loss, "LARGEST_GRAM", 4)
-    monkeypatch.setattr(_squared_loss, "SMALLEST_WORKING_SET", 3)
+    monkeypatch.setattr(_engine, "SMALLEST_WORKING_SET", 3)
     solver = Solver(problem, penalty)
     assert isinstance(solver._working, GramWorkingSet)
     solution = solver.solve(penalty, tol=1e-12, max_iter=10**5)
@@ -203,7 +203,7 @@ def test_the_ridge_may_change_along_a_path(shape, weighted, rng):
 @pytest.mark.parametrize("storage", [np.asarray, sp.csc_array])
 def test_paths_outgrow_their_room(storage, rng, monkeypatch):
     """More than twice, and go on with the support that they have."""
-    monkeypatch.setattr(_squared_loss, "SMALLEST_WORKING_SET", 3)
+    monkeypatch.setattr(_engine, "SMALLEST_WORKING_SET", 3)
     monkeypatch.setattr(_squared_loss, "LOOKUP", 10**6)
     monkeypatch.setattr(_working_set, "ROOM", 1)
     X = rng.standard_normal((100, 120))
