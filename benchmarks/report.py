@@ -17,6 +17,7 @@ OURS = "sparselearn"
 TITLES = {
     "path": "Lasso paths",
     "single alpha": "One fit at one alpha",
+    "groups": "Group Lasso paths",
     "cross-validation": "Choice of alpha by cross-validation, default settings",
     "growth": "Growth of the time of a path",
     "memory": "Memory",
@@ -207,6 +208,7 @@ def memory(results):
 TABLES = {
     "path": times,
     "single alpha": times,
+    "groups": times,
     "cross-validation": cross_validations,
     "growth": growth,
     "memory": memory,

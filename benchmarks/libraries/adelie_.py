@@ -24,6 +24,16 @@ def _matrix(X, n_threads):
 
 
 def path(problem, tol):
+    return _path(problem, tol)
+
+
+def group_path(problem, tol):
+    starts = np.arange(0, problem.X.shape[1], problem.group_size)
+    penalty = np.full(starts.size, np.sqrt(problem.group_size))
+    return _path(problem, tol, groups=starts, penalty=penalty)
+
+
+def _path(problem, tol, **options):
     state = adelie.grpnet(
         _matrix(problem.X, THREADS),
         adelie.glm.gaussian(problem.y),
@@ -33,6 +43,7 @@ def path(problem, tol):
         tol=tol,
         n_threads=THREADS,
         progress_bar=False,
+        **options,
     )
     if state.betas.shape[0] < problem.alphas.size:
         raise RuntimeError("adelie ended its path early")

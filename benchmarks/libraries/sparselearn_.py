@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sparselearn.linear_model import Lasso, LassoCV, lasso_path
+from sparselearn.linear_model import Lasso, LassoCV, group_lasso_path, lasso_path
 
 DISTRIBUTION = "sparselearn"
 TOLERANCES = [1e-4, 3e-5, 1e-5, 3e-6, 1e-6, 3e-7, 1e-7]
@@ -12,6 +12,18 @@ def path(problem, tol):
     result = lasso_path(
         problem.X,
         problem.y,
+        alphas=problem.alphas,
+        fit_intercept=problem.fit_intercept,
+        tol=tol,
+    )
+    return result.coefs, result.intercepts
+
+
+def group_path(problem, tol):
+    result = group_lasso_path(
+        problem.X,
+        problem.y,
+        groups=problem.group_size,
         alphas=problem.alphas,
         fit_intercept=problem.fit_intercept,
         tol=tol,

@@ -21,7 +21,7 @@ from types import SimpleNamespace
 import numpy as np
 import scipy.sparse as sp
 
-FUNCTIONS = ("path", "fit", "cross_validate")
+FUNCTIONS = ("path", "group_path", "fit", "cross_validate")
 
 
 def read_problem(folder):
@@ -66,6 +66,7 @@ def run(library, task, X, y):
         y=y,
         alphas=np.array(task["alphas"]),
         fit_intercept=task["fit_intercept"],
+        group_size=task["group_size"],
     )
     function = getattr(library, task["function"])
     before, peak_known = resident("VmRSS"), forget_peak()

@@ -10,7 +10,12 @@ from sparselearn.linear_model._lasso import Lasso
 from sparselearn.linear_model._multitask import MultiTaskElasticNet, MultiTaskLasso
 from sparselearn.linear_model._multitask_cv import MultiTaskLassoCV
 from sparselearn.linear_model._omp import OrthogonalMatchingPursuit
-from sparselearn.linear_model._path import alpha_max, elastic_net_path, lasso_path
+from sparselearn.linear_model._path import (
+    alpha_max,
+    elastic_net_path,
+    group_lasso_path,
+    lasso_path,
+)
 
 __all__ = [
     "AdaptiveLasso",
@@ -28,5 +33,6 @@ __all__ = [
     "SparseGroupLasso",
     "alpha_max",
     "elastic_net_path",
+    "group_lasso_path",
     "lasso_path",
 ]

@@ -15,8 +15,13 @@ from sparselearn._solvers._path import alpha_grid, check_alphas, solve_path
 from sparselearn._solvers._problem import make_problem
 from sparselearn._validation import check_penalty_weights, check_regression
 from sparselearn.linear_model._base import elastic_net_penalty
+from sparselearn.linear_model._groups import (
+    find_groups,
+    group_penalty,
+    make_partition,
+)
 
-__all__ = ["alpha_max", "elastic_net_path", "lasso_path"]
+__all__ = ["alpha_max", "elastic_net_path", "group_lasso_path", "lasso_path"]
 
 _PROBLEM = {
     "X": ["array-like", "sparse matrix"],
@@ -223,6 +228,97 @@ def elastic_net_path(
         )
     problem, penalty_at = _set_up(
         X, y, l1_ratio, penalty_weights, fit_intercept, positive, sample_weight
+    )
+    alphas = _grid(problem, penalty_at, alphas, n_alphas, eps)
+    return _solve(problem, penalty_at, alphas, tol, max_iter)
+
+
+@validate_params(
+    {
+        **_PATH,
+        "groups": [Integral, str, "array-like", None],
+        "l1_ratio": [Interval(Real, 0, 1, closed="both")],
+    },
+    prefer_skip_nested_validation=True,
+)
+def group_lasso_path(
+    X,
+    y,
+    *,
+    groups=None,
+    l1_ratio=0.0,
+    alphas=None,
+    n_alphas=100,
+    eps=1e-3,
+    penalty_weights=None,
+    fit_intercept=True,
+    positive=False,
+    sample_weight=None,
+    tol=1e-6,
+    max_iter=10000,
+):
+    """Solve the group Lasso along a path of decreasing alphas.
+
+    The objective is that of :class:`~sparselearn.linear_model.GroupLasso`, or with an
+    `l1_ratio` that of :class:`~sparselearn.linear_model.SparseGroupLasso`.
+
+    Parameters
+    ----------
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+    y : array-like of shape (n_samples,)
+    groups : None, int, "auto", list or array-like, default=None
+        Which features belong together; see
+        :class:`~sparselearn.linear_model.GroupLasso`.
+    l1_ratio : float, default=0.0
+        The share of the L1 part, in [0, 1].
+    alphas : array-like of shape (n_alphas,), default=None
+        Penalty weights, sorted here. None: `n_alphas` in geometric progression from
+        the smallest at which every penalised coefficient is 0, down to `eps` times it.
+    n_alphas : int, default=100
+    eps : float, default=1e-3
+    penalty_weights : array-like of shape (n_groups,), default=None
+        Weights of the groups; 0 leaves one unpenalised, inf drops it. None means the
+        roots of their sizes.
+    fit_intercept : bool, default=True
+    positive : bool, default=False
+        Whether to constrain the coefficients to be >= 0.
+    sample_weight : array-like of shape (n_samples,), default=None
+    tol : float, default=1e-6
+        Duality gap to reach, relative to the objective of w = 0.
+    max_iter : int, default=10000
+        At most so many epochs of block coordinate descent for each alpha.
+
+    Returns
+    -------
+    path : PathResult
+        With `alphas`, `coefs` (n_features, n_alphas) as CSC, `intercepts`,
+        `dual_gaps`, `n_iter` and `converged`.
+
+    Warns
+    -----
+    ConvergenceWarning
+        Once, if a gap on the path misses `tol`.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sparselearn.linear_model import group_lasso_path
+    >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
+    >>> serum = ["s1", "s2", "s3", "s4", "s5", "s6"]
+    >>> path = group_lasso_path(X, y, groups=[serum], n_alphas=5)
+    >>> (path.coefs.toarray() != 0).sum(axis=0)
+    array([ 0,  8,  9,  9, 10])
+    """
+    names = getattr(X, "columns", None)
+    X, y, weights = check_regression(X, y, sample_weight)
+    problem = make_problem(X, weights, fit_intercept=fit_intercept).with_target(y)
+    found = find_groups(groups, X.shape[1], names)
+    penalty_at = partial(
+        group_penalty,
+        groups=make_partition(found),
+        weights=check_penalty_weights(penalty_weights, len(found), of="group"),
+        l1_ratio=l1_ratio,
+        positive=positive,
     )
     alphas = _grid(problem, penalty_at, alphas, n_alphas, eps)
     return _solve(problem, penalty_at, alphas, tol, max_iter)
