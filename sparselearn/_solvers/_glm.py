@@ -44,6 +44,8 @@ ROUNDING = 4 * np.finfo(np.float64).eps
 PIECES, WORTH_SPREADING = 4, 2**14
 # Eigenvalues below this share of the largest are dependence, not data.
 DEPENDENT = 1e-12
+# Of correlations that should be 0, the share of |x_j| |theta| that is rounding.
+LEFT = 1e-10
 
 
 @dataclass(frozen=True)
@@ -257,23 +259,47 @@ class _FreePart:
         columns = self._columns
         if problem.fit_intercept and np.sum(weights) > 0.0:
             columns = columns - weights @ columns / np.sum(weights)
-        step = self._step(columns.T @ (weights[:, None] * columns), correlation[free])
+        hessian = columns.T @ (weights[:, None] * columns)
+        step = newton_step(hessian, correlation[free], positive=self.positive)
         theta = rows.residual - rows.curvature * (columns @ step)
         projected = problem.correlation(problem.weights * theta)
-        # What is left is rounding.
-        projected[free] = np.minimum(projected[free], 0.0) if self.positive else 0.0
+        size = np.sqrt(np.sum(problem.weights * theta**2))
+        clear_rounding(projected, free, problem, size, positive=self.positive)
         return projected, theta
 
-    def _step(self, hessian, slope):
-        """The Newton step along the free columns."""
-        values, vectors = np.linalg.eigh(hessian)
-        kept = values > DEPENDENT * max(values[-1], 0.0)
-        values, vectors = values[kept], vectors[:, kept]
-        along = vectors.T @ slope
-        if self.positive:
-            root = np.sqrt(values)
-            return nnls(root[:, None] * vectors.T, along / root)[0]
-        return vectors @ (along / values)
+
+def newton_step(hessian, slope, *, positive):
+    """The minimiser d of ``d' H d / 2 - slope' d``, >= 0 if `positive`."""
+    values, vectors = np.linalg.eigh(hessian)
+    kept = values > DEPENDENT * np.max(values, initial=0.0)
+    values, vectors = values[kept], vectors[:, kept]
+    along = vectors.T @ slope
+    if positive:
+        root = np.sqrt(values)
+        return nnls(root[:, None] * vectors.T, along / root)[0]
+    return vectors @ (along / values)
+
+
+def clear_rounding(projected, free, problem, size, *, positive):
+    """Set what is rounding of the correlations of `free` columns to 0.
+
+    More than that is left where the rows have no curvature to take it out by: then
+    the dual point is none, and the penalty's conjugate, infinite, says so.
+
+    Parameters
+    ----------
+    projected : ndarray
+        Changed in place.
+    size : float
+        Of the dual point, ``(sum_i s_i theta_i^2)^0.5``.
+    positive : bool
+        Whether correlations below 0 may stay.
+    """
+    means = np.resize(problem.design.means, projected.shape)[free]
+    reach = np.sqrt(problem.curvature[free]) + 1e-5 * np.abs(means)
+    left = projected[free]
+    below = np.minimum(left, 0.0) if positive else 0.0
+    projected[free] = np.where(np.abs(left - below) <= LEFT * size * reach, below, left)
 
 
 def mean_over(weights, values):

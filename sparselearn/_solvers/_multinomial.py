@@ -28,7 +28,14 @@ from sparselearn._kernels._softmax import (
 )
 from sparselearn._solvers._certificates import Certifier
 from sparselearn._solvers._engine import Route, require_formulas
-from sparselearn._solvers._glm import DEPENDENT, GlmFit, GlmProblem, Rows
+from sparselearn._solvers._glm import (
+    DEPENDENT,
+    GlmFit,
+    GlmProblem,
+    Rows,
+    clear_rounding,
+    newton_step,
+)
 from sparselearn._solvers._glm_solver import GlmSolver
 from sparselearn._solvers._multinomial_newton import step_on_support
 from sparselearn._solvers._newton import NewtonWorkingSet
@@ -58,6 +65,7 @@ class MultinomialProblem:
     columns: Problem
     target: np.ndarray
 
+    design = property(lambda self: self.columns.design)
     weights = property(lambda self: self.columns.weights)
     fit_intercept = property(lambda self: self.columns.fit_intercept)
 
@@ -185,25 +193,27 @@ class _FreePart:
                 bend = weights * P[:, k] * ((k == other) - P[:, other])
                 block = A.T @ (bend[:, None] * A)
                 hessian[:, k, :, other] = hessian[:, other, :, k] = block
-        moves = np.ones((size, K), dtype=bool)
-        if self.positive:
-            # Held at 0 from below, they ask for no equality.
-            moves[: self.features.size] = slope[: self.features.size] > 0.0
-        moves = np.flatnonzero(moves)
-        hessian = hessian.reshape(size * K, size * K)[np.ix_(moves, moves)]
-        step = np.zeros(size * K)
-        step[moves] = (
-            np.linalg.pinv(hessian, rcond=DEPENDENT, hermitian=True)
-            @ slope.ravel()[moves]
-        )
-        along = A @ step.reshape(size, K)
+        hessian, slope = hessian.reshape(size * K, size * K), slope.ravel()
+        along = A @ self._step(hessian, slope).reshape(size, K)
         change = P * (along - np.sum(P * along, axis=1, keepdims=True))
         theta = np.asfortranarray(rows.residual - change)
         projected = problem.correlation(theta)
-        # What is left is rounding.
-        left = projected[self.free]
-        projected[self.free] = np.minimum(left, 0.0) if self.positive else 0.0
+        size = np.sqrt(np.sum(weights[:, None] * theta**2))
+        clear_rounding(projected, self.free, problem, size, positive=self.positive)
         return projected, theta
+
+    def _step(self, hessian, slope):
+        """The Newton step along the free coefficients and the intercepts.
+
+        Of these a sign constraint says nothing: first they follow the others.
+        """
+        end = self.features.size * self.problem.n_classes
+        inverse = np.linalg.pinv(hessian[end:, end:], rcond=DEPENDENT, hermitian=True)
+        follow = inverse @ hessian[end:, :end]
+        reduced = hessian[:end, :end] - hessian[:end, end:] @ follow
+        pull = slope[:end] - follow.T @ slope[end:]
+        step = newton_step(reduced, pull, positive=self.positive)
+        return np.concatenate([step, inverse @ slope[end:] - follow @ step])
 
 
 class MultinomialSolver(GlmSolver):

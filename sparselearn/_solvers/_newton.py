@@ -49,8 +49,8 @@ MANY_SPARSE = 200
 SLOW = 0.25
 # A smaller share of the safe curvature than this is none.
 FLAT = 1e-10
-# Where a step overshoots, this share of the safe curvature is added; then more of it.
-DAMPING, MORE = 1e-2, 10.0
+# By which factor damping falls after a step that did not overshoot.
+RELIEF = 0.1
 # Passes are spread over threads in pieces, where they read so many numbers.
 PIECES, WORTH_SPREADING = 4, 2**20
 # Rows are gathered in blocks of about this many numbers.
@@ -185,7 +185,7 @@ class NewtonWorkingSet:
         self._elastic = elastic
         self._model = self._curved = None
         # Whether the model is that of the predictor at hand.
-        self._fresh, self._damping = False, 0.0
+        self._fresh, self._damping, self._bend, self._added = False, 0.0, 1.0, 0.0
         # The last step, and how much more the loss bends along it than the model does.
         self._last, self._scale = None, 1.0
 
@@ -324,8 +324,10 @@ class NewtonWorkingSet:
         """Form the quadratic model of the loss at `rows`."""
         weights, curvature = self.problem.weights, rows.curvature
         safe = self.problem.safe_curvature(rows.predictor)
-        flat = mean_over(weights, curvature) <= FLAT * mean_over(weights, safe)
-        damping = 1.0 if flat else self._damping
+        mean_safe = mean_over(weights, safe)
+        self._bend = mean_over(weights, curvature) / mean_safe
+        damping = 1.0 if self._bend <= FLAT else self._damping
+        self._added = damping * mean_safe
         if damping:
             curvature = curvature + damping * safe
         self._curved = Curved(self.problem, curvature)
@@ -358,7 +360,7 @@ class NewtonWorkingSet:
         """
         problem, features, curved = self.problem, self.features, self._curved
         # Curvatures change together more than one against another.
-        total = mean_over(problem.weights, rows.curvature) or curved.total
+        total = mean_over(problem.weights, rows.curvature) + self._added
         total *= self._scale
         old = coef[features]
         u = problem.weights * rows.residual / total
@@ -396,22 +398,28 @@ class NewtonWorkingSet:
             if found.value + penalised(tried) <= most:
                 coef[features] = tried
                 self._fresh, self._last = False, (old, correlation, total)
-                self._damping *= 0.1 if share == 1.0 else MORE
-                if share < 1.0:
-                    self._damping = min(max(self._damping, DAMPING), 1.0)
+                if share == 1.0:
+                    self._damping *= RELIEF
+                else:
+                    # So that the step would have been so long.
+                    longer = self._damping + (1.0 - share) * self._bend
+                    self._damping = min(longer / share, 1.0)
                 return n_epochs, found
             if not self._fresh:
-                # The model is to blame: try again with that of this very point.
-                coef[features] = old
-                self._curve(rows)
-                correlation = self._correlations(rows)
-                epochs, found = self._step(
-                    penalty, coef, rows, correlation, accuracy, max_epochs
-                )
-                return n_epochs + epochs, found
+                break
             share *= 0.5
         coef[features] = old
-        return n_epochs, None
+        # The model is to blame: try again with that of this very point, or a safe one.
+        if n_epochs >= max_epochs or (self._fresh and self._damping == 1.0):
+            return n_epochs, None
+        if self._fresh:
+            self._damping = 1.0
+        self._curve(rows)
+        correlation = self._correlations(rows)
+        epochs, found = self._step(
+            penalty, coef, rows, correlation, accuracy, max_epochs - n_epochs
+        )
+        return n_epochs + epochs, found
 
 
 def _weighted_gram(curved, features):

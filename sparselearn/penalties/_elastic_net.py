@@ -6,6 +6,7 @@ import numpy as np
 
 from sparselearn._kernels._jit import by_spec, where
 from sparselearn.penalties._formulas import (
+    DROPPED,
     Family,
     coerced,
     conjugate,
@@ -86,7 +87,8 @@ def _strengths_l1(penalty, j):
 
 @strengths.register(WeightedL1)
 def _strengths_weighted_l1(penalty, j):
-    return penalty.alpha * penalty.weights[j], 0.0
+    weight = penalty.weights[j]
+    return where(weight >= DROPPED, DROPPED, penalty.alpha * weight), 0.0
 
 
 @strengths.register(ElasticNet)
@@ -97,9 +99,11 @@ def _strengths_elastic_net(penalty, j):
 
 @strengths.register(WeightedElasticNet)
 def _strengths_weighted_elastic_net(penalty, j):
-    total = penalty.alpha * penalty.weights[j]
+    weight = penalty.weights[j]
+    total = penalty.alpha * weight
     l1 = total * penalty.l1_ratio
-    return l1, total - l1
+    # What is dropped is so for any alpha and l1_ratio.
+    return where(weight >= DROPPED, DROPPED, l1), total - l1
 
 
 @value.register(ElasticNetFamily)

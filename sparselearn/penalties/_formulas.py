@@ -9,6 +9,7 @@ from sparselearn._kernels._jit import by_spec
 
 __all__ = [
     "COERCE",
+    "DROPPED",
     "Family",
     "coerced",
     "conjugate",
@@ -21,9 +22,12 @@ __all__ = [
 ]
 
 
+# On any coefficient this acts as inf does, but times 0 it is 0 and not nan.
+DROPPED = 1e200
+
+
 def _vector(weights):
-    # On any coefficient 1e200 acts as inf does, but times 0 it is 0 and not nan.
-    weights = np.minimum(np.asarray(weights, dtype=np.float64), 1e200)
+    weights = np.minimum(np.asarray(weights, dtype=np.float64), DROPPED)
     weights.flags.writeable = False
     return weights
 
