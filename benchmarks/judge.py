@@ -30,11 +30,13 @@ def objective_and_gap(problem, coef, intercept, alpha):
     X, y, n = problem.X, problem.y, problem.y.size
     coef = np.asarray(coef, dtype=np.float64)
     residual = y - X @ coef - float(intercept)
-    primal = residual @ residual / (2 * n) + alpha * np.abs(coef).sum()
+    size = problem.group_size
+    primal = residual @ residual / (2 * n)
+    primal += alpha * np.sqrt(size) * np.sum(_lengths(coef, size))
     theta, target = residual, y
     if problem.fit_intercept:
         theta, target = residual - residual.mean(), y - y.mean()
-    largest = np.max(np.abs(X.T @ theta)) / n
+    largest = np.max(_lengths(X.T @ theta, size)) / (n * np.sqrt(size))
     theta = theta * min(1.0, alpha / largest) if largest > 0 else theta
     dual = (theta @ target - 0.5 * theta @ theta) / n
     return primal, (primal - dual) / (target @ target / (2 * n))
@@ -105,6 +107,11 @@ def logistic_objective_and_gap(problem, coef, intercept, alpha):
     if problem.fit_intercept:
         null = -xlogy(share, share) - xlogy(1.0 - share, 1.0 - share)
     return objective, (objective - dual) / null
+
+
+def _lengths(numbers, size):
+    """Of neighbours by so many."""
+    return np.linalg.norm(numbers.reshape(-1, size), axis=1)
 
 
 def worst_gap(problem, coefs, intercepts):

@@ -122,6 +122,7 @@ class Library:
             "folder": str(folder),
             "alphas": problem.alphas.tolist(),
             "fit_intercept": problem.fit_intercept,
+            "group_size": problem.group_size,
             "options": options,
             "answer": str(file),
         }

@@ -18,7 +18,9 @@ class PathProblem:
     """A Lasso path: X (Fortran-ordered float64, or CSC), y, and decreasing alphas.
 
     The objective is ||y - b - X w||^2 / 2n + alpha ||w||_1, b only if
-    `fit_intercept`. `real`: measured data, not generated.
+    `fit_intercept`. With a `group_size` neighbouring columns are groups of so many, and
+    in place of ||w||_1 stands sqrt(group_size) sum_g ||w_g||_2. `real`: measured data,
+    not generated.
     """
 
     X: object
@@ -26,6 +28,7 @@ class PathProblem:
     alphas: np.ndarray
     fit_intercept: bool = False
     real: bool = False
+    group_size: int = 1
 
 
 def _toeplitz(rng, n, p, rho):
@@ -56,6 +59,20 @@ def dense(n, p, rho, n_active, *, signal_to_noise=3.0, **options):
     rng = np.random.default_rng(0)
     X = _toeplitz(rng, n, p, rho)
     return _path(X, _respond(rng, X, n_active, signal_to_noise), **options)
+
+
+def grouped(n, p, size, n_active, *, rho=0.5, n_alphas=50, eps=0.05):
+    """A normal X in groups of `size` columns, of which `n_active` matter."""
+    rng = np.random.default_rng(0)
+    X = _toeplitz(rng, n, p, rho)
+    coef = np.zeros((p // size, size))
+    active = rng.choice(p // size, n_active, replace=False)
+    coef[active] = rng.standard_normal((n_active, size))
+    signal = X @ coef.ravel()
+    y = signal + rng.standard_normal(n) * np.std(signal) / 3.0
+    pulls = np.linalg.norm((X.T @ y / n).reshape(-1, size), axis=1)
+    alphas = np.max(pulls) / np.sqrt(size) * np.geomspace(1.0, eps, n_alphas)
+    return PathProblem(X, y, alphas, group_size=size)
 
 
 def text(n, p, density, *, signal_to_noise=3.0, **options):
@@ -159,8 +176,21 @@ LOGISTIC = {
     "logistic-sms-spam": lambda: _classes(_real("text_sms_spam_csr.npz")),
     "logistic-basehock": lambda: _classes(_real("text_basehock_csr.npz")),
 }
-GROUPS = {"logistic": LOGISTIC, "small": SMALL, "made": MADE, "real": REAL}
-PROBLEMS = SMALL | MADE | REAL | NONCONVEX | CROSS_VALIDATED | LOGISTIC
+# Paths of the group Lasso.
+GROUPED = {
+    "groups-small": lambda: grouped(300, 2000, 5, 10),
+    "groups-of-5": lambda: grouped(1000, 10000, 5, 50),
+    "groups-of-50": lambda: grouped(1000, 10000, 50, 10),
+    "groups-tall": lambda: grouped(50000, 500, 5, 20),
+}
+GROUPS = {
+    "small": SMALL,
+    "made": MADE,
+    "real": REAL,
+    "logistic": LOGISTIC,
+    "grouped": GROUPED,
+}
+PROBLEMS = SMALL | MADE | REAL | NONCONVEX | CROSS_VALIDATED | LOGISTIC | GROUPED
 
 
 def names(given):

@@ -18,6 +18,7 @@ TITLES = {
     "path": "Lasso paths",
     "logistic path": "Paths of logistic regression",
     "single alpha": "One fit at one alpha",
+    "groups": "Group Lasso paths",
     "cross-validation": "Choice of alpha by cross-validation, default settings",
     "growth": "Growth of the time of a path",
     "memory": "Memory",
@@ -208,6 +209,7 @@ def memory(results):
 TABLES = {
     "path": times,
     "single alpha": times,
+    "groups": times,
     "cross-validation": cross_validations,
     "growth": growth,
     "memory": memory,

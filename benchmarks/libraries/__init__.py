@@ -2,10 +2,12 @@
 
 A file has ``DISTRIBUTION``, its name at the package index; ``TOLERANCES``, loose to
 tight, in the library's own meaning; and those of these functions that the library can
-do, each of a problem (`X`, `y`, `alphas`, `fit_intercept`) and options:
+do, each of a problem (`X`, `y`, `alphas`, `fit_intercept`, `group_size`) and options:
 
 ``path(problem, tol)``
     Coefficients (n_features, n_alphas) and intercepts (n_alphas,).
+``group_path(problem, tol)``
+    The same of the group Lasso, neighbouring columns by `group_size` a group.
 ``fit(problem, tol)``
     The same of an estimator fitted at the one alpha given, from nothing.
 ``cross_validate(problem, n_jobs, **options)``

@@ -31,6 +31,13 @@ def logistic_path(problem, tol):
     return _path(problem, adelie.glm.binomial(problem.y), tol=tol, irls_tol=tol)
 
 
+def group_path(problem, tol):
+    starts = np.arange(0, problem.X.shape[1], problem.group_size)
+    penalty = np.full(starts.size, np.sqrt(problem.group_size))
+    glm = adelie.glm.gaussian(problem.y)
+    return _path(problem, glm, tol=tol, groups=starts, penalty=penalty)
+
+
 def _path(problem, glm, **options):
     state = adelie.grpnet(
         _matrix(problem.X, THREADS),

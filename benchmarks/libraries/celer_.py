@@ -24,6 +24,14 @@ def path(problem, tol):
     return path_or_fits(problem, of, Lasso(tol=tol, max_iter=MAX_ITER, warm_start=True))
 
 
+def group_path(problem, tol):
+    size, n_groups = problem.group_size, problem.X.shape[1] // problem.group_size
+    options = {"alphas": problem.alphas, "tol": tol, "max_iter": MAX_ITER}
+    options |= {"groups": size, "weights": np.full(n_groups, np.sqrt(size))}
+    coefs = celer_path(problem.X, problem.y, pb="grouplasso", prune=True, **options)[1]
+    return coefs, np.zeros(problem.alphas.size)
+
+
 def fit(problem, tol):
     model = Lasso(fit_intercept=problem.fit_intercept, tol=tol, max_iter=MAX_ITER)
     return loop_of_fits(problem, model)

@@ -6,7 +6,13 @@ from sparselearn import penalties
 from sparselearn._solvers._folded_concave import follow_path
 from sparselearn._solvers._problem import make_problem
 from sparselearn._validation import check_regression
-from sparselearn.linear_model import Lasso, LassoCV, MCPRegressor, lasso_path
+from sparselearn.linear_model import (
+    Lasso,
+    LassoCV,
+    MCPRegressor,
+    group_lasso_path,
+    lasso_path,
+)
 from sparselearn.linear_model import logistic_path as sparse_logistic_path
 
 DISTRIBUTION = "sparselearn"
@@ -17,6 +23,18 @@ def path(problem, tol):
     result = lasso_path(
         problem.X,
         problem.y,
+        alphas=problem.alphas,
+        fit_intercept=problem.fit_intercept,
+        tol=tol,
+    )
+    return result.coefs, result.intercepts
+
+
+def group_path(problem, tol):
+    result = group_lasso_path(
+        problem.X,
+        problem.y,
+        groups=problem.group_size,
         alphas=problem.alphas,
         fit_intercept=problem.fit_intercept,
         tol=tol,

@@ -21,7 +21,15 @@ from types import SimpleNamespace
 import numpy as np
 import scipy.sparse as sp
 
-FUNCTIONS = ("path", "fit", "cross_validate", "logistic_path", "mcp_path", "mcp_fit")
+FUNCTIONS = (
+    "path",
+    "fit",
+    "cross_validate",
+    "logistic_path",
+    "group_path",
+    "mcp_path",
+    "mcp_fit",
+)
 
 
 def read_problem(folder):
@@ -66,6 +74,7 @@ def run(library, task, X, y):
         y=y,
         alphas=np.array(task["alphas"]),
         fit_intercept=task["fit_intercept"],
+        group_size=task["group_size"],
     )
     function = getattr(library, task["function"])
     before, peak_known = resident("VmRSS"), forget_peak()

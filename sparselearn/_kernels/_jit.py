@@ -43,8 +43,10 @@ OPTIONS = {"nogil": True, "error_model": "numpy"}
 REASSOCIATE = frozenset({"reassoc", "contract", "nsz"})
 
 _PACKAGE = Path(__file__).resolve().parent.parent
-SHARED_SOURCES = tuple(
-    _PACKAGE / name for name in ("losses.py", "penalties.py", "_kernels/_design.py")
+SHARED_SOURCES = (
+    _PACKAGE / "losses.py",
+    *sorted((_PACKAGE / "penalties").glob("*.py")),
+    _PACKAGE / "_kernels" / "_design.py",
 )
 
 

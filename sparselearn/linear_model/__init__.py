@@ -11,6 +11,7 @@ from sparselearn.linear_model._glm_regressors import (
 )
 from sparselearn.linear_model._group_lasso import GroupLasso, SparseGroupLasso
 from sparselearn.linear_model._group_lasso_cv import GroupLassoCV
+from sparselearn.linear_model._group_lasso_path import group_lasso_path
 from sparselearn.linear_model._lasso import Lasso
 from sparselearn.linear_model._logistic import SparseLogisticRegression
 from sparselearn.linear_model._logistic_cv import SparseLogisticRegressionCV
@@ -42,6 +43,7 @@ __all__ = [
     "SparsePoissonRegressor",
     "alpha_max",
     "elastic_net_path",
+    "group_lasso_path",
     "lasso_path",
     "logistic_path",
 ]

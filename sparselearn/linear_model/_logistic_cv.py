@@ -193,18 +193,7 @@ class SparseLogisticRegressionCV(CrossValidated, LogisticModel):
                 penalty_at(1.0),
             )
 
-            def errors(job):
-                train, test = splits[job[0]]
-                training = full * np.bincount(train, minlength=full.size)
-                fold = make_problem(
-                    X, training / training.sum(), fit_intercept=self.fit_intercept
-                )
-                problem = self._problems(fold, codes)[job[1]]
-                return log_losses(problem, penalty_at, alphas, test, full, **stopping)
-
-            jobs = [(k, c) for k in range(len(splits)) for c in range(len(problems))]
-            found = np.array(map_threads(errors, jobs, self.n_jobs))
-            losses = found.reshape(len(splits), len(problems), -1).mean(axis=1).T
+            losses = self._losses(problems, codes, splits, penalty_at, alphas)
             _, column = choose(losses[None], folds, self.selection)
             paths = [solve_path(p, penalty_at, alphas, **stopping) for p in problems]
             solutions = []
@@ -224,6 +213,25 @@ class SparseLogisticRegressionCV(CrossValidated, LogisticModel):
         self.n_iter_ = int(sum(np.sum(path.n_iter) for path in paths))
         self._store_routes([path.route for path in paths])
         return self
+
+    def _losses(self, problems, codes, splits, penalty_at, alphas):
+        """Mean losses of test rows, an ndarray (n_alphas, n_folds)."""
+        X, weights = problems[0].columns.matrix, problems[0].weights
+        full = np.broadcast_to(weights, codes.shape)
+
+        def losses(job):
+            train, test = splits[job[0]]
+            training = full * np.bincount(train, minlength=full.size)
+            fold = make_problem(
+                X, training / training.sum(), fit_intercept=self.fit_intercept
+            )
+            problem = self._problems(fold, codes)[job[1]]
+            stopping = {"tol": self.tol, "max_iter": self.max_iter}
+            return log_losses(problem, penalty_at, alphas, test, full, **stopping)
+
+        jobs = [(k, c) for k in range(len(splits)) for c in range(len(problems))]
+        found = np.array(map_threads(losses, jobs, self.n_jobs))
+        return found.reshape(len(splits), len(problems), -1).mean(axis=1).T
 
     def _check_folds(self, splits, codes, weights):
         """ValueError for a fold whose training rows lack a class."""

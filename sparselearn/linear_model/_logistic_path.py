@@ -1,7 +1,7 @@
 """The path of logistic regression as a function."""
 
 from functools import partial
-from numbers import Integral, Real
+from numbers import Real
 
 import numpy as np
 from sklearn.utils.validation import check_X_y
@@ -24,26 +24,16 @@ from sparselearn._validation import (
 )
 from sparselearn.linear_model._base import elastic_net_penalty
 from sparselearn.linear_model._logistic import encode_classes
-from sparselearn.linear_model._path import warn_of_path
+from sparselearn.linear_model._path import PATH_PARAMETERS, warn_of_path
 
 __all__ = ["logistic_path"]
 
 
 @validate_params(
     {
-        "X": ["array-like", "sparse matrix"],
-        "y": ["array-like"],
-        "sample_weight": ["array-like", Real, None],
+        **PATH_PARAMETERS,
         "class_weight": [dict, StrOptions({"balanced"}), None],
         "l1_ratio": [Interval(Real, 0, 1, closed="both")],
-        "penalty_weights": ["array-like", None],
-        "fit_intercept": ["boolean"],
-        "positive": ["boolean"],
-        "alphas": ["array-like", None],
-        "n_alphas": [Interval(Integral, 1, None, closed="left")],
-        "eps": [Interval(Real, 0, 1, closed="neither")],
-        "tol": [Interval(Real, 0, None, closed="left")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
     },
     prefer_skip_nested_validation=True,
 )

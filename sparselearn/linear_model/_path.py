@@ -15,7 +15,13 @@ from sparselearn._solvers._problem import make_problem, serially
 from sparselearn._validation import check_penalty_weights, check_regression
 from sparselearn.linear_model._base import elastic_net_penalty
 
-__all__ = ["alpha_max", "elastic_net_path", "lasso_path", "warn_of_path"]
+__all__ = [
+    "PATH_PARAMETERS",
+    "alpha_max",
+    "elastic_net_path",
+    "lasso_path",
+    "warn_of_path",
+]
 
 _PROBLEM = {
     "X": ["array-like", "sparse matrix"],
@@ -25,7 +31,7 @@ _PROBLEM = {
     "fit_intercept": ["boolean"],
     "positive": ["boolean"],
 }
-_PATH = {
+PATH_PARAMETERS = {
     **_PROBLEM,
     "alphas": ["array-like", None],
     "n_alphas": [Interval(Integral, 1, None, closed="left")],
@@ -86,7 +92,7 @@ def alpha_max(
     return float(critical_alpha(problem, penalty_at(1.0)))
 
 
-@validate_params(_PATH, prefer_skip_nested_validation=True)
+@validate_params(PATH_PARAMETERS, prefer_skip_nested_validation=True)
 def lasso_path(
     X,
     y,
@@ -149,7 +155,7 @@ def lasso_path(
 
 
 @validate_params(
-    {**_PATH, "l1_ratio": [Interval(Real, 0, 1, closed="both")]},
+    {**PATH_PARAMETERS, "l1_ratio": [Interval(Real, 0, 1, closed="both")]},
     prefer_skip_nested_validation=True,
 )
 def elastic_net_path(

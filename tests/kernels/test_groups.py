@@ -18,7 +18,7 @@ from sparselearn._kernels._groups import (
     descend_groups,
     pulls_on_groups,
 )
-from sparselearn._solvers._groups import GroupWorkingSet
+from sparselearn._solvers._group_working_set import GroupWorkingSet
 from sparselearn._solvers._problem import make_problem
 from sparselearn._validation import column_major
 

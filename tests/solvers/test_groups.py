@@ -9,6 +9,7 @@ from reference import centred, group_descent, group_objective, sparse_regression
 
 from sparselearn import penalties
 from sparselearn._solvers import _blocks, _groups
+from sparselearn._solvers import _group_working_set as _descent
 from sparselearn._solvers._certificates import GroupCertifier, critical_alpha
 from sparselearn._solvers._groups import GroupSolver
 from sparselearn._solvers._moments import moments_of
@@ -51,7 +52,7 @@ def way(request, monkeypatch):
     """Of descending; each is made to hold for all sizes."""
     by_columns = request.param == "columns"
     monkeypatch.setattr(
-        _groups.GroupWorkingSet, "_gram_is_costly", lambda self: by_columns
+        _descent.GroupWorkingSet, "_gram_is_costly", lambda self: by_columns
     )
     return request.param
 
@@ -191,9 +192,9 @@ def test_newton_steps_solve_the_whole_system(data, l1_ratio):
     penalty = penalty_of(0.02, l1_ratio, WEIGHTS["free"])
     coef = 1.1 * solve(problem, penalty).coef
     moment = problem.correlation(problem.weights * problem.target)
-    working = _groups.GroupWorkingSet(problem, moment, penalty.groups, l1_ratio == 0.0)
+    working = _descent.GroupWorkingSet(problem, moment, penalty.groups, l1_ratio == 0.0)
     working.grow(np.arange(7))
-    state = _groups._ByGram(working, penalty, coef[working.features])
+    state = _descent._ByGram(working, penalty, coef[working.features])
     state.start(None)
     inside = state._inside()
     lam, mu = state.blocks.lam, state.blocks.mu
@@ -226,7 +227,7 @@ def test_newton_steps_spare_epochs(data, monkeypatch):
     penalty = penalty_of(0.01 * critical_alpha(problem, penalty_of(1.0)))
     quick = solve(problem, penalty)
     assert quick.n_iter < 60
-    monkeypatch.setattr(_groups, "cholesky", lambda matrix: None)
+    monkeypatch.setattr(_descent, "cholesky", lambda matrix: None)
     slow = solve(problem, penalty)
     assert slow.n_iter > 2 * quick.n_iter
     np.testing.assert_allclose(slow.coef, quick.coef, atol=1e-6)
@@ -239,9 +240,9 @@ def test_what_turns_around_becomes_zero(data):
     for l1_ratio in (0.0, 0.4):
         penalty = penalty_of(0.02, l1_ratio)
         exact = l1_ratio == 0.0
-        working = _groups.GroupWorkingSet(problem, moment, penalty.groups, exact)
+        working = _descent.GroupWorkingSet(problem, moment, penalty.groups, exact)
         working.grow(np.array([1, 2]))
-        state = _groups._ByGram(working, penalty, np.array([1.0, 1, -1, 2, 1, 0]))
+        state = _descent._ByGram(working, penalty, np.array([1.0, 1, -1, 2, 1, 0]))
         state.start(None)
         inside, start = state._inside(), state.coef[state._inside()]
         step = np.array([-1.5, 0.0, 0.0, 0.0, -2.0])
@@ -259,10 +260,10 @@ def test_combinations_of_iterates_spare_epochs(rng, monkeypatch):
     X += 0.05 * rng.standard_normal((30, 30))
     y = X @ rng.standard_normal(30) + rng.standard_normal(30)
     problem = problem_of(X, y)
-    monkeypatch.setattr(_groups.GroupWorkingSet, "_gram_is_costly", lambda self: True)
+    monkeypatch.setattr(_descent.GroupWorkingSet, "_gram_is_costly", lambda self: True)
     penalty = penalty_of(1e-3 * critical_alpha(problem, penalty_of(1.0)))
     quick = solve(problem, penalty, tol=1e-8)
-    monkeypatch.setattr(_groups, "_combination", lambda past: None)
+    monkeypatch.setattr(_descent, "_combination", lambda past: None)
     slow = solve(problem, penalty, tol=1e-8)
     assert slow.n_iter > 1.5 * quick.n_iter
     for solution in (quick, slow):
@@ -342,7 +343,7 @@ def test_descent_moves_from_gram_to_columns(data, monkeypatch):
     X, y, s = data
     problem = problem_of(X, y, s)
     largest = critical_alpha(problem, penalty_of(1.0))
-    monkeypatch.setattr(_groups, "LARGEST_GRAM", 12)
+    monkeypatch.setattr(_descent, "LARGEST_GRAM", 12)
     monkeypatch.setattr(_groups, "SMALLEST_WORKING_SET", 4)
     solver = GroupSolver(problem, penalty_of(1.0))
     ways = []
