@@ -129,10 +129,11 @@ class GlmProblem:
                 )
 
             slope, size, bend = np.sum(self.run(sums, self.pieces), axis=0)
-            if abs(slope) <= ROUNDING * np.sqrt(predictor.size) * size:
+            if abs(slope) <= ROUNDING * np.sqrt(predictor.size) * size < np.inf:
                 break
             low, high = (low, shift) if slope > 0.0 else (shift, high)
-            new = shift - slope / bend if bend > 0.0 else np.nan
+            with np.errstate(all="ignore"):
+                new = shift - slope / bend
             if np.isfinite(low) and np.isfinite(high):
                 new = new if low < new < high else 0.5 * (low + high)
             elif not abs(new - shift) <= reach:
