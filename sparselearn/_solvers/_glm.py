@@ -319,4 +319,4 @@ def mean_over(weights, values):
     """``sum_i s_i values_i``; rows that weigh nothing count for nothing."""
     if weights.size == 1:
         return weights[0] * np.sum(values)
-    return np.sum(weights * values, where=weights > 0.0)
+    return weights @ np.where(weights > 0.0, values, 0.0)
