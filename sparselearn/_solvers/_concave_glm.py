@@ -40,10 +40,6 @@ class _ConcaveGlmSolver(StationarySolver):
         if start is not None:
             self._begin_at(*start, self._flat(penalty))
 
-    def _flat(self, penalty):
-        """`penalty` as that of all coefficients."""
-        return penalty
-
 
 class ConcaveGlmSolver(_ConcaveGlmSolver, GlmSolver):
     """Finds stationary points of one `GlmProblem`; see `StationarySolver`.
@@ -54,6 +50,10 @@ class ConcaveGlmSolver(_ConcaveGlmSolver, GlmSolver):
     penalty : spec
         Any of the penalties to come, of the family `penalties.FoldedConcave`.
     """
+
+    def _flat(self, penalty):
+        """`penalty` as that of all coefficients."""
+        return penalty
 
 
 class ConcaveMultinomialSolver(_ConcaveGlmSolver, MultinomialSolver):

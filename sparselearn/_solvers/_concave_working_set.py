@@ -6,7 +6,7 @@ from: the squared one (``_folded_concave.py``), or Newton's model of another
 """
 
 import numpy as np
-from scipy.linalg import LinAlgError, cho_factor, cho_solve
+from scipy.linalg import LinAlgError, cho_factor, cho_solve, eigh
 
 from sparselearn import penalties
 from sparselearn._kernels._gram import (
@@ -21,6 +21,12 @@ __all__ = ["ConcaveWorkingSet", "Pieces"]
 
 # Supports tried by linear algebra before descent takes its turn, and epochs of it.
 TRIES, EPOCHS = 12, 10
+# After so many epochs without an end columns are nearly dependent.
+MANY_EPOCHS = 40
+# Less curvature than this share of the largest is none.
+FLAT = 1e-13
+# So many times as far as the last change of pieces is anywhere.
+FAR = 1e3
 
 
 class ConcaveWorkingSet(GramWorkingSet):
@@ -34,7 +40,8 @@ class ConcaveWorkingSet(GramWorkingSet):
 
     and is a minimum where that matrix is positive definite. So supports and pieces are
     tried as in a primal-dual active set method; should that not settle, or lead
-    uphill, a few epochs of descent bring better ones.
+    uphill, a few epochs of descent bring better ones. Where columns are nearly
+    dependent neither ends; then steps of Newton go downhill.
     """
 
     def minimise(self, penalty, coef, fit, expected, accuracy, max_epochs):
@@ -62,6 +69,8 @@ class ConcaveWorkingSet(GramWorkingSet):
                 w, pull, accuracy, epochs, max_epochs - n_rounds
             )
             n_rounds += done
+            if not little and epochs >= MANY_EPOCHS:
+                n_rounds += problem.go_downhill(w, min(TRIES, max_epochs - n_rounds))
             epochs *= 2
             pull = problem.correlation(w)
             value = problem.objective(w, pull)
@@ -134,6 +143,102 @@ class Pieces:
             cell, before = self._cell(part, on), cell
         w[on] = part
         return n_epochs, little
+
+    def go_downhill(self, w, max_rounds):
+        """Newton steps, each to the lowest point of its line, in place.
+
+        With eigenvalues of either sign taken for their sizes they lead downhill from
+        saddles too. Coefficients that reach 0 there stay; others join one at a time.
+
+        Returns
+        -------
+        n_rounds : int
+        """
+        for n_rounds in range(1, max_rounds + 1):
+            correlation = self.correlation(w)
+            joining = np.flatnonzero(self.joining(w, correlation))
+            if joining.size:
+                curvature = self.gram[joining, joining]
+                excess = np.abs(correlation[joining]) - self.l1[joining]
+                j = joining[np.argmax(excess**2 / curvature)]
+                step = 1.0 / self.gram[j, j]
+                w[j] = penalties.prox(
+                    self._penalty, step * correlation[j], step, self._features[j]
+                )
+                correlation = self.correlation(w)
+            active = np.flatnonzero(w)
+            direction = self._direction(w, correlation, active)
+            if not np.any(direction):
+                return n_rounds
+            new = self._lowest(w[active], correlation, active, direction)
+            if new is None:
+                return n_rounds
+            w[active] = new
+        return max_rounds
+
+    def _direction(self, w, correlation, active):
+        """Of a Newton step on the pieces at hand."""
+        size = np.abs(w[active])
+        bent, constant = self._piece(size, active)
+        beyond = np.maximum(size - self.straight[active], 0.0)
+        slope = self.l1[active] - self.bend[active] * beyond
+        slope[constant] = 0.0
+        hessian = self.gram[np.ix_(active, active)]
+        hessian -= np.diag(np.where(bent, self.bend[active], 0.0))
+        values, vectors = eigh(hessian, check_finite=False)
+        values = np.abs(values)
+        values = np.maximum(values, FLAT * np.max(values, initial=0.0))
+        pull = correlation[active] - np.sign(w[active]) * slope
+        return vectors @ ((vectors.T @ pull) / values)
+
+    def _lowest(self, w, correlation, active, direction):
+        """The lowest point on a line from w; None if that is w, but for rounding.
+
+        On it the objective is a parabola between any two points at which a coefficient
+        comes to another piece: of each the ends and the vertex are looked at.
+        """
+        zeros, ends = self._crossings(w, active, direction)
+        features = self._features[active]
+        along = direction @ correlation[active]
+        bend = direction @ self.gram[np.ix_(active, active)] @ direction
+
+        def gain(t):
+            h = penalties.value(self._penalty, w + t[:, None] * direction, features)
+            return t * (along - 0.5 * t * bend) - np.sum(h, axis=1)
+
+        low, high = ends[:-1], ends[1:]
+        start, end = gain(low), gain(high)
+        second = start - 2.0 * gain(0.5 * (low + high)) + end
+        falls = second < 0.0
+        share = np.full(low.size, 0.5)
+        share[falls] -= 0.25 * (end - start)[falls] / second[falls]
+        inside = falls & (share > 0.0) & (share < 1.0)
+        tried = np.concatenate([ends, (low + share * (high - low))[inside]])
+        gains = gain(tried) - start[0]
+        best = np.argmax(gains)
+        if gains[best] <= 1e-14 * abs(start[0]):
+            return None
+        return np.where(zeros == tried[best], 0.0, w + tried[best] * direction)
+
+    def _crossings(self, w, active, direction):
+        """Where each coefficient is 0 on a line from w, and the ends of its pieces.
+
+        The last one is where a coefficient would have the wrong sign, or far away.
+        """
+        moves = direction != 0.0
+        zeros = np.full(w.size, np.inf)
+        zeros[moves] = -w[moves] / direction[moves]
+        ends = [zeros]
+        for place in (self.straight[active], self.end[active]):
+            known = moves & np.isfinite(place)
+            for side in (place, -place):
+                ends.append((side - w)[known] / direction[known])
+        ends = np.concatenate(ends)
+        ends = np.unique(ends[(ends > 0.0) & np.isfinite(ends)])
+        far = FAR * max(1.0, np.max(ends, initial=0.0))
+        if self.positive:
+            far = np.min(zeros[zeros > 0.0], initial=far)
+        return zeros, np.concatenate([[0.0], ends[ends < far], [far]])
 
     def _cell(self, w, features):
         """Signs, and which piece of the penalty each coefficient is on."""

@@ -279,7 +279,7 @@ class NewtonWorkingSet:
             of the curvatures.
         """
         support = np.flatnonzero(coef)
-        by_gram = isinstance(self._model, CurvedGram)
+        by_gram = isinstance(self._model, CurvedGram) and self._model.support.size
         if by_gram and np.array_equal(np.sort(self._model.support), support):
             order = np.searchsorted(support, self._model.support)
             lower = self._model.lower
