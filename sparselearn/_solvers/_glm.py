@@ -34,7 +34,7 @@ from sparselearn._kernels._jit import for_specs, registered
 from sparselearn._solvers._certificates import Certifier
 from sparselearn._solvers._problem import Problem
 
-__all__ = ["GlmCertifier", "GlmFit", "GlmProblem"]
+__all__ = ["GlmCertifier", "GlmFit", "GlmProblem", "require_loss"]
 
 SHIFT_STEPS = 200
 # Of a sum that should be 0, the share of its terms' sizes that is rounding, times the
@@ -279,6 +279,18 @@ def newton_step(hessian, slope, *, positive):
         root = np.sqrt(values)
         return nnls(root[:, None] * vectors.T, along / root)[0]
     return vectors @ (along / values)
+
+
+def require_loss(loss):
+    """Raise the TypeError that names what `loss` lacks, before any kernel does."""
+    for formula in (
+        losses.value,
+        losses.gradient,
+        losses.curvature,
+        losses.fenchel_gap,
+    ):
+        if not registered(formula, type(loss)):
+            formula(loss)
 
 
 def clear_rounding(projected, free, problem, size, *, positive):

@@ -74,7 +74,8 @@ class GlmModel(LinearModel):
             values = [float(value) for value in values]
             return values[0] if single else np.array(values)
 
-        self.alpha_ = shaped(alphas)
+        if alphas[0] is not None:
+            self.alpha_ = shaped(alphas)
         self.dual_gap_ = shaped(s.certificate.gap for s in solutions)
         self.objective_ = shaped(s.certificate.objective for s in solutions)
         self.n_iter_ = max(s.n_iter for s in solutions)
