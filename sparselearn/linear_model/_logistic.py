@@ -1,4 +1,6 @@
-"""Logistic regression with an elastic-net penalty, of two classes or more."""
+"""Logistic regression with a penalty, of two classes or more."""
+
+from numbers import Real
 
 import numpy as np
 from scipy.special import expit, log_expit, log_softmax, softmax
@@ -7,16 +9,26 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
-from sparselearn import losses
-from sparselearn._compat import StrOptions, fit_context
+from sparselearn import losses, penalties
+from sparselearn._compat import Interval, StrOptions, fit_context
 from sparselearn._parallel import team
+from sparselearn._solvers._concave_glm import certify_glm
 from sparselearn._solvers._glm import GlmProblem
 from sparselearn._solvers._multinomial import MultinomialProblem
 from sparselearn._solvers._problem import make_problem
 from sparselearn._validation import column_major, row_weights
+from sparselearn.linear_model._folded_concave import (
+    GAMMAS,
+    folded_concave_at,
+    solve_folded,
+)
 from sparselearn.linear_model._glm import GlmModel
 
 __all__ = ["LogisticModel", "SparseLogisticRegression", "encode_classes"]
+
+FOLDED = {"mcp": penalties.MCP, "scad": penalties.SCAD}
+# The second derivative of the loss of a row is nowhere larger.
+LARGEST_CURVATURE = 0.25
 
 
 def encode_classes(y, weights, class_weight):
@@ -301,12 +313,18 @@ class SparseLogisticRegression(LogisticModel):
     ['mean concave points', 'worst radius', 'worst texture', 'worst concave points']
     """
 
-    _parameter_constraints = {**LogisticModel._parameter_constraints}
+    _parameter_constraints = {
+        **LogisticModel._parameter_constraints,
+        "penalty": [StrOptions({"elastic_net", *FOLDED})],
+        "gamma": [Interval(Real, 1, None, closed="right"), None],
+    }
 
     def __init__(
         self,
         alpha=0.01,
         *,
+        penalty="elastic_net",
+        gamma=None,
         multi_class="multinomial",
         class_weight=None,
         l1_ratio=1.0,
@@ -319,6 +337,8 @@ class SparseLogisticRegression(LogisticModel):
         warm_start=False,
     ):
         self.alpha = alpha
+        self.penalty = penalty
+        self.gamma = gamma
         self.multi_class = multi_class
         self.class_weight = class_weight
         self.l1_ratio = l1_ratio
@@ -363,6 +383,77 @@ class SparseLogisticRegression(LogisticModel):
             )
         self._store_solutions(problems, alphas, solutions, X.dtype)
         return self
+
+    def _penalty_at(self, n_features):
+        """The elastic net as a function of alpha; that at 0 is of all penalties."""
+        folded = self.penalty != "elastic_net"
+        if folded and self.l1_ratio != 1.0:
+            raise ValueError(
+                f"l1_ratio={self.l1_ratio} is of the elastic net: penalty="
+                f"{self.penalty!r} needs l1_ratio=1."
+            )
+        if self.gamma is not None and not folded:
+            raise ValueError(
+                f"gamma={self.gamma} is of the penalties {sorted(FOLDED)}: with "
+                "penalty='elastic_net' leave it at None."
+            )
+        if folded and not self._gamma > GAMMAS[FOLDED[self.penalty]][1]:
+            raise ValueError(
+                f"gamma={self.gamma} must be > {GAMMAS[FOLDED[self.penalty]][1]} for "
+                f"penalty={self.penalty!r}."
+            )
+        return super()._penalty_at(n_features)
+
+    @property
+    def _gamma(self):
+        """The gamma in use."""
+        return GAMMAS[FOLDED[self.penalty]][0] if self.gamma is None else self.gamma
+
+    def _folded_at(self, problem):
+        """The folded concave penalty as a function of alpha."""
+        return folded_concave_at(
+            FOLDED[self.penalty],
+            self._gamma,
+            LARGEST_CURVATURE * problem.columns.curvature,
+            penalty_weights=self.penalty_weights,
+            positive=self.positive,
+        )
+
+    def _solve(self, problem, penalty_at, start):
+        """The alpha in use and the solution of one problem."""
+        if self.penalty == "elastic_net":
+            return super()._solve(problem, penalty_at, start)
+        return solve_folded(
+            problem,
+            self._folded_at(problem),
+            penalty_at,
+            alpha=self.alpha,
+            n_nonzero_coefs=self.n_nonzero_coefs,
+            start=start,
+            tol=self.tol,
+            max_iter=self.max_iter,
+        )
+
+    def _certify(self, problems, alphas, solutions, shaped):
+        """Set what says how good the solutions are; see `GlmModel._certify`."""
+        for name in {"dual_gap_", "stationarity_"} & vars(self).keys():
+            delattr(self, name)  # of another fit
+        if self.penalty == "elastic_net":
+            return super()._certify(problems, alphas, solutions, shaped)
+        objectives, violations = zip(
+            *(
+                certify_glm(p, self._folded_at(p)(alpha), s.coef, s.intercept)
+                for p, alpha, s in zip(problems, alphas, solutions)
+            )
+        )
+        self.objective_ = shaped(objectives)
+        self.stationarity_ = shaped(violations)
+        missed = [
+            (violation, s.n_iter)
+            for violation, s in zip(violations, solutions)
+            if not violation <= self.tol
+        ]
+        return "stationarity violation", missed
 
     def _starts(self, problems, n_features):
         """What to start each problem from."""
