@@ -2,6 +2,7 @@
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn.base import is_classifier
 from sklearn.utils import get_tags
 
 __all__ = ["warm_up"]
@@ -35,14 +36,24 @@ def warm_up(dtypes=("float64", "float32")):
             X = X.astype(dtype)
             y = X @ np.linspace(-1.0, 1.0, X.shape[1])
             for estimator in _one_of_each(X.shape[1]):
-                one = get_tags(estimator).target_tags.single_output
-                estimator.fit(X, y if one else np.column_stack([y, y]))
+                for target in _targets_for(estimator, y):
+                    estimator.fit(X, target)
                 if hasattr(estimator, "transform"):
                     estimator.transform(X)
         # A group of so many columns that no Gram matrix is formed.
         X = rng.uniform(size=(10, 600)).astype(dtype)
         for storage in (np.asarray, sp.csr_array):
             GroupLasso(alpha=1e-3, groups=600).fit(storage(X), X[:, 0])
+
+
+def _targets_for(estimator, y):
+    """Of `y`, what `estimator` fits: classes, counts, or two targets where it can."""
+    if is_classifier(estimator):
+        return [np.digitize(y, np.quantile(y, q)) for q in ([0.5], [0.3, 0.6])]
+    tags = get_tags(estimator).target_tags
+    if tags.positive_only:
+        return [np.abs(y)]
+    return [y if tags.single_output else np.column_stack([y, y])]
 
 
 def _one_of_each(n_features):
@@ -58,6 +69,9 @@ def _one_of_each(n_features):
         OrthogonalMatchingPursuit,
         SCADRegressor,
         SparseGroupLasso,
+        SparseHuberRegressor,
+        SparseLogisticRegression,
+        SparsePoissonRegressor,
     )
 
     weights = np.linspace(1.0, 2.0, n_features)
@@ -73,6 +87,14 @@ def _one_of_each(n_features):
     yield SCADRegressor(alpha=0.01)
     yield GroupLasso(alpha=0.01, groups=3)
     yield SparseGroupLasso(alpha=0.01, groups=3)
+    for generalised in (
+        SparseLogisticRegression,
+        SparsePoissonRegressor,
+        SparseHuberRegressor,
+    ):
+        yield generalised(alpha=0.01)
+        # Unpenalised features are fitted alone first.
+        yield generalised(alpha=0.01, penalty_weights=np.minimum(weights - 1.0, 0.5))
     yield OrthogonalMatchingPursuit(2)
     for encoder in ("hard", "triangle", "soft-threshold"):
         yield KMeansCoder(2, encoder=encoder, n_nonzero_coefs=1, random_state=0)

@@ -612,8 +612,10 @@ def test_model_that_does_not_do_the_task_is_refused(wine, monkeypatch, tmp_path)
 # -- parts --------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("task", ["classification", "regression"])
-@pytest.mark.parametrize("name", MODELS)
+SUITED = [(name, task) for name, model in MODELS.items() for task in model.tasks]
+
+
+@pytest.mark.parametrize(("name", "task"), SUITED)
 def test_every_model_sweeps_its_sparsity(name, task, tmp_path, rng):
     """Its ends fit, the sparsity read is that of the fit, and it can be saved."""
     X = rng.normal(size=(60, 9))
@@ -646,15 +648,21 @@ def test_every_model_sweeps_its_sparsity(name, task, tmp_path, rng):
     )
 
 
-@pytest.mark.parametrize("task", ["classification", "regression"])
-@pytest.mark.parametrize("name", ["lasso", "elastic-net", "adaptive-lasso"])
-def test_alphas_begin_where_the_first_coefficient_enters(name, task, tmp_path, rng):
+SWEPT_BY_ALPHA = {"lasso", "elastic-net", "logistic", "adaptive-lasso"}
+PENALISED = [pair for pair in SUITED if pair[0] in SWEPT_BY_ALPHA]
+
+
+@pytest.mark.parametrize(("name", "task"), PENALISED)
+@pytest.mark.parametrize("cuts", [[-1.0, 1.0], [0.5]], ids=len)
+def test_alphas_begin_where_the_first_coefficient_enters(
+    name, task, cuts, tmp_path, rng
+):
     X = rng.normal(size=(60, 6))
     score = X[:, 0] + X[:, 1]
     # What correlates most with it is not what least squares gives the most weight.
     X[:, 2] = score + 0.5 * rng.normal(size=60)
     score += 0.3 * rng.normal(size=60)
-    y = np.digitize(score, [-1.0, 1.0]) if task == "classification" else score
+    y = np.digitize(score, cuts) if task == "classification" else score
     np.savez(tmp_path / "a.npz", X=X, y=y)
     problem = prepare(load(tmp_path / "a.npz"), 0)
     ((parameter, alphas),) = MODELS[name].grid(problem).items()

@@ -80,7 +80,8 @@ def test_fenchel_gap_is_the_sum_that_it_stands_for(penalty, w, v, j):
     direct = penalties.value(penalty, w, j) + penalties.conjugate(penalty, v, j) - v * w
     found = penalties.fenchel_gap(penalty, w, v, j)
     assert found >= 0.0
-    np.testing.assert_allclose(found, direct, rtol=1e-9, atol=1e-12)
+    # Conjugates allow for rounding of 1e-12 at the ends of their domain.
+    np.testing.assert_allclose(found, direct, rtol=1e-9, atol=1e-11)
 
 
 @every_penalty

@@ -16,7 +16,8 @@ from typing import NamedTuple
 import matplotlib.pyplot as plt
 import numpy as np
 
-from sparselearn import losses, penalties
+from sparselearn import penalties
+from sparselearn.linear_model import SparseGLMRegressor
 
 
 class TwoSided(NamedTuple):
@@ -53,25 +54,47 @@ ax.legend()
 plt.show()
 
 # %%
-# And that is what an algorithm needs of it. Proximal gradient descent, with the loss
-# of :mod:`sparselearn.losses`, on data in which every other coefficient is negative:
+# That suffices for an algorithm. An estimator also says how far from the minimum it
+# is at most, and which features to look at next; for these it asks three formulas
+# more: the conjugate ``sup_w v w - h(w)``, the factor that brings a correlation g into
+# its domain, and how far g is from the subgradients of h at w.
+
+
+@penalties.conjugate.register(TwoSided)
+def _(penalty, v, j):
+    # A little outside is rounding: dual points are scaled to touch the ends.
+    outside = np.maximum(v / penalty.up, -v / penalty.down) > 1.0 + 1e-12
+    return np.where(outside, np.inf, 0.0)
+
+
+@penalties.dual_scale.register(TwoSided)
+def _(penalty, w, g, j):
+    return 1.0 / np.maximum(1.0, np.maximum(g / penalty.up, -g / penalty.down))
+
+
+@penalties.subdifferential_distance.register(TwoSided)
+def _(penalty, w, g, j):
+    at_zero = np.maximum(np.maximum(g - penalty.up, -penalty.down - g), 0.0)
+    return (
+        at_zero * (w == 0.0)
+        + np.abs(g - penalty.up) * (w > 0.0)
+        + np.abs(g + penalty.down) * (w < 0.0)
+    )
+
+
+# %%
+# Now :class:`~sparselearn.linear_model.SparseGLMRegressor` fits with it, under the
+# squared loss if no other is given. In these data every other coefficient is negative:
 
 rng = np.random.default_rng(0)
 X = rng.standard_normal((100, 8))
 true = np.array([2.0, -2.0, 1.0, -1.0, 0.5, -0.5, 0.0, 0.0])
 y = X @ true + 0.1 * rng.standard_normal(100)
 
-step = len(y) / np.linalg.norm(X, 2) ** 2
-
-
-def descend(penalty, n_steps=200):
-    """Minimise the mean loss plus `penalty`."""
-    w = np.zeros(X.shape[1])
-    for _ in range(n_steps):
-        gradient = X.T @ losses.gradient(losses.Quadratic(), y, X @ w) / len(y)
-        w = penalties.prox(penalty, w - step * gradient, step, slice(None))
-    return w
-
-
 for penalty in (penalties.L1(0.3), TwoSided(up=0.1, down=1.2)):
-    print(f"{type(penalty).__name__:9}", *(f"{w:5.2f}" for w in descend(penalty)))
+    model = SparseGLMRegressor(penalty=penalty).fit(X, y)
+    print(
+        f"{type(penalty).__name__:9}",
+        *(f"{w:5.2f}" for w in model.coef_),
+        f"  gap {model.dual_gap_:.0e}",
+    )

@@ -31,8 +31,8 @@ __all__ = [
     "pulls_on_groups",
 ]
 
-# Of a block that has no solution in closed form.
-PROXIMAL_STEPS = 10
+# Of a block that has no solution in closed form: more take longer than they spare.
+PROXIMAL_STEPS = 3
 NEWTON_STEPS = 50
 
 

@@ -24,6 +24,7 @@ from sparselearn.linear_model import (
     ElasticNet,
     Lasso,
     OrthogonalMatchingPursuit,
+    SparseLogisticRegression,
     alpha_max,
 )
 from sparselearn.pruning import Pruner
@@ -146,6 +147,13 @@ def _alphas(l1_ratio, weights=lambda X, y: None):
     return grid
 
 
+def _logistic_alphas(problem):
+    # Its null model, too, leaves of every class y less its mean: so it is all zero
+    # where least squares is.
+    (alphas,) = _alphas(1.0)(problem).values()
+    return {"penalised__alpha": alphas}
+
+
 # One-hot columns depend on one another; of the pilots, ridge bears that best.
 ADAPTIVE = AdaptiveLasso(pilot="ridge")
 
@@ -218,6 +226,11 @@ BASELINE = Model(build=lambda p: [("linear", _linear(p))], grid=lambda problem: 
 MODELS = {
     "lasso": Model(build=_least_squares(Lasso()), grid=_alphas(1.0)),
     "elastic-net": Model(build=_least_squares(ElasticNet()), grid=_alphas(0.5)),
+    "logistic": Model(
+        build=lambda problem: [("penalised", SparseLogisticRegression())],
+        grid=_logistic_alphas,
+        tasks=("classification",),
+    ),
     "adaptive-lasso": Model(
         build=_least_squares(ADAPTIVE), grid=_alphas(1.0, _adaptive_weights)
     ),

@@ -34,7 +34,7 @@ from sparselearn._kernels._jit import for_specs, registered
 from sparselearn._solvers._certificates import Certifier
 from sparselearn._solvers._problem import Problem
 
-__all__ = ["GlmCertifier", "GlmFit", "GlmProblem"]
+__all__ = ["GlmCertifier", "GlmFit", "GlmProblem", "require_loss"]
 
 SHIFT_STEPS = 200
 # Of a sum that should be 0, the share of its terms' sizes that is rounding, times the
@@ -129,10 +129,11 @@ class GlmProblem:
                 )
 
             slope, size, bend = np.sum(self.run(sums, self.pieces), axis=0)
-            if abs(slope) <= ROUNDING * np.sqrt(predictor.size) * size:
+            if abs(slope) <= ROUNDING * np.sqrt(predictor.size) * size < np.inf:
                 break
             low, high = (low, shift) if slope > 0.0 else (shift, high)
-            new = shift - slope / bend if bend > 0.0 else np.nan
+            with np.errstate(all="ignore"):
+                new = shift - slope / bend
             if np.isfinite(low) and np.isfinite(high):
                 new = new if low < new < high else 0.5 * (low + high)
             elif not abs(new - shift) <= reach:
@@ -280,6 +281,18 @@ def newton_step(hessian, slope, *, positive):
     return vectors @ (along / values)
 
 
+def require_loss(loss):
+    """Raise the TypeError that names what `loss` lacks, before any kernel does."""
+    for formula in (
+        losses.value,
+        losses.gradient,
+        losses.curvature,
+        losses.fenchel_gap,
+    ):
+        if not registered(formula, type(loss)):
+            formula(loss)
+
+
 def clear_rounding(projected, free, problem, size, *, positive):
     """Set what is rounding of the correlations of `free` columns to 0.
 
@@ -306,4 +319,4 @@ def mean_over(weights, values):
     """``sum_i s_i values_i``; rows that weigh nothing count for nothing."""
     if weights.size == 1:
         return weights[0] * np.sum(values)
-    return np.sum(weights * values, where=weights > 0.0)
+    return weights @ np.where(weights > 0.0, values, 0.0)

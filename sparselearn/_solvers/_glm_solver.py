@@ -9,7 +9,7 @@ import numpy as np
 
 from sparselearn import penalties
 from sparselearn._solvers._engine import Route, WorkingSetSolver, require_formulas
-from sparselearn._solvers._glm import GlmCertifier
+from sparselearn._solvers._glm import GlmCertifier, require_loss
 from sparselearn._solvers._newton import NewtonWorkingSet
 from sparselearn._solvers._screening import Correlations
 
@@ -38,6 +38,7 @@ class GlmSolver(WorkingSetSolver):
 
     def __init__(self, problem, penalty, *, start=None, n_solves=1):
         require_formulas(penalty)
+        require_loss(problem.loss)
         n_features = problem.curvature.size
         self.problem = problem
         self.certifier = GlmCertifier(problem, penalty)

@@ -31,8 +31,9 @@ LARGEST_GRAM = 8192
 SMALL_GRAM = 512
 # Epochs at a stretch.
 EPOCHS = 4
-# Epochs before Newton steps are worth their factorisation.
-EPOCHS_TO_SETTLE = 12
+# Epochs before Newton steps, and after how many of them on m coefficients, m / A_STEP,
+# these are worth their factorisation.
+EPOCHS_TO_SETTLE, A_STEP = 12, 10
 # Stretches of which the best combination is tried.
 ITERATES = 5
 # Looks without a smaller gap: what is left is rounding.
@@ -192,7 +193,8 @@ class GroupWorkingSet:
         least, idle = np.inf, 0
         state.look()
         while n_epochs < max_epochs and idle < IDLE_LOOKS:
-            if newton and n_epochs >= EPOCHS_TO_SETTLE:
+            settled = max(EPOCHS_TO_SETTLE, np.count_nonzero(state.coef) // A_STEP)
+            if newton and n_epochs >= settled:
                 newton, past = state.solve_on_support(0.1 * accuracy), []
                 if newton and state.look() <= accuracy:
                     break

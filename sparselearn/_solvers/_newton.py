@@ -1,36 +1,32 @@
 """Newton steps for generalised linear problems, on the engine of the squared loss.
 
-Near a predictor the loss is a weighted squared loss: with ``V = diag(s_i f''_i)`` and
-kappa its trace,
-
-    loss(w + d) ~ loss(w) - c' d + kappa d' G d / 2,    G = (X - m)' V (X - m) / kappa,
-
-m the means under V, which is what is left of the loss if the intercept follows. A step
-minimises that and the penalty over the working set, as for the squared loss
-(``_working_set.py``), and halves where it overshoots. V may be that of an earlier
+A step minimises the penalty and the quadratic model of the loss (``_curved.py``) over
+the working set, and halves where it overshoots. The model may be that of an earlier
 predictor: its Gram matrix, and the factor of its support, serve several steps and
-alphas, and are formed anew once V has changed by more than `STALE` (Lee, Sun and
-Saunders, 2014, for Newton steps with a penalty; Larsson and Wallin, 2022, for paths).
+alphas, and are formed anew once the curvatures of the rows have changed by more than
+`STALE` (Lee, Sun and Saunders, 2014, for Newton steps with a penalty; Larsson and
+Wallin, 2022, for paths).
 """
 
 import numpy as np
 import scipy.sparse as sp
-from scipy.linalg.blas import dsyrk
 from scipy.linalg.lapack import dpotrs
 
 from sparselearn import penalties
-from sparselearn._kernels._coordinate_descent import add_product, descend
-from sparselearn._kernels._glm import chosen_curvatures, chosen_products
-from sparselearn._kernels._gram import gather_centred
+from sparselearn._kernels._coordinate_descent import add_product
+from sparselearn._kernels._glm import chosen_products
 from sparselearn._kernels._jit import for_specs
-from sparselearn._solvers._concave_working_set import ConcaveWorkingSet
-from sparselearn._solvers._glm import mean_over
-from sparselearn._solvers._squared_loss import LARGEST_GRAM
-from sparselearn._solvers._working_set import (
-    EPOCHS_A_ROUND,
-    DesignWorkingSet,
-    GramWorkingSet,
+from sparselearn._kernels._newton import ENOUGH, Data, Limits, take_newton_steps
+from sparselearn._kernels._newton import STALE as STALE_MODEL
+from sparselearn._solvers._curved import (
+    Curved,
+    CurvedColumns,
+    CurvedConcaveGram,
+    CurvedGram,
+    frozen,
 )
+from sparselearn._solvers._glm import Rows, mean_over
+from sparselearn._solvers._squared_loss import LARGEST_GRAM
 
 __all__ = ["NewtonWorkingSet"]
 
@@ -54,119 +50,8 @@ FLAT = 1e-10
 RELIEF = 0.1
 # Passes are spread over threads in pieces, where they read so many numbers.
 PIECES, WORTH_SPREADING = 4, 2**20
-# Rows are gathered in blocks of about this many numbers.
-BLOCK = 2**16
-
-
-class Curved:
-    """The quadratic model of a loss at a predictor, for working sets to read.
-
-    Attributes
-    ----------
-    matrix : as that of the problem
-    design : the same as kernels take it, with weights ``s f'' / total`` and the means
-        under these weights; known of the features that were asked for only
-    curvature : ndarray (n_features,)
-        Of the columns under these weights, likewise.
-    total : float
-        ``sum_i s_i f''_i``.
-    null_value : float
-        The scale of the objective, over `total`.
-    """
-
-    def __init__(self, problem, curvature):
-        weighted = problem.weights * curvature
-        self.total = np.sum(weighted)
-        self.at = curvature
-        self.weights = _frozen(weighted / self.total)
-        self.matrix, self._centred = problem.matrix, problem.fit_intercept
-        self.run, self.pieces = problem.run, problem.pieces
-        self.null_value = problem.null_value / self.total
-        n_features = problem.curvature.size
-        self._means, self.curvature = np.zeros((2, n_features))
-        self._plain = problem.design._replace(means=_frozen(np.zeros(n_features)))
-        self.design = problem.design._replace(
-            weights=self.weights, means=_frozen(self._means)
-        )
-
-    def learn(self, features):
-        """Form the means and curvatures of the columns `features`."""
-        if self._centred:
-            means = np.empty(features.size)
-            chosen_products(self._plain, features, self.weights, 0.0, means)
-            self._means[features] = means
-        chosen_curvatures(self.design, features, self.curvature)
-
-    def age(self, problem, curvature):
-        """By what share the weights have changed since."""
-        total = mean_over(problem.weights, curvature)
-        if not total > 0.0:
-            return np.inf
-        change = np.abs(curvature / total - self.at / self.total)
-        return mean_over(problem.weights, change)
-
-
-class CurvedGram(GramWorkingSet):
-    """`GramWorkingSet` of a `Curved` problem, whose moment moves with every step."""
-
-    def __init__(self, curved):
-        super().__init__(curved, np.zeros(curved.curvature.size))
-
-    def grow(self, new):
-        self.problem.learn(new)
-        super().grow(new)
-
-    @property
-    def support(self):
-        """The features of `lower`, in its order."""
-        if self._support is None:
-            return np.empty(0, dtype=np.int64)
-        return self.features[self._support.order[: self._size]]
-
-    @property
-    def lower(self):
-        """The factor of the Hessian of the support, over its total."""
-        return np.asfortranarray(self._support.factor[: self._size, : self._size])
-
-    def _products(self, new):
-        matrix = self.problem.matrix
-        if new.size < self.features.size or sp.issparse(matrix):
-            return super()._products(new)
-        return _weighted_gram(self.problem, new)
-
-    def step(self, penalty, coef, correlation, u, accuracy, max_epochs):
-        """Improve `coef` in place; `correlation` is that of the working set."""
-        features = self.features
-        self._moment[features] = correlation + self.gram @ coef[features]
-        expected = correlation.copy()
-        return self.minimise(penalty, coef, None, expected, accuracy, max_epochs)
-
-
-class CurvedConcaveGram(ConcaveWorkingSet, CurvedGram):
-    """`CurvedGram` for folded concave penalties."""
-
-
-class CurvedColumns(DesignWorkingSet):
-    """`DesignWorkingSet` of a `Curved` problem."""
-
-    def grow(self, new):
-        self.problem.learn(new)
-        super().grow(new)
-
-    def step(self, penalty, coef, correlation, u, accuracy, max_epochs):
-        """Improve `coef` in place; `u` is the weighted residual."""
-        epochs, _ = for_specs(descend, penalty)(
-            self.problem.design,
-            penalty,
-            self.problem.curvature,
-            self.features,
-            coef,
-            u.copy(),
-            np.sum(u),
-            min(max_epochs, EPOCHS_A_ROUND),
-            accuracy / self.features.size,
-        )
-        return epochs
+# With more rows than this each step is worth its threads.
+FEW_ROWS = 2**14
 
 
 class NewtonWorkingSet:
@@ -244,6 +129,13 @@ class NewtonWorkingSet:
             Of the new `coef`.
         """
         n_epochs, before = 0, np.inf
+        if self._fits_a_kernel(penalty):
+            enough, n_epochs, n_steps, rows = self._take_steps(
+                penalty, coef, rows, accuracy, max_epochs, known, most_steps
+            )
+            if enough:
+                return n_epochs, rows
+            known, most_steps = None, most_steps - n_steps
         for _ in range(most_steps if self.features.size else 0):
             correlation = self._correlations(rows) if known is None else known
             known = None
@@ -268,6 +160,70 @@ class NewtonWorkingSet:
                 break
             rows = moved
         return n_epochs, rows
+
+    def _fits_a_kernel(self, penalty):
+        """Whether steps are so short that they are better taken in one call."""
+        n_rows, n_members = self.problem.target.size, self.features.size
+        small = 0 < n_members * n_rows <= WORTH_SPREADING and n_rows <= FEW_ROWS
+        if not small or self._kind(penalty) is not CurvedGram:
+            return False
+        l2 = penalties.strengths(penalty, self.features)[1]
+        return not np.any(l2) and for_specs(take_newton_steps, self.problem.loss) is (
+            take_newton_steps
+        )
+
+    def _take_steps(self, penalty, coef, rows, accuracy, max_epochs, known, most_steps):
+        """Steps in one kernel, while its model is good; see `minimise`.
+
+        Returns
+        -------
+        enough : bool
+            Whether there is nothing more to do.
+        n_epochs, n_steps : int
+        rows : Rows
+        """
+        problem, features = self.problem, self.features
+        n_epochs = n_steps = 0
+        oldest = STALE if accuracy < np.inf else STALE_ON_THE_WAY
+        w = coef[features]
+        l1 = np.zeros(features.size) + penalties.threshold(penalty, features)
+        data = Data(
+            problem.target,
+            problem.weights,
+            features,
+            problem.curvature[features],
+            l1,
+            bool(penalty.positive),
+            problem.fit_intercept,
+        )
+        state = [rows.predictor, rows.residual, rows.curvature]
+        while True:
+            if type(self._model) is not CurvedGram:
+                self._curve(penalty, rows)
+                known = None
+            limits = Limits(
+                accuracy,
+                most_steps - n_steps,
+                max_epochs - n_epochs,
+                np.inf if self._fresh else oldest,
+                SLOW,
+                ROUNDING * max(abs(rows.value), problem.null_value),
+            )
+            state = [part.copy() for part in state]
+            start = self._added, self._scale, rows.value
+            why, steps, rounds, self._scale, drift, value = self._model.take_steps(
+                problem.loss, data, penalty, limits, start, w, state, known
+            )
+            n_steps, n_epochs, known = n_steps + steps, n_epochs + rounds, None
+            if steps:
+                intercept = rows.intercept + drift
+                rows = Rows(state[0], intercept, state[1], state[2], value)
+                coef[features] = w
+                self._fresh, self._last = False, None
+                self._damping *= RELIEF
+            if why != STALE_MODEL or self._fresh:
+                return why == ENOUGH, n_epochs, n_steps, rows
+            self._curve(penalty, rows)
 
     def factor(self, coef):
         """What solves, about, with the Hessian of the non-zero coefficients of `coef`.
@@ -437,38 +393,11 @@ class NewtonWorkingSet:
         return n_epochs + epochs, found
 
 
-def _weighted_gram(curved, features):
-    """The Gram matrix of dense columns, block by block of rows, so that each is read
-    once and is still in the cache when it is multiplied.
-    """
-    design = curved.design
-    root = np.sqrt(curved.weights)
-    size = max(1, BLOCK // features.size)
-
-    def products(piece):
-        gram = np.zeros((features.size, features.size), order="F")
-        buffer = np.empty((size, features.size), order="F")
-        for start in range(*piece, size):
-            block = buffer[: min(size, piece[1] - start)]
-            gather_centred(design.values, design.means, root, features, start, block)
-            gram = dsyrk(1.0, block, 1.0, gram, trans=1, overwrite_c=1)
-        return gram
-
-    gram = sum(curved.run(products, curved.pieces))
-    return np.triu(gram) + np.triu(gram, 1).T
-
-
 def _divided(penalty, total):
     """`penalty` over `total`."""
     if isinstance(penalty, penalties.ElasticNetFamily):
         return penalty._replace(alpha=penalty.alpha / total)
     if isinstance(penalty, penalties.FoldedConcave):
-        curvatures = _frozen(penalty.curvatures / total)
+        curvatures = frozen(penalty.curvatures / total)
         return penalty._replace(alpha=penalty.alpha / total, curvatures=curvatures)
     return penalties.Scaled(penalty, 1.0 / total)
-
-
-def _frozen(array):
-    view = array.view()
-    view.flags.writeable = False
-    return view

@@ -20,6 +20,7 @@ from sparselearn.linear_model._multitask import MultiTaskElasticNet, MultiTaskLa
 from sparselearn.linear_model._multitask_cv import MultiTaskLassoCV
 from sparselearn.linear_model._omp import OrthogonalMatchingPursuit
 from sparselearn.linear_model._path import alpha_max, elastic_net_path, lasso_path
+from sparselearn.linear_model._sparse_glm import SparseGLMRegressor
 
 __all__ = [
     "AdaptiveLasso",
@@ -36,6 +37,7 @@ __all__ = [
     "OrthogonalMatchingPursuit",
     "PathResult",
     "SCADRegressor",
+    "SparseGLMRegressor",
     "SparseGroupLasso",
     "SparseHuberRegressor",
     "SparseLogisticRegression",

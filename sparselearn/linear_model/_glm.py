@@ -74,7 +74,8 @@ class GlmModel(LinearModel):
             values = [float(value) for value in values]
             return values[0] if single else np.array(values)
 
-        self.alpha_ = shaped(alphas)
+        if alphas[0] is not None:
+            self.alpha_ = shaped(alphas)
         measure, missed = self._certify(problems, alphas, solutions, shaped)
         self.n_iter_ = max(s.n_iter for s in solutions)
         self._store_routes([s.route for s in solutions])

@@ -14,7 +14,7 @@ from reference import (
 )
 
 from sparselearn import losses, penalties
-from sparselearn._solvers import _newton
+from sparselearn._solvers import _curved, _newton
 from sparselearn._solvers._glm import GlmCertifier, GlmProblem
 from sparselearn._solvers._glm_solver import GlmSolver
 from sparselearn._solvers._multinomial import (
@@ -173,9 +173,46 @@ def test_spread_over_threads_and_in_pieces(kind, rng, monkeypatch):
     expected = solve(problem_of(kind, X, y, s), penalty)
     monkeypatch.setattr(_glm, "WORTH_SPREADING", 1)
     monkeypatch.setattr(_newton, "WORTH_SPREADING", 1)
-    monkeypatch.setattr(_newton, "BLOCK", 10)
+    monkeypatch.setattr(_curved, "BLOCK", 10)
     found = solve(problem_of(kind, X, y, s), penalty)
     np.testing.assert_allclose(found.coef, expected.coef, atol=1e-10)
+
+
+@each_kind
+@each_storage
+@pytest.mark.parametrize("positive", [False, True])
+@pytest.mark.parametrize("intercept", [False, True])
+def test_steps_in_one_kernel(kind, storage, positive, intercept, rng, monkeypatch):
+    """They are the steps that are taken one by one, with the same models."""
+    X, y, s = data_of(kind, rng, (50, 30))
+    weights = np.where(np.arange(30) == 3, 0.0, 1.0)
+    problem = problem_of(kind, storage(X), y, s, intercept=intercept)
+    paths, curves = [], []
+
+    def counted(self, penalty, rows, curve=_newton.NewtonWorkingSet._curve):
+        curves[-1] += 1
+        curve(self, penalty, rows)
+
+    monkeypatch.setattr(_newton.NewtonWorkingSet, "_curve", counted)
+    for few in (0, 10**6):
+        monkeypatch.setattr(_newton, "FEW_ROWS", few)
+        curves.append(0)
+        alphas = np.geomspace(0.2, 0.01, 8)
+        paths.append(
+            solve_path(
+                problem,
+                lambda alpha: penalties.WeightedL1(alpha, weights, positive),
+                alphas,
+                tol=1e-7,
+                max_iter=10**4,
+            )
+        )
+    one_by_one, at_once = paths
+    assert np.all(at_once.converged)
+    assert curves[0] > 1
+    assert abs(curves[0] - curves[1]) <= 0.2 * curves[0] + 1
+    difference = (at_once.coefs - one_by_one.coefs).toarray()
+    np.testing.assert_allclose(difference, 0.0, atol=1e-3)
 
 
 # -- certificates ----------------------------------------------------------------

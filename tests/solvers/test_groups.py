@@ -334,7 +334,9 @@ def test_a_start_is_used_unless_it_is_worse_than_nothing(data):
     again = solve(problem, penalty, start=best.coef)
     assert again.n_iter == 0
     np.testing.assert_array_equal(again.coef, best.coef)
-    far = solve(problem, penalty, start=np.full(30, 1e6))
+    solver = GroupSolver(problem, penalty, start=np.full(30, 1e6))
+    assert not solver.coef.any()
+    far = solver.solve(penalty, tol=1e-13, max_iter=10**5)
     np.testing.assert_allclose(far.coef, best.coef, atol=1e-6)
 
 
