@@ -202,7 +202,7 @@ class LogisticModel(ClassifierMixin, GlmModel):
 
 
 class SparseLogisticRegression(LogisticModel):
-    r"""Logistic regression with an elastic-net penalty, certified by a duality gap.
+    r"""Logistic regression with an elastic-net penalty, or with MCP or SCAD.
 
     For two classes, y in {0, 1}, minimises over the coefficients w and the unpenalised
     intercept b, with :math:`z = b + x^T w`, sample weights s and :math:`\rho` =
@@ -216,11 +216,40 @@ class SparseLogisticRegression(LogisticModel):
     the loss is :math:`\log \sum_k e^{z_{ik}} - z_{i y_i}`, and the penalty is summed
     over all coefficients; the intercepts sum to 0.
 
+    With `penalty` "mcp" or "scad" that sum is one of :math:`h_j(w_j)`, which do not
+    shrink large coefficients. They are those of
+    :class:`~sparselearn.linear_model.MCPRegressor` and
+    :class:`~sparselearn.linear_model.SCADRegressor` in units of the largest curvature
+    that the loss of a row has, 1/4: with :math:`\lambda_j = \alpha \omega_j`,
+    :math:`c_j = L_j / 4` and :math:`L_j` the weighted variance of feature j (its mean
+    square without an intercept),
+
+    .. math::
+        h_j'(|w|) = \max \left( \lambda_j - \frac{c_j}{\gamma} |w|, \, 0 \right)
+        \quad \text{or} \quad
+        \max \left( \lambda_j - \frac{c_j}{\gamma - 1}
+        \max \left( |w| - \frac{\lambda_j}{c_j}, \, 0 \right), \, 0 \right),
+
+    constant from :math:`|w| = \gamma \lambda_j / c_j` on. So at that curvature each
+    coordinate's problem is convex; where probabilities are nearer to 0 or 1 the loss
+    curves less, and it need not be.
+
+    The elastic net is certified by a duality gap. With the others the result is the
+    stationary point at the end of a path, as in those two classes; that no other point
+    is better, nobody certifies. Where the classes can be separated they have no
+    minimum: the penalty is bounded, and the loss falls as coefficients grow, which end
+    where `tol` is met.
+
     Parameters
     ----------
     alpha : float, default=0.01
         Weight of the penalty, in units of X. In scikit-learn's terms, ``C = 1 /
         (alpha * n_samples)``.
+    penalty : {"elastic_net", "mcp", "scad"}, default="elastic_net"
+        The penalty; with "mcp" and "scad", `l1_ratio` has to be 1.
+    gamma : float, default=None
+        How slowly "mcp" or "scad" bends, > 1 or > 2; inf is the Lasso's penalty. None
+        means 3.0 or 3.7; with "elastic_net" it has to be None.
     multi_class : {"multinomial", "ovr"}, default="multinomial"
         For more than two classes, the soft-max of all predictors, or a problem of two
         classes for each class against the others.
@@ -243,10 +272,12 @@ class SparseLogisticRegression(LogisticModel):
     tol : float, default=1e-6
         Stop at a duality gap of `tol` times half the null deviance. Below about 1e-13
         it asks for less than rounding, whatever the dtype of X: sums are in float64.
+        With "mcp" and "scad", the largest `stationarity_` to be left.
     max_iter : int, default=10000
         At most so many rounds.
     warm_start : bool, default=False
-        Whether to start from the coefficients of the last fit.
+        Whether to start from the coefficients of the last fit; with "mcp" and "scad"
+        instead of the path.
 
     Attributes
     ----------
@@ -257,7 +288,15 @@ class SparseLogisticRegression(LogisticModel):
     intercept_ : ndarray of shape (1,) or (n_classes,)
     alpha_, dual_gap_, objective_ : float or ndarray of shape (n_classes,)
         The alpha in use, how far the objective is from its minimum at most, in its own
-        units, and the objective above; with "ovr" one for each class.
+        units, and the objective above; with "ovr" one for each class. With "mcp" and
+        "scad" there is no `dual_gap_`.
+    stationarity_ : float or ndarray of shape (n_classes,)
+        With "mcp" and "scad" only, how far the coefficients are from stationary: the
+        largest distance of a feature's covariance with the residual :math:`y - p` to
+        the subdifferential of :math:`h_j`, over :math:`\sqrt{L_j}`, in units of the
+        largest covariance of a feature with y, over its own :math:`\sqrt{L_j}`. The
+        intercept counts as the coefficient of a column of ones. Computed anew from the
+        data in float64.
     n_iter_ : int
         Rounds: epochs of descent or supports tried, over all Newton steps.
     solver_used_ : {"gram", "columns"}
@@ -281,12 +320,13 @@ class SparseLogisticRegression(LogisticModel):
     ------
     ValueError
         For fewer than two classes, NaN or infinity in the data, weights that are
-        negative or all zero, `penalty_weights` of a wrong shape.
+        negative or all zero, `penalty_weights` of a wrong shape, a `gamma` or an
+        `l1_ratio` that the `penalty` has no use for.
 
     Warns
     -----
     ConvergenceWarning
-        Once, with both numbers, if the gap misses `tol` after `max_iter` rounds. So
+        Once, with both numbers, if the gap, or `stationarity_`, misses `tol`. So
         it may be at `alpha` = 0 where the classes can be separated: then there is no
         minimum, and coefficients are large ones.
 
@@ -301,6 +341,9 @@ class SparseLogisticRegression(LogisticModel):
     Ndiaye, Fercoq, Gramfort and Salmon (2017), Gap safe screening rules for sparsity
     enforcing penalties (for the gap).
 
+    Breheny and Huang (2011), Coordinate descent algorithms for nonconvex penalized
+    regression, with applications to biological feature selection (for MCP and SCAD).
+
     Examples
     --------
     >>> from sklearn.datasets import load_breast_cancer
@@ -311,6 +354,9 @@ class SparseLogisticRegression(LogisticModel):
     >>> model = SparseLogisticRegression(alpha=0.1).fit(X, y)
     >>> list(model.feature_names_in_[model.support_])
     ['mean concave points', 'worst radius', 'worst texture', 'worst concave points']
+    >>> model = SparseLogisticRegression(alpha=0.1, penalty="mcp").fit(X, y)
+    >>> list(model.feature_names_in_[model.support_])
+    ['mean concave points']
     """
 
     _parameter_constraints = {
