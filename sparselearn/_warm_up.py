@@ -95,6 +95,8 @@ def _one_of_each(n_features):
         yield generalised(alpha=0.01)
         # Unpenalised features are fitted alone first.
         yield generalised(alpha=0.01, penalty_weights=np.minimum(weights - 1.0, 0.5))
+    for penalty in ("mcp", "scad"):
+        yield SparseLogisticRegression(alpha=0.01, penalty=penalty)
     yield OrthogonalMatchingPursuit(2)
     for encoder in ("hard", "triangle", "soft-threshold"):
         yield KMeansCoder(2, encoder=encoder, n_nonzero_coefs=1, random_state=0)

@@ -214,9 +214,6 @@ def take_newton_steps(
         size, rounds, settled = settle(
             problem, support, size, new, expected, limits.n_rounds - n_rounds
         )
-        n_rounds += rounds
-        if not settled:
-            return REFUSED, n_steps, n_rounds, size, scale, drift, objective
         foreseen, moved = 0.0, 0
         shift = sum_u / total if data.fit_intercept else 0.0
         for k in range(m):
@@ -237,6 +234,7 @@ def take_newton_steps(
         most = objective + _penalised(data, coef) + limits.rounding
         if not found + _penalised(data, new) <= most:
             return REFUSED, n_steps, n_rounds, size, scale, drift, objective
+        n_rounds += rounds
         coef[:] = new
         predictor[:] = new_predictor
         residual[:] = new_residual
@@ -244,3 +242,5 @@ def take_newton_steps(
         drift += shift
         objective = found
         n_steps += 1
+        if not settled and n_rounds < limits.n_rounds:
+            return REFUSED, n_steps, n_rounds, size, scale, drift, objective

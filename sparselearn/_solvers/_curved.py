@@ -17,6 +17,7 @@ from sparselearn._kernels._glm import chosen_curvatures, chosen_products
 from sparselearn._kernels._gram import gather_centred
 from sparselearn._kernels._jit import for_specs
 from sparselearn._kernels._newton import REFUSED, Model, take_newton_steps
+from sparselearn._solvers._concave_working_set import ConcaveWorkingSet
 from sparselearn._solvers._glm import mean_over
 from sparselearn._solvers._working_set import (
     EPOCHS_A_ROUND,
@@ -25,7 +26,7 @@ from sparselearn._solvers._working_set import (
     GramWorkingSet,
 )
 
-__all__ = ["Curved", "CurvedColumns", "CurvedGram"]
+__all__ = ["Curved", "CurvedColumns", "CurvedConcaveGram", "CurvedGram", "frozen"]
 
 # Rows are gathered in blocks of about this many numbers.
 BLOCK = 2**16
@@ -51,15 +52,15 @@ class Curved:
         weighted = problem.weights * curvature
         self.total = np.sum(weighted)
         self.at = curvature
-        self.weights = _frozen(weighted / self.total)
+        self.weights = frozen(weighted / self.total)
         self.matrix, self._centred = problem.matrix, problem.fit_intercept
         self.run, self.pieces = problem.run, problem.pieces
         self.null_value = problem.null_value / self.total
         n_features = problem.curvature.size
         self._means, self.curvature = np.zeros((2, n_features))
-        self._plain = problem.design._replace(means=_frozen(np.zeros(n_features)))
+        self._plain = problem.design._replace(means=frozen(np.zeros(n_features)))
         self.design = problem.design._replace(
-            weights=self.weights, means=_frozen(self._means)
+            weights=self.weights, means=frozen(self._means)
         )
 
     def learn(self, features):
@@ -165,6 +166,10 @@ class CurvedGram(GramWorkingSet):
         return why, steps, rounds, *rest
 
 
+class CurvedConcaveGram(ConcaveWorkingSet, CurvedGram):
+    """`CurvedGram` for folded concave penalties."""
+
+
 class CurvedColumns(DesignWorkingSet):
     """`DesignWorkingSet` of a `Curved` problem."""
 
@@ -209,7 +214,8 @@ def _weighted_gram(curved, features):
     return np.triu(gram) + np.triu(gram, 1).T
 
 
-def _frozen(array):
+def frozen(array):
+    """A view of `array` that is not written through."""
     view = array.view()
     view.flags.writeable = False
     return view

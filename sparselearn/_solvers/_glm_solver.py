@@ -46,7 +46,7 @@ class GlmSolver(WorkingSetSolver):
         self.coef, self.support = np.zeros(n_features), np.empty(0, dtype=np.int64)
         # What may yet join; of a constant column only rounding is left, it never does.
         self._outside = problem.curvature > 0.0
-        self._working = NewtonWorkingSet(problem, elastic=self._elastic)
+        self._working = NewtonWorkingSet(problem)
         self._rows = problem.null
         self._alpha = None
         self._correlations = None

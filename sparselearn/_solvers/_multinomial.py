@@ -52,6 +52,8 @@ ROUNDING, SAME = 2e-15, 1e-13
 ROUNDS = 6
 # follow. Then all features are looked at.
 GRAM_STEPS = 5
+# Under these Newton steps for all classes at once are known.
+_SMOOTH_OFF_ZERO = penalties.ElasticNetFamily, penalties.FoldedConcave
 
 
 @dataclass(frozen=True)
@@ -245,9 +247,7 @@ class MultinomialSolver(GlmSolver):
             GlmProblem(problem.columns, losses.Logistic(), target)
             for target in problem.target.T
         ]
-        self._working = [
-            NewtonWorkingSet(one, elastic=self._elastic) for one in self._classes
-        ]
+        self._working = [NewtonWorkingSet(one) for one in self._classes]
         self._n_passes = 0.0
         self._intercept, self._alpha = problem.null.intercept, None
         self._measure()
@@ -282,17 +282,12 @@ class MultinomialSolver(GlmSolver):
 
     def _flat(self, penalty):
         """`penalty`, of a coefficient of any class, as that of the flat ones."""
-        if hasattr(penalty, "weights"):
-            weights = np.tile(penalty.weights, self.problem.n_classes)
-            return penalty._replace(weights=weights)
-        return penalty
+        return _with_arrays(penalty, lambda part: np.tile(part, self.problem.n_classes))
 
     def _of_one_class(self, penalty):
         """The other way round."""
-        if hasattr(penalty, "weights"):
-            n_features = self.coef.size // self.problem.n_classes
-            return penalty._replace(weights=penalty.weights[:n_features])
-        return penalty
+        n_features = self.coef.size // self.problem.n_classes
+        return _with_arrays(penalty, lambda part: part[:n_features])
 
     def _certificate_at_hand(self, penalty):
         return self._certify(penalty)
@@ -347,7 +342,7 @@ class MultinomialSolver(GlmSolver):
                 intercept[k] = rows.intercept
             if n_epochs == start or n_epochs >= max_epochs or accuracy == np.inf:
                 break
-            if self._elastic:
+            if isinstance(one, _SMOOTH_OFF_ZERO):
                 rows = self.problem.at(predictor, intercept)
                 rows = step_on_support(self.problem, coefs, rows, one, self._working)
                 predictor, intercept = rows.predictor, rows.intercept
@@ -394,3 +389,13 @@ class MultinomialSolver(GlmSolver):
         free = self.certifier.free[self.certifier.free < coefs.shape[1]]
         columns = coefs[:, free]
         coefs[:, free] -= (np.min if positive else np.mean)(columns, axis=0)
+
+
+def _with_arrays(penalty, function):
+    """`penalty` with `function` of each of its arrays, which are of features."""
+    parts = {}
+    for name, part in zip(penalty._fields, penalty):
+        if isinstance(part, np.ndarray):
+            parts[name] = function(part)
+            parts[name].flags.writeable = False
+    return penalty._replace(**parts)

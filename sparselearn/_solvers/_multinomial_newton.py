@@ -6,7 +6,8 @@ classes,
     (H D)_k = X_k' S (p_k * (Z_k - sum_l p_l * Z_l)) + l2 D_k,    Z_k = X_k D_k + d_k,
 
 with X_k the columns of the support of class k, centred as in the class's own model so
-that its intercept is apart from them, and d the change of the intercepts.
+that its intercept is apart from them, d the change of the intercepts, and l2 what the
+penalty bends by, less than 0 where it is concave.
 Conjugate gradients solve ``H D = -gradient``; what they need of H are products, two
 passes over the columns of the support, and the factors that each class's own steps
 left behind make a good preconditioner: they overlook the coupling only.
@@ -47,9 +48,7 @@ class _Support:
         self.size = self.n_coefs + self.n_classes * problem.fit_intercept
         self.coef = np.concatenate([c[f] for c, f in zip(coefs, self.features)])
         joined = np.concatenate(self.features)
-        l1, l2 = penalties.strengths(penalty, joined)
-        self.l2 = np.broadcast_to(l2, joined.shape)
-        shrinking = np.sign(self.coef) * l1 + self.l2 * self.coef
+        shrinking, self.l2 = _derivatives(penalty, self.coef, joined)
         self.descent = self.correlations(rows.residual)
         self.descent[: self.n_coefs] -= shrinking
         curvature = rows.curvature
@@ -146,6 +145,18 @@ class _Support:
         return np.min(ratios) * (1.0 + 1e-14) if ratios.size else 0.0
 
 
+def _derivatives(penalty, w, j):
+    """The first and the second derivative of the penalty, where no w is 0."""
+    if isinstance(penalty, penalties.FoldedConcave):
+        l1, straight, bend = penalties.pieces(penalty, j)
+        slope = l1 - bend * np.maximum(np.abs(w) - straight, 0.0)
+        bent = (np.abs(w) >= straight) & (slope > 0.0)
+        return np.copysign(np.maximum(slope, 0.0), w), np.where(bent, -bend, 0.0)
+    l1, l2 = penalties.strengths(penalty, j)
+    l2 = np.broadcast_to(l2, w.shape)
+    return np.copysign(l1, w) + l2 * w, l2
+
+
 def step_on_support(problem, coefs, rows, penalty, working):
     """Take one Newton step on the support of all classes; coefficients stop at 0.
 
@@ -157,7 +168,7 @@ def step_on_support(problem, coefs, rows, penalty, working):
     rows : Rows
         Of `coefs`.
     penalty : spec
-        An elastic net, of one class.
+        An elastic net or a folded concave penalty, of one class.
     working : list of n_classes NewtonWorkingSet
 
     Returns

@@ -18,7 +18,13 @@ from sparselearn._kernels._glm import chosen_products
 from sparselearn._kernels._jit import for_specs
 from sparselearn._kernels._newton import ENOUGH, Data, Limits, take_newton_steps
 from sparselearn._kernels._newton import STALE as STALE_MODEL
-from sparselearn._solvers._curved import Curved, CurvedColumns, CurvedGram
+from sparselearn._solvers._curved import (
+    Curved,
+    CurvedColumns,
+    CurvedConcaveGram,
+    CurvedGram,
+    frozen,
+)
 from sparselearn._solvers._glm import Rows, mean_over
 from sparselearn._solvers._squared_loss import LARGEST_GRAM
 
@@ -54,8 +60,6 @@ class NewtonWorkingSet:
     Parameters
     ----------
     problem : GlmProblem
-    elastic : bool
-        Whether the penalties to come are elastic nets.
 
     Attributes
     ----------
@@ -63,10 +67,9 @@ class NewtonWorkingSet:
         In order of arrival.
     """
 
-    def __init__(self, problem, *, elastic):
+    def __init__(self, problem):
         self.problem = problem
         self.features = np.empty(0, dtype=np.int64)
-        self._elastic = elastic
         self._model = self._curved = None
         # Whether the model is that of the predictor at hand.
         self._fresh, self._damping, self._bend, self._added = False, 0.0, 1.0, 0.0
@@ -75,10 +78,19 @@ class NewtonWorkingSet:
 
     @property
     def by_columns(self):
-        """Whether to descend on columns rather than on their Gram matrix."""
-        if not self._elastic or self.features.size > LARGEST_GRAM:
-            return True
-        return sp.issparse(self.problem.matrix) and self.features.size > MANY_SPARSE
+        """Whether the last model was of columns rather than of their Gram matrix."""
+        return isinstance(self._model, CurvedColumns)
+
+    def _kind(self, penalty):
+        """The class of models for `penalty`."""
+        size = self.features.size
+        many = sp.issparse(self.problem.matrix) and size > MANY_SPARSE
+        if not (many or size > LARGEST_GRAM):
+            if isinstance(penalty, penalties.ElasticNetFamily):
+                return CurvedGram
+            if isinstance(penalty, penalties.FoldedConcave):
+                return CurvedConcaveGram
+        return CurvedColumns
 
     @property
     def design(self):
@@ -139,8 +151,8 @@ class NewtonWorkingSet:
             if accurate or n_epochs >= max_epochs:
                 break
             oldest = STALE if accuracy < np.inf else STALE_ON_THE_WAY
-            if self._is_stale(rows, oldest, slow=left > SLOW * before):
-                self._curve(rows)
+            if self._is_stale(penalty, rows, oldest, slow=left > SLOW * before):
+                self._curve(penalty, rows)
                 # Of centred columns, by other means now.
                 correlation = self._correlations(rows)
             before = left
@@ -158,7 +170,7 @@ class NewtonWorkingSet:
         """Whether steps are so short that they are better taken in one call."""
         n_rows, n_members = self.problem.target.size, self.features.size
         small = 0 < n_members * n_rows <= WORTH_SPREADING and n_rows <= FEW_ROWS
-        if not small or self.by_columns:
+        if not small or self._kind(penalty) is not CurvedGram:
             return False
         l2 = penalties.strengths(penalty, self.features)[1]
         return not np.any(l2) and for_specs(take_newton_steps, self.problem.loss) is (
@@ -191,8 +203,8 @@ class NewtonWorkingSet:
         )
         state = [rows.predictor, rows.residual, rows.curvature]
         while True:
-            if not isinstance(self._model, CurvedGram):
-                self._curve(rows)
+            if type(self._model) is not CurvedGram:
+                self._curve(penalty, rows)
                 known = None
             limits = Limits(
                 accuracy,
@@ -216,7 +228,7 @@ class NewtonWorkingSet:
                 self._damping *= RELIEF
             if why != STALE_MODEL or self._fresh:
                 return why == ENOUGH, n_epochs, n_steps, rows
-            self._curve(rows)
+            self._curve(penalty, rows)
 
     def factor(self, coef):
         """What solves, about, with the Hessian of the non-zero coefficients of `coef`.
@@ -228,7 +240,7 @@ class NewtonWorkingSet:
             of the curvatures.
         """
         support = np.flatnonzero(coef)
-        by_gram = isinstance(self._model, CurvedGram)
+        by_gram = isinstance(self._model, CurvedGram) and self._model.support.size
         if by_gram and np.array_equal(np.sort(self._model.support), support):
             order = np.searchsorted(support, self._model.support)
             lower = self._model.lower
@@ -257,31 +269,35 @@ class NewtonWorkingSet:
         return correlation
 
     def _left(self, penalty, coef, correlation):
-        """About the gap over the working set."""
+        """About the gap over the working set.
+
+        Under a penalty that is not convex there is none: then the sum of the squares
+        of what stationarity is off by.
+        """
         features = self.features
         coef = coef[features]
         distance = penalties.subdifferential_distance(
             penalty, coef, correlation, features
         )
-        left = np.sum(np.abs(coef) * distance)
-        left += np.sum(distance**2 / self.problem.curvature[features])
-        if self._elastic:
+        left = np.sum(distance**2 / self.problem.curvature[features])
+        if isinstance(penalty, penalties.FoldedConcave):
+            return left
+        left += np.sum(np.abs(coef) * distance)
+        if isinstance(penalty, penalties.ElasticNetFamily):
             l1 = np.broadcast_to(penalties.threshold(penalty, features), features.shape)
             asks = l1 > 0.0
             shrink = np.max(distance[asks] / l1[asks], initial=0.0)
             left += shrink * np.sum(l1 * np.abs(coef))
         return left
 
-    def _is_stale(self, rows, oldest, *, slow):
+    def _is_stale(self, penalty, rows, oldest, *, slow):
         """Whether the quadratic model is to be formed anew."""
-        if self._model is None or slow:
-            return True
-        if self.by_columns != isinstance(self._model, CurvedColumns):
+        if slow or type(self._model) is not self._kind(penalty):
             return True
         return self._curved.age(self.problem, rows.curvature) > oldest
 
-    def _curve(self, rows):
-        """Form the quadratic model of the loss at `rows`."""
+    def _curve(self, penalty, rows):
+        """Form the quadratic model of the loss at `rows`, for steps under `penalty`."""
         weights, curvature = self.problem.weights, rows.curvature
         safe = self.problem.safe_curvature(rows.predictor)
         mean_safe = mean_over(weights, safe)
@@ -291,7 +307,7 @@ class NewtonWorkingSet:
         if damping:
             curvature = curvature + damping * safe
         self._curved = Curved(self.problem, curvature)
-        self._model = (CurvedColumns if self.by_columns else CurvedGram)(self._curved)
+        self._model = self._kind(penalty)(self._curved)
         self._model.grow(self.features)
         self._fresh, self._last, self._scale = True, None, 1.0
 
@@ -374,7 +390,7 @@ class NewtonWorkingSet:
             return n_epochs, None
         if self._fresh:
             self._damping = 1.0
-        self._curve(rows)
+        self._curve(penalty, rows)
         correlation = self._correlations(rows)
         epochs, found = self._step(
             penalty, coef, rows, correlation, accuracy, max_epochs - n_epochs
@@ -386,4 +402,7 @@ def _divided(penalty, total):
     """`penalty` over `total`."""
     if isinstance(penalty, penalties.ElasticNetFamily):
         return penalty._replace(alpha=penalty.alpha / total)
+    if isinstance(penalty, penalties.FoldedConcave):
+        curvatures = frozen(penalty.curvatures / total)
+        return penalty._replace(alpha=penalty.alpha / total, curvatures=curvatures)
     return penalties.Scaled(penalty, 1.0 / total)

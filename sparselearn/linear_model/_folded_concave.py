@@ -12,11 +12,59 @@ from sparselearn._solvers._folded_concave import (
     solve_concave,
     solve_concave_to_size,
 )
-from sparselearn._solvers._squared_loss import Solver
+from sparselearn._solvers._path import make_solver
 from sparselearn._validation import check_penalty_weights
 from sparselearn.linear_model._base import SquaredLossRegressor
 
-__all__ = ["MCPRegressor", "SCADRegressor"]
+__all__ = [
+    "GAMMAS",
+    "MCPRegressor",
+    "SCADRegressor",
+    "folded_concave_at",
+    "solve_folded",
+]
+
+
+# Of each kind the gamma that its authors recommend, and what it has to exceed.
+GAMMAS = {penalties.MCP: (3.0, 1), penalties.SCAD: (3.7, 2)}
+
+
+def folded_concave_at(kind, gamma, curvatures, *, penalty_weights, positive):
+    """The penalty of a `kind` as a function of alpha.
+
+    Parameters
+    ----------
+    kind : {penalties.MCP, penalties.SCAD}
+    gamma : float
+    curvatures : ndarray (n_features,)
+        The units of `gamma`: what the loss curves by at most.
+    penalty_weights : array-like of shape (n_features,) or None
+    positive : bool
+    """
+    weights = check_penalty_weights(penalty_weights, curvatures.size)
+    weights = np.ones(curvatures.size) if weights is None else weights
+    return lambda alpha: kind(alpha, gamma, weights, curvatures, positive)
+
+
+def solve_folded(
+    problem, folded_at, convex_at, *, alpha, n_nonzero_coefs, start, tol, max_iter
+):
+    """The alpha in use and the stationary point, of any loss.
+
+    Parameters
+    ----------
+    folded_at, convex_at : callable
+        The penalty at an alpha, and the elastic net that takes its place at 0.
+    """
+    stopping = {"tol": tol, "max_iter": max_iter}
+    if n_nonzero_coefs is not None:
+        return solve_concave_to_size(problem, folded_at, n_nonzero_coefs, **stopping)
+    if alpha == 0.0:
+        # No penalty, which is convex; the square of a violation is a gap.
+        convex = convex_at(0.0)
+        solver = make_solver(problem, convex, start=start)
+        return 0.0, solver.solve(convex, tol=tol**2, max_iter=max_iter)
+    return alpha, solve_concave(problem, folded_at(alpha), start=start, **stopping)
 
 
 class _FoldedConcaveRegressor(SquaredLossRegressor):
@@ -25,38 +73,31 @@ class _FoldedConcaveRegressor(SquaredLossRegressor):
     _l1_ratio = 1.0
     _n_solves = ALPHAS
 
-    def _penalty(self, problem, alpha):
-        n_features = problem.curvature.size
-        weights = check_penalty_weights(self.penalty_weights, n_features)
-        return self._kind(
-            alpha,
+    def _folded_at(self, problem):
+        return folded_concave_at(
+            self._kind,
             self.gamma,
-            np.ones(n_features) if weights is None else weights,
             problem.curvature,
-            self.positive,
+            penalty_weights=self.penalty_weights,
+            positive=self.positive,
         )
 
     def _solve(self, problem, penalty_at, start):
         """The alpha in use and the stationary point for one target."""
-        stopping = {"tol": self.tol, "max_iter": self.max_iter}
-        if self.n_nonzero_coefs is not None:
-            return solve_concave_to_size(
-                problem,
-                lambda alpha: self._penalty(problem, alpha),
-                self.n_nonzero_coefs,
-                **stopping,
-            )
-        if self.alpha == 0.0:
-            # Least squares, which is convex; the square of a violation is a gap.
-            convex, tol = penalty_at(0.0), self.tol**2
-            solver = Solver(problem, convex, start=start)
-            return 0.0, solver.solve(convex, tol=tol, max_iter=self.max_iter)
-        penalty = self._penalty(problem, self.alpha)
-        return self.alpha, solve_concave(problem, penalty, start=start, **stopping)
+        return solve_folded(
+            problem,
+            self._folded_at(problem),
+            penalty_at,
+            alpha=self.alpha,
+            n_nonzero_coefs=self.n_nonzero_coefs,
+            start=start,
+            tol=self.tol,
+            max_iter=self.max_iter,
+        )
 
     def _store_certificates(self, problems, alphas, solutions, shaped):
         certificates = [
-            certify(problem, self._penalty(problem, alpha), solution.coef)
+            certify(problem, self._folded_at(problem)(alpha), solution.coef)
             for problem, alpha, solution in zip(problems, alphas, solutions)
         ]
         objectives, violations = zip(*certificates)

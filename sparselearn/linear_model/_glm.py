@@ -76,12 +76,28 @@ class GlmModel(LinearModel):
 
         if alphas[0] is not None:
             self.alpha_ = shaped(alphas)
-        self.dual_gap_ = shaped(s.certificate.gap for s in solutions)
-        self.objective_ = shaped(s.certificate.objective for s in solutions)
+        measure, missed = self._certify(problems, alphas, solutions, shaped)
         self.n_iter_ = max(s.n_iter for s in solutions)
         self._store_routes([s.route for s in solutions])
-        missed = [(p, s) for p, s in zip(problems, solutions) if not s.converged]
         if missed:
-            relative = max(s.certificate.gap / p.null_value for p, s in missed)
-            n_iter = max(s.n_iter for _, s in missed)
-            self._warn_missed(relative, n_iter, stacklevel=stacklevel)
+            relative, n_iter = map(max, zip(*missed))
+            self._warn_missed(relative, n_iter, measure, stacklevel=stacklevel)
+
+    def _certify(self, problems, alphas, solutions, shaped):
+        """Set what says how good the solutions are.
+
+        Returns
+        -------
+        measure : str
+            Of that, for the warning.
+        missed : list of (float, int)
+            That and the rounds of each solution that missed `tol`.
+        """
+        self.dual_gap_ = shaped(s.certificate.gap for s in solutions)
+        self.objective_ = shaped(s.certificate.objective for s in solutions)
+        missed = [
+            (s.certificate.gap / p.null_value, s.n_iter)
+            for p, s in zip(problems, solutions)
+            if not s.converged
+        ]
+        return "duality gap", missed

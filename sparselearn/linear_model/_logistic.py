@@ -1,4 +1,6 @@
-"""Logistic regression with an elastic-net penalty, of two classes or more."""
+"""Logistic regression with a penalty, of two classes or more."""
+
+from numbers import Real
 
 import numpy as np
 from scipy.special import expit, log_expit, log_softmax, softmax
@@ -7,16 +9,26 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
-from sparselearn import losses
-from sparselearn._compat import StrOptions, fit_context
+from sparselearn import losses, penalties
+from sparselearn._compat import Interval, StrOptions, fit_context
 from sparselearn._parallel import team
+from sparselearn._solvers._concave_glm import certify_glm
 from sparselearn._solvers._glm import GlmProblem
 from sparselearn._solvers._multinomial import MultinomialProblem
 from sparselearn._solvers._problem import make_problem
 from sparselearn._validation import column_major, row_weights
+from sparselearn.linear_model._folded_concave import (
+    GAMMAS,
+    folded_concave_at,
+    solve_folded,
+)
 from sparselearn.linear_model._glm import GlmModel
 
 __all__ = ["LogisticModel", "SparseLogisticRegression", "encode_classes"]
+
+FOLDED = {"mcp": penalties.MCP, "scad": penalties.SCAD}
+# The second derivative of the loss of a row is nowhere larger.
+LARGEST_CURVATURE = 0.25
 
 
 def encode_classes(y, weights, class_weight):
@@ -190,7 +202,7 @@ class LogisticModel(ClassifierMixin, GlmModel):
 
 
 class SparseLogisticRegression(LogisticModel):
-    r"""Logistic regression with an elastic-net penalty, certified by a duality gap.
+    r"""Logistic regression with an elastic-net penalty, or with MCP or SCAD.
 
     For two classes, y in {0, 1}, minimises over the coefficients w and the unpenalised
     intercept b, with :math:`z = b + x^T w`, sample weights s and :math:`\rho` =
@@ -204,11 +216,40 @@ class SparseLogisticRegression(LogisticModel):
     the loss is :math:`\log \sum_k e^{z_{ik}} - z_{i y_i}`, and the penalty is summed
     over all coefficients; the intercepts sum to 0.
 
+    With `penalty` "mcp" or "scad" that sum is one of :math:`h_j(w_j)`, which do not
+    shrink large coefficients. They are those of
+    :class:`~sparselearn.linear_model.MCPRegressor` and
+    :class:`~sparselearn.linear_model.SCADRegressor` in units of the largest curvature
+    that the loss of a row has, 1/4: with :math:`\lambda_j = \alpha \omega_j`,
+    :math:`c_j = L_j / 4` and :math:`L_j` the weighted variance of feature j (its mean
+    square without an intercept),
+
+    .. math::
+        h_j'(|w|) = \max \left( \lambda_j - \frac{c_j}{\gamma} |w|, \, 0 \right)
+        \quad \text{or} \quad
+        \max \left( \lambda_j - \frac{c_j}{\gamma - 1}
+        \max \left( |w| - \frac{\lambda_j}{c_j}, \, 0 \right), \, 0 \right),
+
+    constant from :math:`|w| = \gamma \lambda_j / c_j` on. So at that curvature each
+    coordinate's problem is convex; where probabilities are nearer to 0 or 1 the loss
+    curves less, and it need not be.
+
+    The elastic net is certified by a duality gap. With the others the result is the
+    stationary point at the end of a path, as in those two classes; that no other point
+    is better, nobody certifies. Where the classes can be separated they have no
+    minimum: the penalty is bounded, and the loss falls as coefficients grow, which end
+    where `tol` is met.
+
     Parameters
     ----------
     alpha : float, default=0.01
         Weight of the penalty, in units of X. In scikit-learn's terms, ``C = 1 /
         (alpha * n_samples)``.
+    penalty : {"elastic_net", "mcp", "scad"}, default="elastic_net"
+        The penalty; with "mcp" and "scad", `l1_ratio` has to be 1.
+    gamma : float, default=None
+        How slowly "mcp" or "scad" bends, > 1 or > 2; inf is the Lasso's penalty. None
+        means 3.0 or 3.7; with "elastic_net" it has to be None.
     multi_class : {"multinomial", "ovr"}, default="multinomial"
         For more than two classes, the soft-max of all predictors, or a problem of two
         classes for each class against the others.
@@ -231,10 +272,12 @@ class SparseLogisticRegression(LogisticModel):
     tol : float, default=1e-6
         Stop at a duality gap of `tol` times half the null deviance. Below about 1e-13
         it asks for less than rounding, whatever the dtype of X: sums are in float64.
+        With "mcp" and "scad", the largest `stationarity_` to be left.
     max_iter : int, default=10000
         At most so many rounds.
     warm_start : bool, default=False
-        Whether to start from the coefficients of the last fit.
+        Whether to start from the coefficients of the last fit; with "mcp" and "scad"
+        instead of the path.
 
     Attributes
     ----------
@@ -245,7 +288,15 @@ class SparseLogisticRegression(LogisticModel):
     intercept_ : ndarray of shape (1,) or (n_classes,)
     alpha_, dual_gap_, objective_ : float or ndarray of shape (n_classes,)
         The alpha in use, how far the objective is from its minimum at most, in its own
-        units, and the objective above; with "ovr" one for each class.
+        units, and the objective above; with "ovr" one for each class. With "mcp" and
+        "scad" there is no `dual_gap_`.
+    stationarity_ : float or ndarray of shape (n_classes,)
+        With "mcp" and "scad" only, how far the coefficients are from stationary: the
+        largest distance of a feature's covariance with the residual :math:`y - p` to
+        the subdifferential of :math:`h_j`, over :math:`\sqrt{L_j}`, in units of the
+        largest covariance of a feature with y, over its own :math:`\sqrt{L_j}`. The
+        intercept counts as the coefficient of a column of ones. Computed anew from the
+        data in float64.
     n_iter_ : int
         Rounds: epochs of descent or supports tried, over all Newton steps.
     solver_used_ : {"gram", "columns"}
@@ -269,12 +320,13 @@ class SparseLogisticRegression(LogisticModel):
     ------
     ValueError
         For fewer than two classes, NaN or infinity in the data, weights that are
-        negative or all zero, `penalty_weights` of a wrong shape.
+        negative or all zero, `penalty_weights` of a wrong shape, a `gamma` or an
+        `l1_ratio` that the `penalty` has no use for.
 
     Warns
     -----
     ConvergenceWarning
-        Once, with both numbers, if the gap misses `tol` after `max_iter` rounds. So
+        Once, with both numbers, if the gap, or `stationarity_`, misses `tol`. So
         it may be at `alpha` = 0 where the classes can be separated: then there is no
         minimum, and coefficients are large ones.
 
@@ -289,6 +341,9 @@ class SparseLogisticRegression(LogisticModel):
     Ndiaye, Fercoq, Gramfort and Salmon (2017), Gap safe screening rules for sparsity
     enforcing penalties (for the gap).
 
+    Breheny and Huang (2011), Coordinate descent algorithms for nonconvex penalized
+    regression, with applications to biological feature selection (for MCP and SCAD).
+
     Examples
     --------
     >>> from sklearn.datasets import load_breast_cancer
@@ -299,14 +354,23 @@ class SparseLogisticRegression(LogisticModel):
     >>> model = SparseLogisticRegression(alpha=0.1).fit(X, y)
     >>> list(model.feature_names_in_[model.support_])
     ['mean concave points', 'worst radius', 'worst texture', 'worst concave points']
+    >>> model = SparseLogisticRegression(alpha=0.1, penalty="mcp").fit(X, y)
+    >>> list(model.feature_names_in_[model.support_])
+    ['mean concave points']
     """
 
-    _parameter_constraints = {**LogisticModel._parameter_constraints}
+    _parameter_constraints = {
+        **LogisticModel._parameter_constraints,
+        "penalty": [StrOptions({"elastic_net", *FOLDED})],
+        "gamma": [Interval(Real, 1, None, closed="right"), None],
+    }
 
     def __init__(
         self,
         alpha=0.01,
         *,
+        penalty="elastic_net",
+        gamma=None,
         multi_class="multinomial",
         class_weight=None,
         l1_ratio=1.0,
@@ -319,6 +383,8 @@ class SparseLogisticRegression(LogisticModel):
         warm_start=False,
     ):
         self.alpha = alpha
+        self.penalty = penalty
+        self.gamma = gamma
         self.multi_class = multi_class
         self.class_weight = class_weight
         self.l1_ratio = l1_ratio
@@ -363,6 +429,77 @@ class SparseLogisticRegression(LogisticModel):
             )
         self._store_solutions(problems, alphas, solutions, X.dtype)
         return self
+
+    def _penalty_at(self, n_features):
+        """The elastic net as a function of alpha; that at 0 is of all penalties."""
+        folded = self.penalty != "elastic_net"
+        if folded and self.l1_ratio != 1.0:
+            raise ValueError(
+                f"l1_ratio={self.l1_ratio} is of the elastic net: penalty="
+                f"{self.penalty!r} needs l1_ratio=1."
+            )
+        if self.gamma is not None and not folded:
+            raise ValueError(
+                f"gamma={self.gamma} is of the penalties {sorted(FOLDED)}: with "
+                "penalty='elastic_net' leave it at None."
+            )
+        if folded and not self._gamma > GAMMAS[FOLDED[self.penalty]][1]:
+            raise ValueError(
+                f"gamma={self.gamma} must be > {GAMMAS[FOLDED[self.penalty]][1]} for "
+                f"penalty={self.penalty!r}."
+            )
+        return super()._penalty_at(n_features)
+
+    @property
+    def _gamma(self):
+        """The gamma in use."""
+        return GAMMAS[FOLDED[self.penalty]][0] if self.gamma is None else self.gamma
+
+    def _folded_at(self, problem):
+        """The folded concave penalty as a function of alpha."""
+        return folded_concave_at(
+            FOLDED[self.penalty],
+            self._gamma,
+            LARGEST_CURVATURE * problem.columns.curvature,
+            penalty_weights=self.penalty_weights,
+            positive=self.positive,
+        )
+
+    def _solve(self, problem, penalty_at, start):
+        """The alpha in use and the solution of one problem."""
+        if self.penalty == "elastic_net":
+            return super()._solve(problem, penalty_at, start)
+        return solve_folded(
+            problem,
+            self._folded_at(problem),
+            penalty_at,
+            alpha=self.alpha,
+            n_nonzero_coefs=self.n_nonzero_coefs,
+            start=start,
+            tol=self.tol,
+            max_iter=self.max_iter,
+        )
+
+    def _certify(self, problems, alphas, solutions, shaped):
+        """Set what says how good the solutions are; see `GlmModel._certify`."""
+        for name in {"dual_gap_", "stationarity_"} & vars(self).keys():
+            delattr(self, name)  # of another fit
+        if self.penalty == "elastic_net":
+            return super()._certify(problems, alphas, solutions, shaped)
+        objectives, violations = zip(
+            *(
+                certify_glm(p, self._folded_at(p)(alpha), s.coef, s.intercept)
+                for p, alpha, s in zip(problems, alphas, solutions)
+            )
+        )
+        self.objective_ = shaped(objectives)
+        self.stationarity_ = shaped(violations)
+        missed = [
+            (violation, s.n_iter)
+            for violation, s in zip(violations, solutions)
+            if not violation <= self.tol
+        ]
+        return "stationarity violation", missed
 
     def _starts(self, problems, n_features):
         """What to start each problem from."""

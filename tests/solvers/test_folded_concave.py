@@ -7,7 +7,7 @@ from reference import centred, folded_descent, mcp, scad, sparse_regression
 
 from sparselearn import penalties
 from sparselearn._kernels._gram import descend_gram
-from sparselearn._solvers import _folded_concave
+from sparselearn._solvers import _concave_working_set
 from sparselearn._solvers._certificates import exposed
 from sparselearn._solvers._folded_concave import (
     ConcaveSolver,
@@ -68,7 +68,9 @@ def test_paths_are_stationary_at_each_alpha(rng, kind, shape, settles, monkeypat
     """By linear algebra and descent, or by descent alone."""
     if not settles:
         monkeypatch.setattr(
-            _folded_concave._Pieces, "settle", lambda self, w, pull, most: (w, 0, False)
+            _concave_working_set.Pieces,
+            "settle",
+            lambda self, w, pull, most: (w, 0, False),
         )
     X, y = sparse_regression(rng, *shape)
     problem = problem_of(X, y)
@@ -137,7 +139,7 @@ def test_uphill_is_not_gone(rng, kind, storage, monkeypatch):
     penalty = penalty_of(kind, problem, 0.1)
     expected = solve_concave(problem, penalty, tol=1e-9, max_iter=10**5)
     monkeypatch.setattr(
-        _folded_concave._Pieces,
+        _concave_working_set.Pieces,
         "settle",
         lambda self, w, pull, most: (w + 9.0, 1, True),
     )

@@ -190,9 +190,9 @@ def test_steps_in_one_kernel(kind, storage, positive, intercept, rng, monkeypatc
     problem = problem_of(kind, storage(X), y, s, intercept=intercept)
     paths, curves = [], []
 
-    def counted(self, rows, curve=_newton.NewtonWorkingSet._curve):
+    def counted(self, penalty, rows, curve=_newton.NewtonWorkingSet._curve):
         curves[-1] += 1
-        curve(self, rows)
+        curve(self, penalty, rows)
 
     monkeypatch.setattr(_newton.NewtonWorkingSet, "_curve", counted)
     for few in (0, 10**6):
