@@ -14,7 +14,7 @@ from reference import (
 )
 
 from sparselearn import losses, penalties
-from sparselearn._solvers import _curved, _newton
+from sparselearn._solvers import _curved, _multinomial_gram, _newton
 from sparselearn._solvers._glm import GlmCertifier, GlmProblem
 from sparselearn._solvers._glm_solver import GlmSolver
 from sparselearn._solvers._multinomial import (
@@ -419,9 +419,24 @@ def test_a_start_is_used_only_if_it_is_better_than_nothing(kind, rng):
     np.testing.assert_array_equal(again.coef, best.coef)
     for far in (1e3, -1e3, 1e6):
         start = (np.full(best.coef.shape, far), best.intercept)
-        found = solve(problem, penalty, start=start)
+        solver = solver_of(problem, penalty, start=start)
+        assert not solver.coef.any()
+        found = solver.solve(penalty, tol=1e-13, max_iter=10**5)
         assert found.converged
         np.testing.assert_allclose(found.coef, best.coef, atol=1e-7)
+
+
+@pytest.mark.parametrize("kind", SPECS)
+@pytest.mark.parametrize("far", [1e3, -1e3, 1e6])
+def test_the_best_intercept_is_found_from_far_away(kind, far, rng):
+    """Where predictions overflow at first, or have no curvature."""
+    X, y, s = data_of(kind, rng)
+    coef = 0.1 * rng.standard_normal(8)
+    near = problem_of(kind, X, y, s).rows(coef)
+    X[:, 0] += far / coef[0]
+    found = problem_of(kind, X, y, s).rows(coef)
+    assert found.intercept == pytest.approx(near.intercept - far, abs=1e-6)
+    assert found.value == pytest.approx(near.value, rel=1e-6)
 
 
 # -- hard data -------------------------------------------------------------------
@@ -459,9 +474,13 @@ def test_dependent_columns(kind, storage, alpha, rng):
     assert found.certificate.objective == pytest.approx(value, rel=1e-10)
 
 
-@pytest.mark.parametrize("l1_ratio", [1.0, 0.9, 0.5])
-def test_classes_coupled_along_dependent_columns(l1_ratio, rng):
-    """Where moving some classes at once changes the penalty alone, or hardly more."""
+@pytest.mark.parametrize(("l1_ratio", "most"), [(1.0, 0), (1.0, 99), (0.9, 99)])
+def test_classes_coupled_along_dependent_columns(l1_ratio, most, rng, monkeypatch):
+    """Where moving some classes at once changes the penalty alone, or hardly more.
+
+    The former is also seen where there is no room for the whole matrix.
+    """
+    monkeypatch.setattr(_multinomial_gram, "MOST", most)
     X, y, s = data_of("softmax", rng, (300, 20))
     X[:, 14:] = X[:, :8] @ rng.standard_normal((8, 6))
     problem = problem_of("softmax", X, y, s)
