@@ -94,6 +94,8 @@ class _Columns:
         return self.problem.at(predictor, intercept)
 
 
+# A step may be as long as what has no curvature lets it: it is tried, and refused.
+@np.errstate(over="ignore", invalid="ignore")
 def step_on_gram(problem, coef, rows, penalty, members, accuracy, max_epochs):
     """Take one Newton step of all classes and coefficients in the working sets.
 

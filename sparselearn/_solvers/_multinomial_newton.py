@@ -157,6 +157,8 @@ def _derivatives(penalty, w, j):
     return np.copysign(l1, w) + l2 * w, l2
 
 
+# A step may be as long as what has no curvature lets it: it is tried, and refused.
+@np.errstate(over="ignore", invalid="ignore")
 def step_on_support(problem, coefs, rows, penalty, working):
     """Take one Newton step on the support of all classes; coefficients stop at 0.
 

@@ -325,6 +325,8 @@ class NewtonWorkingSet:
             ratio = change @ (before - correlation) / foreseen
             self._scale *= min(max(ratio, 0.5), 2.0)
 
+    # A step may be as long as what has no curvature lets it: it is tried, and refused.
+    @np.errstate(over="ignore", invalid="ignore")
     def _step(
         self, penalty, coef, rows, correlation, accuracy, max_epochs, *, tangent=False
     ):

@@ -624,6 +624,34 @@ def test_one_row_or_two(kind, intercept, rng):
 
 
 @pytest.mark.parametrize("kind", ["logistic", "softmax"])
+@pytest.mark.parametrize("sure", [30.0, 300.0, 700.0, 730.0, 740.0, 1e4])
+@pytest.mark.parametrize("positive", [False, True])
+def test_certificates_where_curvature_underflows(kind, sure, positive, rng):
+    """A free feature that tells some rows, however sure of them it is: no nan."""
+    X, _, s = data_of(kind, rng)
+    codes = rng.integers(2, size=60)
+    X[:, 0] = 0.0
+    X[10:15, 0], codes[10:15] = 1.0, 1
+    y = codes * 1.0 if kind == "logistic" else np.asfortranarray(np.eye(2)[codes])
+    problem = problem_of(kind, X, y, s)
+    omega = np.append(0.0, np.ones(7))
+    plain = penalties.WeightedL1(0.1, omega, positive)
+    certifier, penalty = certifier_of(problem, plain)
+    coef = np.zeros(problem.curvature.size)
+    coef[0] = sure
+    if kind == "softmax":
+        coef[[0, 8]] = 0.0, sure
+        fit = certifier.fit(problem.rows(coef, np.zeros(2)))
+    else:
+        fit = certifier.measure(coef)
+    found = certifier.bound(penalty, coef, fit)
+    assert found.gap >= 0.0
+    assert np.isfinite(found.objective)
+    again = solve(problem, plain, tol=1e-6, start=(coef, fit.rows.intercept))
+    assert np.all(np.isfinite(again.coef))
+
+
+@pytest.mark.parametrize("kind", ["logistic", "softmax"])
 def test_separable_classes(kind, rng):
     """With a penalty there is a minimum; without one, coefficients stay finite."""
     X, _, s = data_of(kind, rng)
