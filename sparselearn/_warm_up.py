@@ -102,7 +102,7 @@ def _one_of_each(n_features):
         # Unpenalised features are fitted alone first.
         yield generalised(alpha=0.01, penalty_weights=np.minimum(weights - 1.0, 0.5))
     for penalty in ("mcp", "scad"):
-        yield SparseLogisticRegression(alpha=0.01, penalty=penalty)
+        yield SparseLogisticRegression(alpha=0.01, penalty=penalty, max_iter=500)
     yield OrthogonalMatchingPursuit(2)
     for encoder in ("hard", "triangle", "soft-threshold"):
         yield KMeansCoder(2, encoder=encoder, n_nonzero_coefs=1, random_state=0)
