@@ -37,6 +37,7 @@ from sparselearn._solvers._glm import (
     newton_step,
 )
 from sparselearn._solvers._glm_solver import GlmSolver
+from sparselearn._solvers._multinomial_gram import step_on_gram
 from sparselearn._solvers._multinomial_newton import step_on_support
 from sparselearn._solvers._newton import NewtonWorkingSet
 from sparselearn._solvers._problem import Problem
@@ -47,8 +48,10 @@ __all__ = ["MultinomialProblem", "MultinomialSolver"]
 SHIFT_STEPS, HALVINGS = 50, 30
 # Of sums of probabilities, times the root of the number of rows; of the loss.
 ROUNDING, SAME = 2e-15, 1e-13
-# Rounds over the classes between two looks at all features.
-ROUNDS = 10
+# Rounds over the classes; where they do not suffice, steps by the whole matrix
+ROUNDS = 6
+# follow. Then all features are looked at.
+GRAM_STEPS = 5
 # Under these Newton steps for all classes at once are known.
 _SMOOTH_OFF_ZERO = penalties.ElasticNetFamily, penalties.FoldedConcave
 
@@ -343,10 +346,39 @@ class MultinomialSolver(GlmSolver):
                 rows = self.problem.at(predictor, intercept)
                 rows = step_on_support(self.problem, coefs, rows, one, self._working)
                 predictor, intercept = rows.predictor, rows.intercept
+        else:
+            if isinstance(one, penalties.ElasticNetFamily):
+                epochs, rows = self._step_on_gram(
+                    penalty, rows, accuracy, max_epochs - n_epochs
+                )
+                n_epochs, intercept = n_epochs + epochs, rows.intercept
         self._centre_free(coefs, positive=getattr(penalty, "positive", False))
         self._intercept = intercept
         self._measure(penalty)
         return n_epochs
+
+    def _step_on_gram(self, penalty, rows, accuracy, max_epochs):
+        """Newton steps by the whole matrix, where rounds were of little use."""
+        n_features = self.problem.columns.curvature.size
+        members = np.concatenate(
+            [k * n_features + one.features for k, one in enumerate(self._working)]
+        )
+        n_epochs = 0
+        for _ in range(GRAM_STEPS):
+            epochs, found = step_on_gram(
+                self.problem,
+                self.coef,
+                rows,
+                penalty,
+                members,
+                accuracy,
+                max_epochs - n_epochs,
+            )
+            n_epochs += epochs
+            if found is rows or n_epochs >= max_epochs:
+                break
+            rows = found
+        return n_epochs, rows
 
     def _centre_free(self, coefs, *, positive):
         """Of what neither loss nor penalty tells apart, take the one of mean 0.

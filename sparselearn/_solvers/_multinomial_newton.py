@@ -5,8 +5,9 @@ classes,
 
     (H D)_k = X_k' S (p_k * (Z_k - sum_l p_l * Z_l)) + l2 D_k,    Z_k = X_k D_k + d_k,
 
-with X_k the columns of the support of class k, d the change of the intercepts, and l2
-what the penalty bends by, less than 0 where it is concave.
+with X_k the columns of the support of class k, centred as in the class's own model so
+that its intercept is apart from them, d the change of the intercepts, and l2 what the
+penalty bends by, less than 0 where it is concave.
 Conjugate gradients solve ``H D = -gradient``; what they need of H are products, two
 passes over the columns of the support, and the factors that each class's own steps
 left behind make a good preconditioner: they overlook the coupling only.
@@ -37,6 +38,7 @@ class _Support:
         self.problem, self.weights = problem, problem.weights
         self.features = [np.flatnonzero(coef) for coef in coefs]
         self.n_classes = len(coefs)
+        self.designs = [one.design for one in working]
         self.P = problem.target - rows.residual
         self.scale = max(abs(rows.value), problem.null_value)
         ends = np.cumsum([0, *(features.size for features in self.features)])
@@ -58,13 +60,13 @@ class _Support:
 
     def correlations(self, residual):
         """``X' S R``, columns centred, and ``sum_i s_i R_i``."""
-        design = self.problem.columns.design
         out = np.empty(self.size)
 
         def of_class(k):
             u = self.weights * residual[:, k]
             total = np.sum(u)
-            chosen_products(design, self.features[k], u, total, out[self.parts[k]])
+            data = self.designs[k], self.features[k]
+            chosen_products(*data, u, total, out[self.parts[k]])
             if self.problem.fit_intercept:
                 out[self.n_coefs + k] = total
 
@@ -73,11 +75,11 @@ class _Support:
 
     def predictor(self, step):
         """``Z``, of centred columns."""
-        design = self.problem.columns.design
         Z = np.zeros(self.P.shape, order="F")
 
         def of_class(k):
-            features, part = self.features[k], step[self.parts[k]]
+            design, features = self.designs[k], self.features[k]
+            part = step[self.parts[k]]
             add_product(design, features, part, Z[:, k])
             Z[:, k] -= design.means[features] @ part
 
@@ -155,6 +157,8 @@ def _derivatives(penalty, w, j):
     return np.copysign(l1, w) + l2 * w, l2
 
 
+# A step may be as long as what has no curvature lets it: it is tried, and refused.
+@np.errstate(over="ignore", invalid="ignore")
 def step_on_support(problem, coefs, rows, penalty, working):
     """Take one Newton step on the support of all classes; coefficients stop at 0.
 
@@ -184,7 +188,6 @@ def step_on_support(problem, coefs, rows, penalty, working):
     def penalised(coef):
         return np.sum(penalties.value(penalty, coef, features))
 
-    design = problem.columns.design
     start = rows.value + penalised(old)
     most = start + ROUNDING * max(abs(start), problem.null_value)
     share = 1.0
@@ -198,6 +201,7 @@ def step_on_support(problem, coefs, rows, penalty, working):
             intercept += share * step[support.n_coefs :]
         change = new - old
         for k, part in enumerate(support.parts):
+            design = support.designs[k]
             if np.any(turned[part]):
                 # These go less far.
                 back = change[part] - share * step[part]

@@ -92,6 +92,11 @@ class NewtonWorkingSet:
                 return CurvedConcaveGram
         return CurvedColumns
 
+    @property
+    def design(self):
+        """The design, columns of the working set centred as in the model."""
+        return self.problem.design if self._curved is None else self._curved.design
+
     def grow(self, new):
         """Take in the features `new`, none of them in yet."""
         self.features = np.concatenate([self.features, new])
@@ -128,21 +133,21 @@ class NewtonWorkingSet:
         rows : Rows
             Of the new `coef`.
         """
-        n_epochs, before = 0, np.inf
+        n_epochs, n_steps, before = 0, 0, np.inf
         if self._fits_a_kernel(penalty):
             enough, n_epochs, n_steps, rows = self._take_steps(
                 penalty, coef, rows, accuracy, max_epochs, known, most_steps
             )
             if enough:
                 return n_epochs, rows
-            known, most_steps = None, most_steps - n_steps
-        for _ in range(most_steps if self.features.size else 0):
+            known = None
+        while n_steps < most_steps and self.features.size:
             correlation = self._correlations(rows) if known is None else known
             known = None
             self._learn_scale(coef, correlation)
             left = self._left(penalty, coef, correlation)
             # At least one step where any accuracy will do.
-            accurate = left <= accuracy < np.inf or (n_epochs and accuracy == np.inf)
+            accurate = left <= accuracy < np.inf or (n_steps and accuracy == np.inf)
             if accurate or n_epochs >= max_epochs:
                 break
             oldest = STALE if accuracy < np.inf else STALE_ON_THE_WAY
@@ -158,7 +163,7 @@ class NewtonWorkingSet:
             n_epochs += epochs
             if moved is None:
                 break
-            rows = moved
+            n_steps, rows = n_steps + 1, moved
         return n_epochs, rows
 
     def _fits_a_kernel(self, penalty):
@@ -252,7 +257,7 @@ class NewtonWorkingSet:
     def _correlations(self, rows):
         """Correlations of the working set with the residual."""
         u = self.problem.weights * rows.residual
-        design = self.problem.design if self._curved is None else self._curved.design
+        design = self.design
         correlation, total = np.empty(self.features.size), np.sum(u)
 
         def products(piece):
@@ -320,6 +325,8 @@ class NewtonWorkingSet:
             ratio = change @ (before - correlation) / foreseen
             self._scale *= min(max(ratio, 0.5), 2.0)
 
+    # A step may be as long as what has no curvature lets it: it is tried, and refused.
+    @np.errstate(over="ignore", invalid="ignore")
     def _step(
         self, penalty, coef, rows, correlation, accuracy, max_epochs, *, tangent=False
     ):

@@ -5,8 +5,6 @@ from numbers import Real
 import numpy as np
 from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.base import ClassifierMixin
-from sklearn.utils.class_weight import compute_class_weight
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
 from sparselearn import losses, penalties
@@ -17,6 +15,7 @@ from sparselearn._solvers._glm import GlmProblem
 from sparselearn._solvers._multinomial import MultinomialProblem
 from sparselearn._solvers._problem import make_problem
 from sparselearn._validation import column_major, row_weights
+from sparselearn.linear_model._classes import encode_classes
 from sparselearn.linear_model._folded_concave import (
     GAMMAS,
     folded_concave_at,
@@ -24,61 +23,11 @@ from sparselearn.linear_model._folded_concave import (
 )
 from sparselearn.linear_model._glm import GlmModel
 
-__all__ = ["LogisticModel", "SparseLogisticRegression", "encode_classes"]
+__all__ = ["LogisticModel", "SparseLogisticRegression"]
 
 FOLDED = {"mcp": penalties.MCP, "scad": penalties.SCAD}
 # The second derivative of the loss of a row is nowhere larger.
 LARGEST_CURVATURE = 0.25
-
-
-def encode_classes(y, weights, class_weight):
-    """Classes, the class of each row, and row weights that count classes as asked.
-
-    Parameters
-    ----------
-    y : ndarray (n_samples,)
-    weights : ndarray (n_samples,) or (1,)
-        Summing to 1 over rows.
-    class_weight : dict, "balanced" or None
-
-    Returns
-    -------
-    classes : ndarray (n_classes,)
-        Those with a row of positive weight.
-    codes : ndarray of int (n_samples,)
-        -1 for rows of no class; they weigh nothing.
-    weights : as above
-    """
-    check_classification_targets(y)
-    everything = np.broadcast_to(weights, y.shape)
-    if class_weight is not None:
-        found, codes = np.unique(y, return_inverse=True)
-        _check_class_weight(class_weight)
-        factors = compute_class_weight(
-            class_weight, classes=found, y=y, sample_weight=everything
-        )
-        everything = everything * factors[codes]
-        if not everything.sum() > 0.0:
-            raise ValueError("class_weight and sample_weight leave no row any weight.")
-        weights = everything = everything / everything.sum()
-    classes = np.unique(y[everything > 0.0])
-    if classes.size < 2:
-        raise ValueError(
-            "Classification needs at least two classes of positive weight; y has one "
-            f"class: {classes.tolist()}."
-        )
-    codes = np.searchsorted(classes, y).clip(max=classes.size - 1)
-    return classes, np.where(classes[codes] == y, codes, -1), weights
-
-
-def _check_class_weight(class_weight):
-    if isinstance(class_weight, dict):
-        for label, weight in class_weight.items():
-            if not (weight >= 0.0 and np.isfinite(weight)):
-                raise ValueError(
-                    "class_weight must be finite and >= 0; class "
-                    f"{label!r} has {weight}."
-                )
 
 
 class LogisticModel(ClassifierMixin, GlmModel):

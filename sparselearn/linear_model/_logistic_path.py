@@ -23,7 +23,7 @@ from sparselearn._validation import (
     row_weights,
 )
 from sparselearn.linear_model._base import elastic_net_penalty
-from sparselearn.linear_model._logistic import encode_classes
+from sparselearn.linear_model._classes import encode_classes
 from sparselearn.linear_model._path import PATH_PARAMETERS, warn_of_path
 
 __all__ = ["logistic_path"]

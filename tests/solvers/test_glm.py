@@ -22,6 +22,7 @@ from sparselearn._solvers._multinomial import (
     MultinomialProblem,
     MultinomialSolver,
 )
+from sparselearn._solvers._multinomial_gram import step_on_gram
 from sparselearn._solvers._path import solve_path
 from sparselearn._solvers._problem import make_problem
 from sparselearn._validation import column_major
@@ -210,7 +211,9 @@ def test_steps_in_one_kernel(kind, storage, positive, intercept, rng, monkeypatc
     one_by_one, at_once = paths
     assert np.all(at_once.converged)
     assert curves[0] > 1
-    assert abs(curves[0] - curves[1]) <= 0.2 * curves[0] + 1
+    # Classes also end by other steps, sooner or later.
+    share = 0.3 if kind == "softmax" else 0.2
+    assert abs(curves[0] - curves[1]) <= share * curves[0] + 1
     difference = (at_once.coefs - one_by_one.coefs).toarray()
     np.testing.assert_allclose(difference, 0.0, atol=1e-3)
 
@@ -456,14 +459,51 @@ def test_dependent_columns(kind, storage, alpha, rng):
     assert found.certificate.objective == pytest.approx(value, rel=1e-10)
 
 
-def test_classes_coupled_along_dependent_columns(rng):
-    """Where moving some classes at once changes the penalty alone."""
+@pytest.mark.parametrize("l1_ratio", [1.0, 0.9, 0.5])
+def test_classes_coupled_along_dependent_columns(l1_ratio, rng):
+    """Where moving some classes at once changes the penalty alone, or hardly more."""
     X, y, s = data_of("softmax", rng, (300, 20))
-    X[:, 18:] = X[:, :4] @ rng.standard_normal((4, 2))
+    X[:, 14:] = X[:, :8] @ rng.standard_normal((8, 6))
     problem = problem_of("softmax", X, y, s)
     for alpha in (1e-2, 1e-3, 1e-4):
-        found = solve(problem, penalties.L1(alpha), tol=1e-9)
+        found = solve(problem, penalties.ElasticNet(alpha, l1_ratio), tol=1e-9)
         assert found.converged
+
+
+@pytest.mark.parametrize("l1_ratio", [1.0, 0.5, 0.0])
+@pytest.mark.parametrize("positive", [False, True])
+@pytest.mark.parametrize("intercept", [False, True])
+def test_steps_by_the_whole_matrix(l1_ratio, positive, intercept, rng):
+    """Newton's: from nothing a few of them are at the minimum."""
+    X, y, s = data_of("softmax", rng)
+    problem = problem_of("softmax", X, y, s, intercept=intercept)
+    penalty = penalties.ElasticNet(0.02, l1_ratio, positive)
+    best = solve(problem, penalty).certificate.objective
+    coef, rows = np.zeros(24), problem.rows(np.zeros(24), np.zeros(3))
+    values = []
+    for _ in range(8):
+        n_epochs, rows = step_on_gram(
+            problem, coef, rows, penalty, np.arange(24), 1e-20, 1000
+        )
+        z = X @ coef.reshape(3, 8).T + rows.intercept
+        np.testing.assert_allclose(rows.predictor, z, atol=1e-12)
+        values.append(rows.value + np.sum(penalties.value(penalty, coef, slice(None))))
+        assert n_epochs > 0
+    assert values[0] > best + 1e-6
+    assert values[-1] == pytest.approx(best, rel=1e-13)
+    assert not positive or coef.min() == 0.0
+
+
+def test_columns_of_few_entries_that_tell_classes(rng):
+    """Their rows lose all curvature while others keep theirs, and gain it again."""
+    X = np.where(rng.uniform(size=(400, 200)) < 0.01, 20.0, 0.0)
+    z = X @ np.linspace(-1.0, 1.0, 200)
+    codes = np.digitize(z, np.quantile(z, [0.3, 0.6]))
+    y = np.asfortranarray(np.eye(3)[codes])
+    omega = np.minimum(np.linspace(0.0, 1.0, 200), 0.5)
+    problem = problem_of("softmax", sp.csc_array(X), y, np.full(400, 1 / 400))
+    for alpha in (1e-2, 1e-3):
+        assert solve(problem, penalties.WeightedL1(alpha, omega), tol=1e-6).converged
 
 
 def test_unpenalised_coefficients_of_classes_are_centred(rng):
@@ -581,6 +621,34 @@ def test_one_row_or_two(kind, intercept, rng):
         else:
             assert np.any(found.coef)
         assert found.converged
+
+
+@pytest.mark.parametrize("kind", ["logistic", "softmax"])
+@pytest.mark.parametrize("sure", [30.0, 300.0, 700.0, 730.0, 740.0, 1e4])
+@pytest.mark.parametrize("positive", [False, True])
+def test_certificates_where_curvature_underflows(kind, sure, positive, rng):
+    """A free feature that tells some rows, however sure of them it is: no nan."""
+    X, _, s = data_of(kind, rng)
+    codes = rng.integers(2, size=60)
+    X[:, 0] = 0.0
+    X[10:15, 0], codes[10:15] = 1.0, 1
+    y = codes * 1.0 if kind == "logistic" else np.asfortranarray(np.eye(2)[codes])
+    problem = problem_of(kind, X, y, s)
+    omega = np.append(0.0, np.ones(7))
+    plain = penalties.WeightedL1(0.1, omega, positive)
+    certifier, penalty = certifier_of(problem, plain)
+    coef = np.zeros(problem.curvature.size)
+    coef[0] = sure
+    if kind == "softmax":
+        coef[[0, 8]] = 0.0, sure
+        fit = certifier.fit(problem.rows(coef, np.zeros(2)))
+    else:
+        fit = certifier.measure(coef)
+    found = certifier.bound(penalty, coef, fit)
+    assert found.gap >= 0.0
+    assert np.isfinite(found.objective)
+    again = solve(problem, plain, tol=1e-6, start=(coef, fit.rows.intercept))
+    assert np.all(np.isfinite(again.coef))
 
 
 @pytest.mark.parametrize("kind", ["logistic", "softmax"])
