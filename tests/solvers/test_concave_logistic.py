@@ -218,6 +218,24 @@ def test_the_certificate_by_hand(kind, storage, n_classes, intercept, rng):
 
 @each_kind
 @pytest.mark.parametrize("n_classes", [2, 3])
+def test_a_wrong_intercept_is_a_violation(kind, n_classes, rng):
+    """Where the penalty leaves no feature a say, the certificate is of it alone."""
+    X, y, s = data_of(rng, (60, 12), n_classes)
+    problem = problem_of(X, y, s)
+    penalty = share_of(kind, problem, 10.0)
+    null = problem.null.intercept
+    coef = np.zeros(problem.curvature.size)
+    assert certify_glm(problem, penalty, coef, null)[1] < 1e-12
+    off = np.array([1e-3, 0.0, 0.0]) if n_classes == 3 else 1e-3
+    mean = s @ y
+    bend = (mean * (1.0 - mean))[..., None].ravel()[0]
+    unit = solver_of(problem, penalty)._unit
+    violation = certify_glm(problem, penalty, coef, null + off)[1]
+    assert violation == pytest.approx(1e-3 * bend / unit, rel=1e-2)
+
+
+@each_kind
+@pytest.mark.parametrize("n_classes", [2, 3])
 @pytest.mark.parametrize("intercept", [True, False])
 def test_the_solver_measures_what_is_certified(kind, n_classes, intercept, rng):
     X, y, s = data_of(rng, (60, 80), n_classes)
@@ -330,6 +348,25 @@ def pieces_of(kind, rng, *, gamma=2.5, positive=False):
     working.grow(np.arange(12))
     penalty = kind(0.3, gamma, np.ones(12), problem.curvature, positive)
     return Pieces(working, penalty, moment), penalty
+
+
+@each_kind
+def test_directions_lead_downhill(kind, rng):
+    """Also where the pieces at hand bend by more than the Gram matrix."""
+    pieces, _ = pieces_of(kind, rng)
+    n_saddles = 0
+    for _ in range(30):
+        w = rng.standard_normal(12)
+        correlation = pieces.correlation(w)
+        active = np.arange(12)
+        direction = pieces._direction(w, correlation, active)
+        value = pieces.objective(w, correlation)
+        there = w + 1e-7 / np.max(np.abs(direction)) * direction
+        assert pieces.objective(there, pieces.correlation(there)) < value
+        bent, _ = pieces._piece(np.abs(w), active)
+        hessian = pieces.gram[:12, :12] - np.diag(np.where(bent, pieces.bend, 0.0))
+        n_saddles += np.linalg.eigvalsh(hessian)[0] < 0.0
+    assert n_saddles > 10
 
 
 @each_kind
