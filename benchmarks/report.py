@@ -208,6 +208,7 @@ def memory(results):
 
 TABLES = {
     "path": times,
+    "logistic path": times,
     "single alpha": times,
     "groups": times,
     "cross-validation": cross_validations,

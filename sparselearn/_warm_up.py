@@ -1,8 +1,11 @@
 """Compile ahead of time what a service will need."""
 
+import warnings
+
 import numpy as np
 import scipy.sparse as sp
 from sklearn.base import is_classifier
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import get_tags
 
 __all__ = ["warm_up"]
@@ -37,7 +40,10 @@ def warm_up(dtypes=("float64", "float32")):
             y = X @ np.linspace(-1.0, 1.0, X.shape[1])
             for estimator in _one_of_each(X.shape[1]):
                 for target in _targets_for(estimator, y):
-                    estimator.fit(X, target)
+                    with warnings.catch_warnings():
+                        # What comes out does not matter, only what it takes.
+                        warnings.simplefilter("ignore", ConvergenceWarning)
+                        estimator.fit(X, target)
                 if hasattr(estimator, "transform"):
                     estimator.transform(X)
         # A group of so many columns that no Gram matrix is formed.
@@ -96,7 +102,7 @@ def _one_of_each(n_features):
         # Unpenalised features are fitted alone first.
         yield generalised(alpha=0.01, penalty_weights=np.minimum(weights - 1.0, 0.5))
     for penalty in ("mcp", "scad"):
-        yield SparseLogisticRegression(alpha=0.01, penalty=penalty)
+        yield SparseLogisticRegression(alpha=0.01, penalty=penalty, max_iter=500)
     yield OrthogonalMatchingPursuit(2)
     for encoder in ("hard", "triangle", "soft-threshold"):
         yield KMeansCoder(2, encoder=encoder, n_nonzero_coefs=1, random_state=0)

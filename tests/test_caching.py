@@ -50,6 +50,16 @@ for info in pkgutil.walk_packages(sparselearn.__path__, 'sparselearn.'):
                 print(name)
 """
 
+FITS = """
+import numpy as np
+from sparselearn.linear_model import (
+    GroupLasso, Lasso, MCPRegressor, SparseLogisticRegression)
+X = np.random.default_rng(0).standard_normal((20, 60))
+for model in (Lasso(0.1), MCPRegressor(0.1), GroupLasso(0.1, groups=3)):
+    model.fit(X, X[:, 0])
+SparseLogisticRegression(0.1).fit(X, X[:, 0] > 0.0)
+"""
+
 ONE_STEP = """
 import numpy as np
 from PENALTY
@@ -103,7 +113,7 @@ def test_importing_compiles_nothing(tmp_path):
 
 def test_the_second_process_compiles_nothing(tmp_path):
     cache = {"NUMBA_CACHE_DIR": str(tmp_path)}
-    code = "import sparselearn\nsparselearn.warm_up(dtypes=['float64'])\n" + COUNT
+    code = FITS + COUNT
     hits, misses = map(int, run(code, **cache)[-1].split())
     assert hits == 0
     assert misses > 5

@@ -23,8 +23,10 @@ def _tag(name):
 
 def _converted(node, *block):
     try:
-        root = ET.fromstring(tex2mathml(node.astext(), *block))
-    except MathError as error:
+        # The one entity that is HTML's and not XML's.
+        text = tex2mathml(node.astext(), *block).replace("&ApplyFunction;", "\u2061")
+        root = ET.fromstring(text)
+    except (MathError, ET.ParseError) as error:
         raise ExtensionError(f"{error} in the formula {node.astext()!r}") from error
     for element in list(root.iter()):
         text = (element.text or "").strip()

@@ -347,7 +347,7 @@ class MultinomialSolver(GlmSolver):
                 rows = step_on_support(self.problem, coefs, rows, one, self._working)
                 predictor, intercept = rows.predictor, rows.intercept
         else:
-            if self._elastic:
+            if isinstance(one, penalties.ElasticNetFamily):
                 epochs, rows = self._step_on_gram(
                     penalty, rows, accuracy, max_epochs - n_epochs
                 )

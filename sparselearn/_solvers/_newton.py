@@ -327,8 +327,10 @@ class NewtonWorkingSet:
 
     # A step may be as long as what has no curvature lets it: it is tried, and refused.
     @np.errstate(over="ignore", invalid="ignore")
-    def _step(self, penalty, coef, rows, correlation, accuracy, max_epochs):
-        """One Newton step.
+    def _step(
+        self, penalty, coef, rows, correlation, accuracy, max_epochs, *, tangent=False
+    ):
+        """One Newton step, under `penalty` or, if `tangent`, its `_tangent`.
 
         Returns
         -------
@@ -342,8 +344,9 @@ class NewtonWorkingSet:
         total *= self._scale
         old = coef[features]
         u = problem.weights * rows.residual / total
+        by = _tangent(penalty, old, features) if tangent else penalty
         n_epochs = self._model.step(
-            _divided(penalty, total),
+            _divided(by, total),
             coef,
             correlation / total,
             u,
@@ -365,6 +368,8 @@ class NewtonWorkingSet:
 
         start = rows.value + penalised(old)
         most = start + ROUNDING * max(abs(start), problem.null_value)
+        # To another valley of the model: the way there may lead uphill at first.
+        jumpy = isinstance(penalty, penalties.FoldedConcave) and not tangent
         share = 1.0
         for _ in range(HALVINGS if changed.size else 0):
             tried = new if share == 1.0 else old + share * change
@@ -383,10 +388,21 @@ class NewtonWorkingSet:
                     longer = self._damping + (1.0 - share) * self._bend
                     self._damping = min(longer / share, 1.0)
                 return n_epochs, found
-            if not self._fresh:
+            if jumpy or not self._fresh:
                 break
             share *= 0.5
         coef[features] = old
+        if jumpy and n_epochs < max_epochs:
+            epochs, found = self._step(
+                penalty,
+                coef,
+                rows,
+                correlation,
+                accuracy,
+                max_epochs - n_epochs,
+                tangent=True,
+            )
+            return n_epochs + epochs, found
         # The model is to blame: try again with that of this very point, or a safe one.
         if n_epochs >= max_epochs or (self._fresh and self._damping == 1.0):
             return n_epochs, None
@@ -398,6 +414,18 @@ class NewtonWorkingSet:
             penalty, coef, rows, correlation, accuracy, max_epochs - n_epochs
         )
         return n_epochs + epochs, found
+
+
+def _tangent(penalty, w, features):
+    """The L1 penalty that touches a folded concave `penalty` at w from above.
+
+    With it the model of a step is convex (Zou and Li, 2008).
+    """
+    l1, straight, bend = penalties.pieces(penalty, features)
+    slopes = np.zeros(penalty.weights.size)
+    beyond = np.maximum(np.abs(w) - straight, 0.0)
+    slopes[features] = np.maximum(l1 - bend * beyond, 0.0)
+    return penalty._replace(alpha=1.0, gamma=np.inf, weights=frozen(slopes))
 
 
 def _divided(penalty, total):
