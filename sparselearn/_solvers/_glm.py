@@ -117,10 +117,11 @@ class GlmProblem:
         """The b that minimises ``sum_i s_i f(y_i, z_i + b)``.
 
         Newton steps, between the ends of an interval that holds b: where one would
-        leave it, or where there is no curvature, the interval is halved, or doubled
-        if it has one end only.
+        leave it, is not half as long as the last but one, or has no curvature, the
+        interval is halved, or doubled if it has one end only.
         """
         low, high, shift, reach = -np.inf, np.inf, 0.0, 4.0
+        longest = [np.inf, np.inf]
         for _ in range(SHIFT_STEPS):
 
             def sums(piece, shift=shift):
@@ -134,11 +135,13 @@ class GlmProblem:
             low, high = (low, shift) if slope > 0.0 else (shift, high)
             with np.errstate(all="ignore"):
                 new = shift - slope / bend
+            quick = abs(new - shift) <= 0.5 * longest.pop(0)
             if np.isfinite(low) and np.isfinite(high):
-                new = new if low < new < high else 0.5 * (low + high)
-            elif not abs(new - shift) <= reach:
+                new = new if quick and low < new < high else 0.5 * (low + high)
+            elif not (quick and abs(new - shift) <= reach):
                 new = shift - np.sign(slope) * reach
                 reach *= 2.0
+            longest.append(abs(new - shift))
             if new == shift:
                 break
             shift = new
