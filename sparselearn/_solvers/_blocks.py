@@ -5,6 +5,8 @@ values. Descent finds the blocks that are not zero; on these the objective is sm
 and Newton steps finish.
 """
 
+from abc import ABC, abstractmethod
+
 import numpy as np
 from scipy.linalg.lapack import dpotrf
 
@@ -19,28 +21,28 @@ ON_PATH = 0.5
 SINGULAR = 1e-12
 
 
-class SmoothSupport:
+class SmoothSupport(ABC):
     """Newton steps on the coefficients that are not zero.
 
     A subclass has `coef`, and by a Gram matrix `gram` the `correlation`, which is
     ``moment - gram @ coef``.
     """
 
+    @abstractmethod
     def _inside(self):
         """Where coefficients are not zero, along the first axis."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _newton_step(self, inside):
         """The step on those `inside`, and twice what it gains; None if singular."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _landed(self, inside, start, step):
         """Where `step` leads from `start`, and whether anything became zero there."""
-        raise NotImplementedError
 
+    @abstractmethod
     def value(self, coef, correlation):
         """The objective, less that of coefficients of 0."""
-        raise NotImplementedError
 
     def solve_on_support(self, accuracy):
         """Newton steps on what is not zero, until what is left to gain is small.
@@ -95,31 +97,31 @@ def cholesky(matrix):
     return factor
 
 
-class BlockSolver:
-    """Solves one problem under one penalty after another; see `_squared_loss.Solver`.
+class BlockSolver(ABC):
+    """Solves one problem under one penalty after another; see `WorkingSetSolver`.
 
     A subclass has a `problem`, a `certifier`, `coef` and their `fit`, and a `route`.
     """
 
+    @abstractmethod
     def _worst(self, penalty):
         """What is to join the working set, by the fit at hand."""
-        raise NotImplementedError
 
     def _ahead(self, penalty):
         """What is to join on the way to `penalty`; None where no path leads there."""
         return None
 
+    @abstractmethod
     def _join(self, new):
         """Take `new` into the working set; return how many."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _minimise(self, penalty, accuracy, max_epochs):
         """Improve `coef` over the working set; return the epochs spent."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _measure(self):
         """Bring `fit` up to date with `coef`."""
-        raise NotImplementedError
 
     @property
     def support(self):

@@ -19,6 +19,7 @@ from sparselearn._kernels._jit import for_specs
 from sparselearn._kernels._newton import REFUSED, Model, take_newton_steps
 from sparselearn._solvers._concave_working_set import ConcaveWorkingSet
 from sparselearn._solvers._glm import mean_over
+from sparselearn._solvers._problem import frozen
 from sparselearn._solvers._working_set import (
     EPOCHS_A_ROUND,
     ROUNDING,
@@ -26,7 +27,7 @@ from sparselearn._solvers._working_set import (
     GramWorkingSet,
 )
 
-__all__ = ["Curved", "CurvedColumns", "CurvedConcaveGram", "CurvedGram", "frozen"]
+__all__ = ["Curved", "CurvedColumns", "CurvedConcaveGram", "CurvedGram"]
 
 # Rows are gathered in blocks of about this many numbers.
 BLOCK = 2**16
@@ -212,10 +213,3 @@ def _weighted_gram(curved, features):
 
     gram = sum(curved.run(products, curved.pieces))
     return np.triu(gram) + np.triu(gram, 1).T
-
-
-def frozen(array):
-    """A view of `array` that is not written through."""
-    view = array.view()
-    view.flags.writeable = False
-    return view

@@ -12,6 +12,7 @@ Wallin, 2022). Steps 3 and 4 are of a loss: the squared one (``_squared_loss.py`
 (``_glm_solver.py``), that of several classes (``_multinomial.py``).
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +21,13 @@ from sparselearn import penalties
 from sparselearn._kernels._jit import registered
 from sparselearn._solvers._certificates import Certificate, exposed
 
-__all__ = ["Route", "Solution", "WorkingSetSolver", "require_formulas"]
+__all__ = [
+    "Route",
+    "Solution",
+    "WorkingSetSolver",
+    "between",
+    "require_formulas",
+]
 
 SMALLEST_WORKING_SET = 50
 # How far ahead of a straight line correlations may be, in steps of alpha.
@@ -74,7 +81,7 @@ class Solution:
     route: Route
 
 
-class WorkingSetSolver:
+class WorkingSetSolver(ABC):
     """Solves one problem under one penalty after another.
 
     A subclass has a `problem`, its `certifier`, `coef`, their `support` and `fit`, the
@@ -97,31 +104,31 @@ class WorkingSetSolver:
         return self._working.features.size
 
     @property
+    @abstractmethod
     def intercept(self):
         """The optimal intercept for `coef`."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def start(self):
         """What to start another solver from."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def route(self):
         """The `Route` so far."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _join(self, new):
         """Take the features `new` into the working set; return how many."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _minimise(self, penalty, accuracy, max_epochs):
         """Minimise over the working set, and see what it leaves out."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _measure(self, penalty=None):
         """The fit of `coef`, for certificates under `penalty` only if that is given."""
-        raise NotImplementedError
 
     @property
     def _by_waypoints(self):
@@ -214,9 +221,7 @@ class WorkingSetSolver:
         far = self._alpha is not None and self._alpha > stride * penalty.alpha > 0.0
         if not far or not self._by_waypoints:
             return []
-        n_strides = np.ceil(np.log(self._alpha / penalty.alpha) / np.log(stride))
-        alphas = np.geomspace(self._alpha, penalty.alpha, int(n_strides) + 1)[1:-1]
-        return [penalty._replace(alpha=alpha) for alpha in alphas]
+        return between(self._alpha, penalty, stride)
 
     def _violations(self, penalty):
         """Features outside the working set that violate optimality, and how far."""
@@ -248,6 +253,13 @@ class WorkingSetSolver:
             gain = distances**2 / self.problem.curvature[features]
             features = features[np.argpartition(gain, -room)[-room:]]
         return features
+
+
+def between(alpha, penalty, stride):
+    """The penalties between `alpha` and `penalty`, at most a factor `stride` apart."""
+    n_strides = np.ceil(np.log(alpha / penalty.alpha) / np.log(stride))
+    alphas = np.geomspace(alpha, penalty.alpha, int(n_strides) + 1)[1:-1]
+    return [penalty._replace(alpha=alpha) for alpha in alphas]
 
 
 def _distances(penalty, correlation, features):

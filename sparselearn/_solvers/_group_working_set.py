@@ -6,6 +6,8 @@ is on the columns. There, and where the support is singular, every few epochs th
 combination of the last iterates is tried (Anderson; Bertrand and Massias, 2021).
 """
 
+from abc import ABC, abstractmethod
+
 import numpy as np
 import scipy.sparse as sp
 from scipy.linalg.lapack import dpotrs
@@ -214,7 +216,7 @@ class GroupWorkingSet:
         return n_epochs
 
 
-class _State(SmoothSupport):
+class _State(ABC):
     """Coefficients of a working set under one penalty, with their correlations."""
 
     has_newton = False
@@ -244,14 +246,14 @@ class _State(SmoothSupport):
             total += np.sum(mu[on] * sums[on])
         return total
 
+    @abstractmethod
     def square(self):
         """The squared residual."""
-        raise NotImplementedError
 
     def objective(self):
         return 0.5 * self.square() + self.penalty_value(self.coef)
 
-    def refresh(self):
+    def refresh(self):  # noqa: B027 - where they always are, there is nothing to do
         """Bring the correlations up to date."""
 
     def look(self):
@@ -270,7 +272,7 @@ class _State(SmoothSupport):
         return left + bound_of_groups(self.penalty, self.coef, fit).gap
 
 
-class _ByGram(_State):
+class _ByGram(_State, SmoothSupport):
     """By the Gram matrix of the working set."""
 
     has_newton = True

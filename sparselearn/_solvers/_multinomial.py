@@ -9,8 +9,7 @@ Newton steps for each (``_newton.py``), as for two classes.
 
 The dual is that of ``_glm.py``, with a row of theta for each row of z: at
 ``theta = c (y - p)`` the rows add ``sum_i s_i KL(q_i || p_i)``, q = y - theta, to
-the gap.
-Coefficients are kept flat, class after class.
+the gap. Coefficients are kept flat, class after class.
 """
 
 from dataclasses import dataclass
@@ -48,10 +47,9 @@ __all__ = ["MultinomialProblem", "MultinomialSolver"]
 SHIFT_STEPS, HALVINGS = 50, 30
 # Of sums of probabilities, times the root of the number of rows; of the loss.
 ROUNDING, SAME = 2e-15, 1e-13
-# Rounds over the classes; where they do not suffice, steps by the whole matrix
-ROUNDS = 6
-# follow. Then all features are looked at.
-GRAM_STEPS = 5
+# Rounds over the classes, and where they do not suffice steps by the whole matrix,
+# before all features are looked at.
+ROUNDS, GRAM_STEPS = 6, 5
 # Under these Newton steps for all classes at once are known.
 _SMOOTH_OFF_ZERO = penalties.ElasticNetFamily, penalties.FoldedConcave
 
@@ -76,6 +74,7 @@ class MultinomialProblem:
 
     @property
     def n_classes(self):
+        """The number of classes."""
         return self.target.shape[1]
 
     @cached_property
@@ -324,7 +323,8 @@ class MultinomialSolver(GlmSolver):
         """Rounds of Newton steps over the classes, then a look at all features."""
         one = self._of_one_class(penalty)
         coefs = self.coef.reshape(self.problem.n_classes, -1)
-        predictor, intercept = self._rows.predictor, self._rows.intercept.copy()
+        predictor = self._rows.predictor.copy(order="F")
+        intercept = self._rows.intercept.copy()
         n_epochs, share = 0, accuracy / self.problem.n_classes
         others = np.empty(len(predictor))
         for _ in range(ROUNDS):

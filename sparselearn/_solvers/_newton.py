@@ -23,9 +23,9 @@ from sparselearn._solvers._curved import (
     CurvedColumns,
     CurvedConcaveGram,
     CurvedGram,
-    frozen,
 )
 from sparselearn._solvers._glm import Rows, mean_over
+from sparselearn._solvers._problem import frozen
 from sparselearn._solvers._squared_loss import LARGEST_GRAM
 
 __all__ = ["NewtonWorkingSet"]

@@ -17,7 +17,7 @@ import scipy.sparse as sp
 from sparselearn._kernels._coordinate_descent import add_product, column_curvatures
 from sparselearn._kernels._design import Compressed, Dense
 
-__all__ = ["Problem", "correlate", "make_problem", "multiply", "serially"]
+__all__ = ["Problem", "correlate", "frozen", "make_problem", "multiply", "serially"]
 
 # Columns are brought to float64 in blocks of about this many numbers.
 BLOCK = 2**18
@@ -134,7 +134,7 @@ def make_problem(X, weights, *, fit_intercept, run=serially):
     means = np.zeros(n_features)
     if fit_intercept:
         means = correlate(X, np.broadcast_to(weights, (n_samples,)))
-    parts = _frozen(weights), _frozen(means)
+    parts = frozen(weights), frozen(means)
     if sp.issparse(X):
         design = Compressed(X.data, X.indices, X.indptr, n_samples, *parts)
     else:
@@ -181,7 +181,8 @@ def _weighted_sum(weights, y):
     return weights[0] * np.sum(y) if weights.size == 1 else weights @ y
 
 
-def _frozen(array):
+def frozen(array):
+    """A contiguous view of `array` that is not written through."""
     array = np.ascontiguousarray(array).view()
     array.flags.writeable = False
     return array

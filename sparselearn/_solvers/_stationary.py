@@ -26,7 +26,7 @@ import numpy as np
 
 from sparselearn import penalties
 from sparselearn._solvers._certificates import exposed
-from sparselearn._solvers._engine import IDLE_ROUNDS, Route
+from sparselearn._solvers._engine import IDLE_ROUNDS, Route, between
 
 __all__ = [
     "StationaryPoint",
@@ -133,10 +133,7 @@ class StationarySolver:
         """The penalties from the null model to `penalty`, that included."""
         if self._alpha is None or penalty.alpha >= self._alpha:
             return [penalty]
-        stride = self._stride
-        n_strides = np.ceil(np.log(self._alpha / penalty.alpha) / np.log(stride))
-        alphas = np.geomspace(self._alpha, penalty.alpha, int(n_strides) + 1)[1:-1]
-        return [*(penalty._replace(alpha=alpha) for alpha in alphas), penalty]
+        return [*between(self._alpha, penalty, self._stride), penalty]
 
     def objective(self, penalty):
         """That of `coef` under `penalty`."""

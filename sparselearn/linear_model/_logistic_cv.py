@@ -115,12 +115,13 @@ class SparseLogisticRegressionCV(CrossValidated, LogisticModel):
     """
 
     _parameter_constraints = {
-        **LogisticModel._parameter_constraints,
-        **CrossValidated._parameter_constraints,
+        name: constraint
+        for name, constraint in (
+            LogisticModel._parameter_constraints | CrossValidated._parameter_constraints
+        ).items()
+        if name not in {"alpha", "n_nonzero_coefs", "warm_start", "refit_support"}
     }
-    for _name in ("alpha", "n_nonzero_coefs", "warm_start", "refit_support"):
-        _parameter_constraints.pop(_name)
-    del _name
+    # A grid of alphas has no use for it, but `_penalty_at` asks.
     n_nonzero_coefs = None
 
     def __init__(
@@ -241,6 +242,6 @@ class SparseLogisticRegressionCV(CrossValidated, LogisticModel):
             if absent.size:
                 raise ValueError(
                     f"Fold {fold} has no training row of class "
-                    f"{self.classes_[absent[0]]!r}: use fewer folds, or a stratified "
-                    "splitter."
+                    f"{self.classes_.tolist()[absent[0]]!r}: use fewer folds, or a "
+                    "stratified splitter."
                 )

@@ -204,8 +204,8 @@ def test_steps_in_one_kernel(kind, storage, positive, intercept, rng, monkeypatc
                 problem,
                 lambda alpha: penalties.WeightedL1(alpha, weights, positive),
                 alphas,
-                tol=1e-7,
-                max_iter=10**4,
+                tol=1e-12,
+                max_iter=10**5,
             )
         )
     one_by_one, at_once = paths
@@ -215,7 +215,7 @@ def test_steps_in_one_kernel(kind, storage, positive, intercept, rng, monkeypatc
     share = 0.3 if kind == "softmax" else 0.2
     assert abs(curves[0] - curves[1]) <= share * curves[0] + 1
     difference = (at_once.coefs - one_by_one.coefs).toarray()
-    np.testing.assert_allclose(difference, 0.0, atol=1e-3)
+    np.testing.assert_allclose(difference, 0.0, atol=1e-6)
 
 
 # -- certificates ----------------------------------------------------------------
