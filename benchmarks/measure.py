@@ -40,7 +40,7 @@ __all__ = [
 ]
 
 HERE = Path(__file__).parent
-COMPILATION = 120.0  # seconds that a first call may take beyond the limit
+COMPILATION = 40.0  # seconds that a first call may take beyond the limit
 
 
 @dataclass(frozen=True)

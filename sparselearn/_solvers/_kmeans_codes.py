@@ -11,6 +11,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from sparselearn._kernels import _assignment
+from sparselearn._solvers._coding import stack_rows
 
 __all__ = [
     "Codebook",
@@ -26,7 +27,6 @@ __all__ = [
     "products",
     "project",
     "sparse_codes",
-    "stack_rows",
     "threshold_at",
 ]
 
@@ -239,21 +239,8 @@ def dense_codes(rows, coding, dtype):
     """Codes of `rows` as an ndarray (n_rows, n_components) of float64 or `dtype`."""
     n_components = coding.book.lengths.size
     if coding.n_nonzero < n_components:
-        return stack_rows([sparse_codes(rows, coding, dtype)], n_components).toarray()
+        return stack_rows(*sparse_codes(rows, coding, dtype), n_components).toarray()
     return _encode(rows, coding)[0]
-
-
-def stack_rows(parts, n_components):
-    """The csr_array of all `parts` made by `sparse_codes`, one below the other."""
-    data, indices, lengths = (np.concatenate(part) for part in zip(*parts))
-    small = data.size < np.iinfo(np.int32).max
-    starts = np.zeros(lengths.size + 1, dtype=np.int32 if small else np.int64)
-    np.cumsum(lengths, out=starts[1:])
-    codes = sp.csr_array(
-        (data, indices, starts), shape=(lengths.size, n_components), copy=False
-    )
-    codes.has_canonical_format = True
-    return codes
 
 
 def threshold_at(values, weights, share):

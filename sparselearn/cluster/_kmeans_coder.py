@@ -25,6 +25,7 @@ from sparselearn._compat import (
 )
 from sparselearn._parallel import map_chunks, map_threads
 from sparselearn._solvers import _kmeans_codes as solver
+from sparselearn._solvers._coding import stack_rows
 from sparselearn._validation import column_major, row_weights
 
 __all__ = ["KMeansCoder"]
@@ -388,7 +389,8 @@ class KMeansCoder(
         coding = self._coding(X, self.components_, self.threshold_)
         if self._returns_sparse():
             parts = self._map(solver.sparse_codes, X, coding, X.dtype)
-            return solver.stack_rows(parts, self.n_components_)
+            merged = map(np.concatenate, zip(*parts))
+            return stack_rows(*merged, self.n_components_)
         codes = np.empty((X.shape[0], self.n_components_), dtype=X.dtype)
 
         def fill(rows):
