@@ -2,8 +2,8 @@ r"""Codes by a threshold on the products with the atoms.
 
 .. math:: z_j = S(c_j), \quad c_j = d_j'x / \|d_j\|^2
 
-with the soft threshold ``S(c) = sign(c) max(0, |c| - alpha)``, the hard one ``S(c) = c``
-where ``|c| > alpha`` and 0 elsewhere, or none; then the largest are kept. For atoms of
+with the soft threshold ``S(c) = sign(c) max(0, |c| - alpha)``, the hard one that is c
+where ``|c| > alpha`` and else 0, or none; then the largest are kept. For atoms of
 length 1 the soft threshold is one step of proximal gradient descent from 0.
 """
 
