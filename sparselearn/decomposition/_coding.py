@@ -22,11 +22,11 @@ __all__ = [
     "check_weights",
     "chunk_rows",
     "encode",
+    "explained",
+    "observed_mean",
     "stack_codes",
     "warn_of",
     "warn_of_none",
-    "weighted_mean",
-    "weighted_variation",
 ]
 
 FLOATS = (np.float64, np.float32)
@@ -127,7 +127,7 @@ def warn_of_none(codes, coding, *, stacklevel):
     )
 
 
-def weighted_mean(X, weights):
+def observed_mean(X, weights):
     """Weighted means of the features over what is not NaN; 0 where all is."""
     if sp.issparse(X):
         return X.T @ weights / weights.sum()
@@ -139,7 +139,27 @@ def weighted_mean(X, weights):
     return np.divide(sums, masses, out=sums, where=masses > 0.0)
 
 
-def weighted_variation(X, weights, mean):
+def explained(X, codes, weights, components, mean, *, held_out=None):
+    """R2 of `codes` about `mean`, weighted by variance; of entries held out, if any."""
+    if held_out is None:
+        variation = _variation(X, weights, mean)
+        error = weights @ codes.errors
+        total = variation + weights.sum() * (mean @ mean)
+    else:
+        variation = error = total = 0.0
+        stacked = stack_codes(codes, components.shape[0], np.float64)
+        for rows in row_chunks(X.shape[0], chunk_rows(X)):
+            hidden = np.where(held_out[rows], X[rows], np.nan)
+            variation += weights[rows] @ _squares(hidden - mean)
+            error += weights[rows] @ _squares(hidden - stacked[rows] @ components)
+            total += weights[rows] @ _squares(hidden)
+    if variation == 0.0:
+        # An error of so small a share of all is rounding.
+        return float(error <= 64.0 * np.finfo(np.float64).eps * total)
+    return float(1.0 - error / variation)
+
+
+def _variation(X, weights, mean):
     """``sum_ij s_i (x_ij - mean_j)²`` over what is not NaN."""
     if sp.issparse(X):
         # What is not stored adds mean_j² each.
@@ -157,16 +177,6 @@ def _squares(deviations):
     """Sums of squares of the rows of what is not NaN."""
     deviations = np.where(np.isnan(deviations), 0.0, deviations)
     return np.einsum("ij,ij->i", deviations, deviations)
-
-
-def _explained(variation, error, total):
-    """1 - error / variation; if nothing varies, 1 or 0 for an `error` that is 0 or not.
-
-    Below a share of the `total` sum of squares the error is rounding.
-    """
-    if variation == 0.0:
-        return float(error <= 64.0 * np.finfo(np.float64).eps * total)
-    return float(1.0 - error / variation)
 
 
 def _merge_signs(codes):
@@ -208,12 +218,6 @@ class CodesMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         self.objective_ = float(
             weights @ (0.5 * codes.errors + codes.penalties) / total
         )
-
-    def _explained_variance(self, X, codes, weights):
-        """R2 about `mean_`, weighted by variance."""
-        variation = weighted_variation(X, weights, self.mean_)
-        total = variation + weights.sum() * (self.mean_ @ self.mean_)
-        return _explained(variation, weights @ codes.errors, total)
 
     def _output(self, codes, dtype):
         coding = self._coding
@@ -292,22 +296,14 @@ class CodesMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         check_is_fitted(self, "components_")
         X = check_rows(self, X, missing=self._coding.missing)
         weights = check_weights(sample_weight, X)
-        if held_out is None:
-            codes = self._codes(X, stacklevel=2)
-            return self._explained_variance(X, codes, weights)
-        held_out = _check_held_out(held_out, X)
-        codes = self._codes(np.where(held_out, np.nan, X), stacklevel=2)
-        return self._score_held_out(X, codes, weights, held_out)
-
-    def _score_held_out(self, X, codes, weights, held_out):
-        sums = np.zeros(3)
-        stacked = stack_codes(codes, self.components_.shape[0], np.float64)
-        for rows in row_chunks(X.shape[0], chunk_rows(X)):
-            hidden = np.where(held_out[rows], X[rows], np.nan)
-            fitted = stacked[rows] @ self.components_
-            for k, reference in enumerate((self.mean_, fitted, 0.0)):
-                sums[k] += weights[rows] @ _squares(hidden - reference)
-        return _explained(*sums)
+        seen = X
+        if held_out is not None:
+            held_out = _check_held_out(held_out, X)
+            seen = np.where(held_out, np.nan, X)
+        codes = self._codes(seen, stacklevel=2)
+        return explained(
+            X, codes, weights, self.components_, self.mean_, held_out=held_out
+        )
 
     @property
     def _n_features_out(self):

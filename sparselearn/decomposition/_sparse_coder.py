@@ -13,8 +13,9 @@ from sparselearn.decomposition._coding import (
     CodesMixin,
     check_rows,
     check_weights,
+    explained,
+    observed_mean,
     warn_of_none,
-    weighted_mean,
 )
 from sparselearn.decomposition._methods import METHODS
 
@@ -285,9 +286,9 @@ class SparseCoder(CodesMixin, BaseEstimator):
 
         # All at the end: a fit that failed leaves the attributes of the last one.
         self.components_ = components
-        self.mean_ = weighted_mean(X, weights)
+        self.mean_ = observed_mean(X, weights)
         self._store_codes(codes, weights)
-        self.explained_variance_ = self._explained_variance(X, codes, weights)
+        self.explained_variance_ = explained(X, codes, weights, components, self.mean_)
         self.status_ = codes.status
         return codes, X.dtype
 
