@@ -40,8 +40,13 @@ METHODS = {
 
 # Which of the parameters that mean nothing to some methods mean something to each.
 USES = {
-    "threshold": {"alpha", "n_nonzero_coefs"},
-    "hard-threshold": {"alpha", "n_nonzero_coefs"},
+    "omp": {"n_nonzero_coefs", "alpha", "tol"},
+    "ormp": {"n_nonzero_coefs", "alpha", "tol"},
+    "iht": {"n_nonzero_coefs"},
+    "lasso": {"n_nonzero_coefs", "alpha", "tol", "l1_ratio", "penalty_weights"},
+    "group-lasso": {"alpha", "tol", "groups"},
+    "threshold": {"n_nonzero_coefs", "alpha"},
+    "hard-threshold": {"n_nonzero_coefs", "alpha"},
 }
 UNUSED = {
     "alpha": None,
