@@ -21,8 +21,9 @@ __all__ = [
     "canonical",
     "coherence",
     "dead_atoms",
-    "filled_rows",
+    "dense_rows",
     "initial_atoms",
+    "new_atoms",
     "update_dictionary",
 ]
 
@@ -138,9 +139,9 @@ def update_dictionary(atoms, products, moments, atom_set):
 # -- atoms to start from ------------------------------------------------------
 
 
-def filled_rows(X, rows):
-    """Some `rows` of X, dense and float64; what is NaN is 0."""
-    some = X[rows]
+def dense_rows(X, samples):
+    """Some rows of X, dense and float64; what is NaN is 0."""
+    some = X[samples]
     some = some.toarray() if sp.issparse(some) else some
     return np.nan_to_num(some.astype(np.float64))
 
@@ -153,7 +154,7 @@ def initial_atoms(X, weights, n_components, init, atom_set, random_state):
     X : ndarray or csr_array (n_samples, n_features)
         NaN counts as 0.
     weights : ndarray (n_samples,)
-        Samples are drawn in proportion; all positive.
+        Samples are drawn in proportion; one of weight 0 is absent.
     n_components : int
         May exceed the number of samples: what samples do not give is random.
     init : {"data", "k-means++", "svd"} or ndarray (n_components, n_features)
@@ -202,16 +203,22 @@ def _distinct(atoms):
 
 def _candidates(X, weights, n_most, atom_set, random_state):
     """Usable samples as atoms, drawn by weight, and their squared lengths."""
-    n_most = min(n_most, X.shape[0])
-    # The largest w_i-th roots of uniform numbers: a draw in proportion to w without
-    # replacement (Efraimidis and Spirakis, 2006).
-    keys = np.log(1.0 - random_state.random_sample(X.shape[0])) / weights
-    chosen = np.argsort(-keys, kind="stable")[:n_most]
-    rows = filled_rows(X, chosen)
+    rows = dense_rows(X, _draw(weights, n_most, random_state))
     squares = np.einsum("ij,ij->i", rows, rows)
     atoms, usable = atom_set.project(rows)
     usable &= squares > ZERO**2 * squares.max(initial=0.0)
     return atoms[usable], squares[usable]
+
+
+def _draw(mass, n_most, random_state):
+    """Where `mass` is not 0, drawn in proportion without replacement, in that order.
+
+    By the largest m_i-th roots of uniform numbers (Efraimidis and Spirakis, 2006).
+    """
+    candidates = np.flatnonzero(mass > 0.0)
+    mass = mass[candidates]
+    keys = np.log(1.0 - random_state.random_sample(mass.size)) / (mass / mass.max())
+    return candidates[np.argsort(-keys, kind="stable")[:n_most]]
 
 
 def _samples(X, weights, n_components, atom_set, random_state):
@@ -246,7 +253,9 @@ def _far_samples(X, weights, n_components, atom_set, random_state):
 
 
 def _singular_vectors(X, weights, n_components, atom_set, random_state):
-    scale = np.sqrt(weights / weights.max())[:, None]
+    present = weights > 0.0
+    X = X if present.all() else X[present]
+    scale = np.sqrt(weights[present] / weights.max())[:, None]
     rows = X.multiply(scale).tocsr() if sp.issparse(X) else np.nan_to_num(X) * scale
     n_most = min(n_components, *X.shape)
     _, values, vectors = randomized_svd(rows, n_most, random_state=random_state)
@@ -283,7 +292,7 @@ def dead_atoms(gram, energies, ages=None):
     n_components = energies.size
     twin_of = np.empty(n_components, dtype=np.int64)
     kernels.find_twins(gram, np.diagonal(gram).copy(), SAME, twin_of)
-    unused = energies <= UNUSED * np.mean(energies)
+    unused = energies < UNUSED * np.mean(energies)
     if ages is not None:
         unused &= ages
     heirs = np.where(unused, -1, np.arange(n_components))
@@ -303,7 +312,7 @@ def _survivor(heirs, j):
     return j
 
 
-def badly_coded(errors, squares, weights, n, random_state):
+def badly_coded(rows, errors, weights, n_most, random_state):
     """Samples to become atoms: drawn by their squared error, without replacement.
 
     Errors count up to their 95th percentile, so that outliers are no likelier than
@@ -311,24 +320,32 @@ def badly_coded(errors, squares, weights, n, random_state):
 
     Parameters
     ----------
-    errors, squares : ndarray (n_samples,)
-        Squared errors of the codes, and squared lengths of the samples.
+    rows : ndarray or csr_array (n_samples, n_features)
+    errors : ndarray (n_samples,)
+        Squared errors of the codes.
     weights : ndarray (n_samples,)
-    n : int
-        How many at most: fewer where few samples have an error.
+    n_most : int
+        Fewer are drawn where few samples have an error.
     random_state : RandomState
 
     Returns
     -------
     samples : ndarray of int
     """
-    candidates = np.flatnonzero((errors > ZERO * squares) & (weights > 0.0))
-    if candidates.size == 0:
-        return candidates
-    errors = errors[candidates]
-    mass = np.minimum(errors, np.quantile(errors, CLIP)) * weights[candidates]
-    keys = np.log(1.0 - random_state.random_sample(mass.size)) / (mass / mass.max())
-    return candidates[np.argsort(-keys, kind="stable")[:n]]
+    squares = rows.multiply(rows) if sp.issparse(rows) else np.square(rows)
+    bad = errors > ZERO * squares.sum(axis=1, dtype=np.float64)
+    if not np.any(weights[bad] > 0.0):
+        return np.empty(0, dtype=np.intp)
+    mass = np.where(bad, np.minimum(errors, np.quantile(errors[bad], CLIP)), 0.0)
+    return _draw(mass * weights, n_most, random_state)
+
+
+def new_atoms(atoms, others):
+    """Those of `atoms` that nearly repeat neither one of `others` nor one before."""
+    squares, limits = (np.einsum("ij,ij->i", some, some) for some in (atoms, others))
+    products = atoms @ others.T
+    known = products**2 > SAME**2 * squares[:, None] * limits
+    return _distinct(atoms[~known.any(axis=1)])
 
 
 # -- atoms in order -----------------------------------------------------------

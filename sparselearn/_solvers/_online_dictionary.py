@@ -1,15 +1,21 @@
-r"""Online dictionary learning: codes of a batch, their statistics, one step of the atoms.
+r"""Online dictionary learning: codes of a batch, their statistics, a step of atoms.
 
 Of the samples seen only the statistics
 
 .. math:: A = \sum_i w_i z_i z_i^T, \quad B = \sum_i w_i z_i x_i^T
 
 are kept, and after each batch every atom moves once to the best that they ask for
-(Mairal, Bach, Ponce and Sapiro, 2010). Codes grow stale: they were made by older atoms.
-So the statistics are a window of two halves. When the newer one is full the older one
-is dropped; halves double in length, from a few batches to one pass over the samples,
-and statistics thus forget what is older than the last half of all, and in the long
-run what is older than two passes.
+(Mairal, Bach, Ponce and Sapiro, 2010). Codes grow stale: older atoms made them. So the
+statistics are a window of two halves: when the newer one is full the older one is
+dropped. After t samples a half is of
+
+.. math:: \max(\min(t, m), t / 8)
+
+samples, where m is how many it takes for the mean atom to be used twice as often as it
+has entries, but no fewer than a few batches and no more than one pass: the window
+doubles while all codes are bad, then waits until the atoms have followed, and in the
+end is of two passes. Long windows make few errors, short ones make fast progress; with
+one of two passes from the start the objective falls several times more slowly.
 """
 
 from dataclasses import dataclass, field
@@ -18,18 +24,25 @@ import numpy as np
 import scipy.sparse as sp
 
 from sparselearn._kernels import _dictionary as kernels
-from sparselearn._solvers._coding import Atoms, stack_rows
+from sparselearn._solvers._coding import Atoms, has_gaps, join_codes, stack_rows
 from sparselearn._solvers._dictionary import (
     AtomSet,
+    Learned,
     badly_coded,
     dead_atoms,
+    dense_rows,
+    new_atoms,
     update_dictionary,
 )
 
-__all__ = ["OnlineDictionary", "Statistics", "Tally"]
+__all__ = ["OnlineDictionary", "Tally", "learn_dictionary"]
 
-# Batches in the first half of the window.
-FIRST_HALF = 4
+# Batches in a half of the window, at least.
+FEWEST = 4
+# Uses of the mean atom in a half of the window, for each of its entries, that let the
+# half wait for better atoms; and the share of all samples from which it grows again.
+USES = 2
+SHARE = 0.125
 # Samples that a new atom is given before it counts as unused: as many as would use
 # the mean atom so many times.
 CHANCES = 20
@@ -157,40 +170,39 @@ class OnlineDictionary:
         self.total = Statistics.zeros(*self.atoms.shape)
         self.older = Statistics.zeros(*self.atoms.shape)
         self.births = np.zeros(self.atoms.shape[0], dtype=np.int64)
-        # Samples in the newer half of the window, and how many it takes.
+        # Samples in the newer half of the window.
         self.n_newer = 0
-        self.half = FIRST_HALF * self.batch_size
 
-    def learn(self, X, samples, weights, encode, *, longest=None, go_on=None):
-        """Learn from some samples, in batches.
+    def learn(self, X, samples, weights, encode, *, longest=None):
+        """Learn from some samples, a batch at each step of the iteration.
 
         Parameters
         ----------
         X : ndarray or csr_array (n_rows, n_features)
-            NaN is a missing entry.
+            NaN is a missing entry: what the code makes of it counts.
         samples : ndarray of int (n_samples,)
             Rows of X, in the order in which to learn from them.
         weights : float64 ndarray (n_samples,)
             Of these.
         encode : callable
-            ``encode(rows, atoms)`` yields the `Codes` of consecutive chunks of rows.
+            ``encode(rows, atoms)`` gives the `Codes` of chunks of rows, in order.
         longest : int, optional
             Samples in a half of the window, at most.
-        go_on : callable, optional
-            Asked after each batch whether to.
 
         Yields
         ------
-        codes : list of Codes
-            Of a batch.
+        weights : float64 ndarray
+            Those of the batch.
+        codes : Codes
+            Of the batch, by the atoms before they moved.
         """
         start = 0
         while start < samples.size:
             batch = slice(start, start + self.batch_size)
-            rows = X[samples[batch]]
-            yield self._learn_batch(rows, weights[batch], encode)
+            codes = self._learn_batch(X[samples[batch]], weights[batch], encode)
+            self._slide(codes, longest)
+            yield weights[batch], codes
             start = batch.stop
-            self._slide(rows.shape[0], longest)
 
     def _learn_batch(self, rows, weights, encode):
         atoms = Atoms(self.atoms)
@@ -199,15 +211,121 @@ class OnlineDictionary:
         start = 0
         for codes in encode(rows, atoms):
             part = slice(start, start + codes.lengths.size)
-            start = part.stop
-            parts.append(codes)
             filled.append(_fill_gaps(rows[part], codes, self.atoms))
             self.total.add(filled[-1], weights[part], codes)
-        n_nonzero = sum(codes.data.size for codes in parts)
-        if n_nonzero:
-            self._replace_dead(gram, filled, weights, parts, n_nonzero)
+            parts.append(codes)
+            start = part.stop
+        codes = join_codes(parts)
+        if codes.data.size:
+            self._replace_dead(gram, filled, weights, codes)
             update_dictionary(
                 self.atoms, self.total.products, self.total.moments, self.atom_set
             )
-        self.n_seen += start
-        return parts
+        return codes
+
+    def _replace_dead(self, gram, filled, weights, codes):
+        """Put badly coded samples, the list `filled` of them, in the place of atoms."""
+        chances = CHANCES * self.births.size * codes.lengths.size / codes.data.size
+        energies = np.diagonal(self.total.products)
+        dead, heirs = dead_atoms(gram, energies, self.n_seen - self.births > chances)
+        if dead.size == 0:
+            return
+        rows = _stack(filled)
+        samples = badly_coded(rows, codes.errors, weights, dead.size, self.random_state)
+        atoms, usable = self.atom_set.project(dense_rows(rows, samples))
+        atoms = new_atoms(atoms[usable], self.atoms)
+        # As many as there are samples for; the others have another chance.
+        dead, heirs = dead[: len(atoms)], heirs[: len(atoms)]
+        for j, heir in zip(dead, heirs):
+            if heir >= 0:
+                sign = 1.0 if gram[j, heir] > 0.0 else -1.0
+                self.total.bequeath(j, heir, sign)
+                self.older.bequeath(j, heir, sign)
+        self.total.forget(dead)
+        self.older.forget(dead)
+        self.atoms[dead] = atoms[: dead.size]
+        self.births[dead] = self.n_seen
+        self.n_replaced += dead.size
+
+    def _slide(self, codes, longest):
+        """Count the samples of `codes`; drop the older half of the window in time."""
+        n_samples = codes.lengths.size
+        self.n_seen += n_samples
+        self.n_newer += n_samples
+        # Were no code other than 0, it would take for ever.
+        enough = USES * self.atoms.size * n_samples / max(codes.data.size, 1)
+        half = max(min(self.n_seen, enough), SHARE * self.n_seen)
+        half = max(half, FEWEST * self.batch_size)
+        if self.n_newer >= (half if longest is None else min(half, longest)):
+            self.total.rotate(self.older)
+            self.n_newer = 0
+
+    def arrange(self, order, signs):
+        """Put atoms into `order` and give them `signs`."""
+        self.atoms = self.atoms[order] * signs[:, None]
+        self.births = self.births[order]
+        self.total.arrange(order, signs)
+        self.older.arrange(order, signs)
+
+
+def _fill_gaps(rows, codes, components):
+    """`rows` with what their codes make of what is NaN."""
+    if not has_gaps(rows):
+        return rows
+    stacked = stack_rows(codes.data, codes.indices, codes.lengths, components.shape[0])
+    return np.where(np.isnan(rows), stacked @ components, rows)
+
+
+def _stack(parts):
+    return sp.vstack(parts, "csr") if sp.issparse(parts[0]) else np.concatenate(parts)
+
+
+def learn_dictionary(
+    state, X, samples, weights, encode, *, max_iter, tol, shuffle, go_on
+):
+    """Pass over the samples until the objective is steady.
+
+    Parameters
+    ----------
+    state : OnlineDictionary
+        Overwritten.
+    X, samples, weights, encode
+        As in `OnlineDictionary.learn`.
+    max_iter : int
+        Passes, at most.
+    tol : float
+        Stop when the objective, as a share of it, falls by less from one pass to the
+        next; 0 goes on.
+    shuffle : bool
+        Whether each pass takes the samples in an order of its own.
+    go_on : callable
+        Asked after each batch whether to.
+
+    Returns
+    -------
+    Learned
+    """
+    path = []
+    converged = tol == 0.0
+    n_iter = 0
+    for n_iter in range(1, max_iter + 1):
+        order = np.arange(samples.size)
+        if shuffle:
+            state.random_state.shuffle(order)
+        tally = Tally()
+        for batch in state.learn(
+            X, samples[order], weights[order], encode, longest=samples.size
+        ):
+            tally.add(*batch)
+            if not go_on():
+                break
+        path.append(tally.mean)
+        if tally.n_nonzero == 0 or not go_on():
+            converged = True
+            break
+        if tol > 0.0 and n_iter > 1 and path[-2] - path[-1] <= tol * path[-2]:
+            converged = True
+            break
+    return Learned(
+        state.atoms, state.total.usage, path, n_iter, state.n_replaced, converged
+    )

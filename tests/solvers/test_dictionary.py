@@ -141,12 +141,12 @@ def test_of_many_that_are_the_same_one_stays(rng):
 
 def test_badly_coded_samples(rng):
     errors = np.concatenate([np.zeros(50), rng.random(49) + 1.0, [1e9]])
-    squares = np.full(100, 2e9)
+    rows = np.full((100, 2), 1e5)
     weights = np.ones(100)
     weights[60] = 0.0
     draws = np.array(
         [
-            solver.badly_coded(errors, squares, weights, 3, np.random.RandomState(k))
+            solver.badly_coded(rows, errors, weights, 3, np.random.RandomState(k))
             for k in range(400)
         ]
     )
@@ -158,15 +158,24 @@ def test_badly_coded_samples(rng):
     assert np.mean(np.any(draws == 99, axis=1)) < 0.2
 
 
-def test_no_sample_is_badly_coded():
-    none = solver.badly_coded(
-        np.full(4, 1e-14), np.ones(4), np.ones(4), 2, np.random.RandomState(0)
-    )
-    assert none.size == 0
-    few = solver.badly_coded(
-        np.array([0.0, 1.0]), np.ones(2), np.ones(2), 5, np.random.RandomState(0)
-    )
-    np.testing.assert_array_equal(few, [1])
+@pytest.mark.parametrize("storage", [np.asarray, sp.csr_array])
+def test_no_sample_is_badly_coded(storage):
+    def draw(errors, weights):
+        rows = storage(np.array([[1e-3, 1e-3], [1e3, 0.0]]))
+        errors, weights = np.array(errors), np.array(weights)
+        return solver.badly_coded(rows, errors, weights, 5, np.random.RandomState(0))
+
+    assert draw([1e-20, 1e-8], [1.0, 1.0]).size == 0
+    assert draw([0.0, 1.0], [1.0, 0.0]).size == 0
+    np.testing.assert_array_equal(draw([1e-20, 1e-5], [1.0, 1.0]), [1])
+    np.testing.assert_array_equal(draw([1e-8, 1e-8], [1.0, 1.0]), [0])
+
+
+def test_new_atoms_repeat_none():
+    others = np.array([[2.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
+    atoms = np.array([[-3, 0.1, 0], [0, 1, 1], [0, 2, 2.1], [0.5, 1, 0]], dtype=float)
+    np.testing.assert_array_equal(solver.new_atoms(atoms, others), atoms[[1, 3]])
+    assert solver.new_atoms(atoms[:0], others).shape == (0, 3)
 
 
 # -- atoms in order -----------------------------------------------------------
