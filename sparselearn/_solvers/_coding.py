@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 import scipy.sparse as sp
 
-__all__ = ["Atoms", "Coder", "Codes", "stack_rows"]
+__all__ = ["Atoms", "Coder", "Codes", "concatenated", "stack_rows", "take_rows"]
 
 
 class Atoms:
@@ -145,20 +145,23 @@ class Coder(ABC):
         for k, mask in enumerate(masks):
             some = rows[group == k][:, mask]
             parts.append(self.encode(some, atoms.observed(mask)))
-        return _reordered(parts, order)
+        return take_rows(concatenated(parts), np.argsort(order))
 
 
-def _reordered(parts, order):
-    """The `Codes` of all `parts`, whose i-th row is the ``order[i]``-th wanted."""
-    data, indices, lengths, *rest = (np.concatenate(part) for part in zip(*parts))
-    starts = np.cumsum(lengths) - lengths
-    position = np.argsort(order)
-    lengths, starts = lengths[position], starts[position]
+def concatenated(parts):
+    """The `Codes` of the rows of several."""
+    return Codes(*map(np.concatenate, zip(*parts)))
+
+
+def take_rows(codes, rows):
+    """The `Codes` of some rows, in the order of `rows`, an ndarray of int."""
+    data, indices, lengths, *rest = codes
+    starts = (np.cumsum(lengths) - lengths)[rows]
+    lengths = lengths[rows]
     # Entry k of a row at `start` moves to where the rows before it now end.
     offsets = np.cumsum(lengths) - lengths
     places = np.repeat(starts - offsets, lengths) + np.arange(lengths.sum())
-    rest = (values[position] for values in rest)
-    return Codes(data[places], indices[places], lengths, *rest)
+    return Codes(data[places], indices[places], lengths, *(v[rows] for v in rest))
 
 
 def stack_rows(data, indices, lengths, n_components):
