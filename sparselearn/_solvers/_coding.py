@@ -115,7 +115,23 @@ class Coder(ABC):
     """A way to turn rows into codes, whatever the dictionary.
 
     Coders are frozen dataclasses of options; they may be shared by threads.
+
+    Attributes
+    ----------
+    counts_only : bool
+        Whether what a code costs beyond its error depends on its support alone, so
+        that its entries may be scaled, or fitted anew.
+    has_objective : bool
+        Whether half the error plus the penalty is what codes are to make small, and
+        the penalty a function of the code alone. It depends on the atoms as well where
+        an alpha is relative.
     """
+
+    counts_only = False
+
+    @property
+    def has_objective(self):
+        return not getattr(self, "relative", False)
 
     @abstractmethod
     def encode(self, rows, atoms):

@@ -11,12 +11,20 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sparselearn._compat import check_sample_weight
-from sparselearn._parallel import map_chunks
+from sparselearn._parallel import map_chunks, row_chunks
 from sparselearn._solvers._coding import Atoms, Codes, stack_rows
 from sparselearn._validation import column_major
 from sparselearn.decomposition._methods import make_coder
 
-__all__ = ["CodesMixin", "check_rows", "encode", "stack_codes", "warn_of"]
+__all__ = [
+    "CodesMixin",
+    "check_rows",
+    "encode",
+    "explained",
+    "observed_mean",
+    "stack_codes",
+    "warn_of",
+]
 
 FLOATS = (np.float64, np.float32)
 # Rows a chunk: their products with a few hundred atoms stay in the cache.
@@ -86,6 +94,35 @@ def _merge_signs(codes):
     """The codes that `split_sign` has split, dense or sparse."""
     half = codes.shape[1] // 2
     return codes[:, :half] - codes[:, half:]
+
+
+def observed_mean(X, weights):
+    """Weighted means of the features over what is not NaN; 0 where all is."""
+    if sp.issparse(X):
+        return X.T @ weights / weights.sum()
+    seen = ~np.isnan(X)
+    mass = weights @ seen
+    sums = weights @ np.where(seen, X, 0.0)
+    return np.divide(sums, mass, out=np.zeros(X.shape[1]), where=mass > 0.0)
+
+
+def explained(X, codes, weights, components, mean, *, held_out=None):
+    """R2 of `codes` about `mean`, weighted by variance; of entries held out, if any."""
+    variation = error = 0.0
+    stacked = stack_rows(codes.data, codes.indices, codes.lengths, components.shape[0])
+    for rows in row_chunks(X.shape[0], CHUNK):
+        part = X[rows].toarray() if sp.issparse(X) else X[rows]
+        part = part.astype(np.float64, copy=False)
+        counted = ~np.isnan(part)
+        if held_out is not None:
+            counted &= held_out[rows]
+        deviations = np.where(counted, part - mean, 0.0)
+        residuals = np.where(counted, part - stacked[rows] @ components, 0.0)
+        variation += weights[rows] @ np.einsum("ij,ij->i", deviations, deviations)
+        error += weights[rows] @ np.einsum("ij,ij->i", residuals, residuals)
+    if variation == 0.0:
+        return float(error == 0.0)
+    return float(1.0 - error / variation)
 
 
 class CodesMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
@@ -204,7 +241,9 @@ class CodesMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             held_out = self._check_held_out(held_out, X)
             seen = np.where(held_out, np.nan, X)
         codes = self._codes(seen, stacklevel=2)
-        return self._explained(X, codes, weights, held_out)
+        return explained(
+            X, codes, weights, self.components_, self.mean_, held_out=held_out
+        )
 
     def _check_held_out(self, held_out, X):
         held_out = np.asarray(held_out)
@@ -218,32 +257,6 @@ class CodesMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         if not held_out.any():
             raise ValueError("held_out holds out no entry.")
         return held_out
-
-    def _explained(self, X, codes, weights, held_out=None):
-        """R2 about `mean_`, weighted by variance; of the entries held out, if any."""
-        variation = error = 0.0
-        stacked = stack_rows(
-            codes.data, codes.indices, codes.lengths, self.components_.shape[0]
-        )
-        for start in range(0, X.shape[0], CHUNK):
-            rows = slice(start, start + CHUNK)
-            part = X[rows].toarray() if sp.issparse(X) else X[rows]
-            part = part.astype(np.float64, copy=False)
-            deviations = part - self.mean_
-            residuals = part - stacked[rows] @ self.components_
-            counted = ~np.isnan(part)
-            if held_out is not None:
-                counted &= held_out[rows]
-            row_sums = (
-                np.einsum("ij,ij->i", *2 * (np.where(counted, values, 0.0),))
-                for values in (deviations, residuals)
-            )
-            more_variation, more_error = (weights[rows] @ sums for sums in row_sums)
-            variation += more_variation
-            error += more_error
-        if variation == 0.0:
-            return float(error == 0.0)
-        return float(1.0 - error / variation)
 
     @property
     def _n_features_out(self):

@@ -14,7 +14,11 @@ from sparselearn._compat import (
     fit_context,
 )
 from sparselearn._validation import row_weights
-from sparselearn.decomposition._coding import CodesMixin, check_rows
+from sparselearn.decomposition._coding import (
+    CodesMixin,
+    check_rows,
+    observed_mean,
+)
 from sparselearn.decomposition._methods import METHODS
 
 __all__ = ["SparseCoder"]
@@ -97,7 +101,7 @@ class SparseCoder(CodesMixin, BaseEstimator):
         )
         row_weights(weights, X)  # refuses those that are all zero
         self.components_ = self._check_dictionary(X)
-        self.mean_ = _mean(X, weights)
+        self.mean_ = observed_mean(X, weights)
         codes = self._codes(X, stacklevel=4)
         self._store_codes(codes, weights)
         return codes, X.dtype
@@ -120,13 +124,3 @@ class SparseCoder(CodesMixin, BaseEstimator):
                 "atoms and samples must have the same number."
             )
         return atoms
-
-
-def _mean(X, weights):
-    """Weighted means of the features over what is not NaN; 0 where all is."""
-    if sp.issparse(X):
-        return X.T @ weights / weights.sum()
-    seen = ~np.isnan(X)
-    mass = weights @ seen
-    sums = weights @ np.where(seen, X, 0.0)
-    return np.divide(sums, mass, out=np.zeros(X.shape[1]), where=mass > 0.0)
