@@ -524,6 +524,8 @@ def optimal_directions(X, weights, Z, D):
 def code_errors(X, Z, D):
     """Squared errors of dense codes over what is not NaN."""
     return np.nansum((X - Z @ D) ** 2, axis=1)
+
+
 # -- dictionaries learned online -----------------------------------------------
 
 

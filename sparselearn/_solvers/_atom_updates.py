@@ -197,9 +197,7 @@ class KSVDUpdate:
             errors = squared_errors(X, stacked, atoms)
         else:
             rest = residuals(X, stacked, atoms)
-            _ksvd.sweep(
-                rest, weights, stacked.data, *entries, atoms, scratch, *options
-            )
+            _ksvd.sweep(rest, weights, stacked.data, *entries, atoms, scratch, *options)
             if np.isnan(X).any():
                 rest[np.isnan(X)] = 0.0
             errors = np.einsum("ij,ij->i", rest, rest)

@@ -93,7 +93,7 @@ def learn(X, weights, atoms, how, random_state):
     codes = how.encode(X, atoms)
     path = [_mean(costs(codes), weights)]
     n_replaced = 0
-    for n_iter in range(1, how.max_iter + 1):
+    for _ in range(how.max_iter):
         before = atoms, codes
         atoms, codes = how.update(X, weights, atoms, codes)
         atoms, codes, n_new = nursery.replace(atoms, codes)
@@ -109,7 +109,7 @@ def learn(X, weights, atoms, how, random_state):
         if converged or late:
             break
     usage = _energies(codes, weights, atoms.shape[0])
-    return Learned(atoms, usage, path[1:], n_iter, n_replaced, converged or late)
+    return Learned(atoms, usage, path[1:], len(path) - 1, n_replaced, converged or late)
 
 
 def _mean(values, weights):
@@ -122,9 +122,7 @@ def _better(codes, others):
     if theirs.all():
         return others
     n_rows = theirs.size
-    return take_rows(
-        concatenated([codes, others]), np.arange(n_rows) + n_rows * theirs
-    )
+    return take_rows(concatenated([codes, others]), np.arange(n_rows) + n_rows * theirs)
 
 
 def _energies(codes, weights, n_components):

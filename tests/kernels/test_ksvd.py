@@ -42,7 +42,13 @@ def run(problem, *, n_inner=1, positive=False, positive_atoms=False, sparse=Fals
     if not sparse:
         R = X - Z @ D
         sweep(
-            R, weights, codes.data, *by_atoms(codes), atoms, np.full(P, np.nan), *options
+            R,
+            weights,
+            codes.data,
+            *by_atoms(codes),
+            atoms,
+            np.full(P, np.nan),
+            *options,
         )
         np.testing.assert_allclose(R, X - codes.toarray() @ atoms, atol=1e-12)
         return codes.toarray(), atoms
@@ -80,7 +86,7 @@ def test_the_same_sweep(problem, sparse, positive, positive_atoms, n_inner):
 
 @pytest.mark.parametrize("sparse", [False, True])
 def test_many_inner_steps_are_the_singular_pair(problem, sparse):
-    X, weights, Z, D = problem
+    _X, _weights, Z, D = problem
     slow_Z, slow_D = ksvd_sweep(*problem, n_inner=None)
     Z, D = run(problem, n_inner=2000, sparse=sparse)
     signs = np.sign(np.sum(D * slow_D, axis=1))
@@ -96,16 +102,14 @@ def test_no_sweep_raises_the_error(problem, positive, positive_atoms):
     D = np.abs(D) if positive_atoms else D
     before = weights @ code_errors(X, Z, D)
     for _ in range(20):
-        Z, D = run(
-            (X, weights, Z, D), positive=positive, positive_atoms=positive_atoms
-        )
+        Z, D = run((X, weights, Z, D), positive=positive, positive_atoms=positive_atoms)
         after = weights @ code_errors(X, Z, D)
         assert after <= before * (1 + 1e-14)
         before = after
 
 
 def test_what_is_not_used_stays(problem):
-    X, weights, Z, D = problem
+    _X, _weights, _Z, D = problem
     _, atoms = run(problem)
     np.testing.assert_array_equal(atoms[5], D[5])
     np.testing.assert_allclose(np.linalg.norm(atoms, axis=1), 1.0)

@@ -186,7 +186,8 @@ def test_signs_are_kept(problem):
     update = KSVDUpdate(positive=True, positive_atoms=True)
     X, weights, D, Z = ready(update, problem)
     atoms, codes, _ = run(update, X, weights, D, Z)
-    assert atoms.min() >= 0.0 and codes.min() >= 0.0
+    assert atoms.min() >= 0.0
+    assert codes.min() >= 0.0
     atoms, _, _ = run(UPDATES[1], X, weights, D, Z)
     assert atoms.min() >= 0.0
 

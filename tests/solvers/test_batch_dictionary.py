@@ -103,9 +103,10 @@ def test_the_objective_never_rises(X, update, kind, rng):
     elif kind == "gaps":
         X = np.where(rng.uniform(size=X.shape) < 0.15, np.nan, X)
     coder = ThresholdCoder(hard=True, n_nonzero=3)
-    learned, codes = alternate(X, awkward(rng), coder, update)
+    learned, _codes = alternate(X, awkward(rng), coder, update)
     path = learned.objective_path
-    assert falls(path) and path[-1] < 0.9 * path[0]
+    assert falls(path)
+    assert path[-1] < 0.9 * path[0]
     assert learned.n_replaced > 0
     np.testing.assert_allclose(np.linalg.norm(learned.atoms, axis=1), 1.0)
 
@@ -116,7 +117,8 @@ def test_even_with_a_coder_that_knows_nothing(X, update, rng):
     coder = Erratic(rng)
     learned, _ = alternate(X, awkward(rng), coder, update)
     path = learned.objective_path
-    assert falls(path) and path[-1] < path[0]
+    assert falls(path)
+    assert path[-1] < path[0]
 
 
 def test_even_with_an_update_that_knows_nothing(X, rng):
@@ -131,7 +133,8 @@ def test_even_with_an_update_that_knows_nothing(X, rng):
     path = learned.objective_path
     assert falls(path)
     # Undone, and the end.
-    assert path[-1] == path[-2] and learned.converged
+    assert path[-1] == path[-2]
+    assert learned.converged
     assert learned.n_iter == len(path) < 40
 
 
@@ -187,10 +190,13 @@ def test_stopping(X, rng):
     learned, _ = alternate(X, atoms, coder, KSVDUpdate(), tol=0.05, max_iter=100)
     path = np.array(learned.objective_path)
     shares = -np.diff(path) / path[:-1]
-    assert learned.converged and learned.n_iter == path.size
-    assert shares[-1] <= 0.05 and np.all(shares[:-1] > 0.05)
+    assert learned.converged
+    assert learned.n_iter == path.size
+    assert shares[-1] <= 0.05
+    assert np.all(shares[:-1] > 0.05)
     learned, _ = alternate(X, atoms, coder, KSVDUpdate(), max_iter=2)
-    assert not learned.converged and learned.n_iter == 2
+    assert not learned.converged
+    assert learned.n_iter == 2
     learned, _ = alternate(X, atoms, coder, KSVDUpdate(), max_time=1e-9)
     assert learned.n_iter == 1
 
