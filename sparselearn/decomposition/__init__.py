@@ -1,5 +1,7 @@
 """Sparse codes, and dictionaries that make them."""
 
+from sparselearn.decomposition._dictionary_learning import DictionaryLearning
+from sparselearn.decomposition._ksvd import KSVD
 from sparselearn.decomposition._sparse_coder import SparseCoder
 
-__all__ = ["SparseCoder"]
+__all__ = ["KSVD", "DictionaryLearning", "SparseCoder"]
