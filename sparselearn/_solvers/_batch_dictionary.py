@@ -26,7 +26,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from sparselearn._solvers._atom_updates import squared_errors
-from sparselearn._solvers._coding import concatenated, stack_rows, take_rows
+from sparselearn._solvers._coding import join_codes, stack_rows, take_rows
 from sparselearn._solvers._dictionary import Learned, badly_coded, dead_atoms
 
 __all__ = ["Alternation", "costs", "learn"]
@@ -122,7 +122,7 @@ def _better(codes, others):
     if theirs.all():
         return others
     n_rows = theirs.size
-    return take_rows(concatenated([codes, others]), np.arange(n_rows) + n_rows * theirs)
+    return take_rows(join_codes([codes, others]), np.arange(n_rows) + n_rows * theirs)
 
 
 def _energies(codes, weights, n_components):
@@ -179,7 +179,7 @@ class _Nursery:
             return None
         position = np.arange(weights.size)
         position[rows] = weights.size + np.arange(rows.size)
-        return atoms, take_rows(concatenated([codes, found]), position), dead.size
+        return atoms, take_rows(join_codes([codes, found]), position), dead.size
 
     def _rows(self, samples, atoms, codes):
         """Some rows of X, dense; what is NaN as the codes give it."""

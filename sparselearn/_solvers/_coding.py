@@ -13,13 +13,22 @@ lose half of the digits.
 """
 
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
 
-__all__ = ["Atoms", "Coder", "Codes", "concatenated", "stack_rows", "take_rows"]
+__all__ = [
+    "Atoms",
+    "Coder",
+    "Codes",
+    "has_gaps",
+    "join_codes",
+    "stack_rows",
+    "take_rows",
+]
 
 
 class Atoms:
@@ -161,12 +170,57 @@ class Coder(ABC):
         for k, mask in enumerate(masks):
             some = rows[group == k][:, mask]
             parts.append(self.encode(some, atoms.observed(mask)))
-        return take_rows(concatenated(parts), np.argsort(order))
+        return take_rows(join_codes(parts), np.argsort(order))
+
+    def encode_rows(self, rows, atoms):
+        """The codes of `rows`, some of which may lack entries.
+
+        The others are encoded as if these were not there.
+        """
+        if not has_gaps(rows):
+            return self.encode(rows, atoms)
+        lacking = np.isnan(rows).any(axis=1)
+        order = np.argsort(lacking, kind="stable")
+        parts = [self.encode_observed(rows[lacking], atoms)]
+        if not lacking.all():
+            parts.insert(0, self.encode(rows[~lacking], atoms))
+        return take_rows(join_codes(parts), np.argsort(order))
+
+    def at_level(self, n_nonzero):
+        """The same coder with another `n_nonzero`, a field that it must have."""
+        return replace(self, n_nonzero=n_nonzero)
+
+    def encode_levels(self, rows, atoms, levels):
+        """The codes of `rows`, none of whose entries is missing, at each level.
+
+        A coder whose short codes are parts of its longer ones does better.
+
+        Parameters
+        ----------
+        rows : ndarray or csr_array (n_rows, n_features)
+        atoms : Atoms
+        levels : sequence of int
+            Numbers of non-zeros.
+
+        Returns
+        -------
+        list of Codes
+            For each level what ``at_level(level)`` encodes.
+        """
+        return [self.at_level(level).encode(rows, atoms) for level in levels]
 
 
-def concatenated(parts):
-    """The `Codes` of the rows of several."""
-    return Codes(*map(np.concatenate, zip(*parts)))
+def has_gaps(rows):
+    """Whether an entry of `rows` is NaN; of sparse ones none is."""
+    return not sp.issparse(rows) and bool(np.isnan(rows).any())
+
+
+def join_codes(parts):
+    """`Codes` of all rows of the list `parts`, one after another; empties `parts`."""
+    fields = list(zip(*parts))
+    parts.clear()
+    # Field by field, so that no more than one of them is held twice.
+    return Codes(*[np.concatenate(fields.pop(0)) for _ in Codes._fields])
 
 
 def take_rows(codes, rows):
