@@ -4,9 +4,9 @@ Each sample x_i gets its targets h_i as further features,
 
 .. math:: \tilde x_i = (x_i, \sqrt{g} \, h_i), \quad \tilde d_j = (d_j, \sqrt{g} \, w_j)
 
-so that any learner of dictionaries lowers ``||x - D'z||^2 + g ||h - W'z||^2`` (Zhang and
-Li, 2010). Codes of new samples know no targets: they are made by the d_j alone, brought
-to length 1, and what is to be predicted from them is fitted once more.
+so that any learner of dictionaries lowers ``||x - D'z||^2 + g ||h - W'z||^2`` (Zhang
+and Li, 2010). Codes of new samples know no targets: they are made by the d_j alone,
+brought to length 1, and what is to be predicted from them is fitted once more.
 """
 
 from typing import NamedTuple
@@ -68,7 +68,7 @@ class Readout(NamedTuple):
 
 
 def fit_readout(codes, targets, weights):
-    """Ridge regression of targets on codes, its penalty by generalised cross-validation.
+    """Ridge regression on codes, its penalty by generalised cross-validation.
 
     Parameters
     ----------

@@ -18,8 +18,12 @@ class BatchLearner(DictionaryLearner):
 
     def _learn(self, X, weights, coder, random_state):
         atoms = self._initial_atoms(X, weights, random_state)
-        how = Alternation(
-            encode=lambda rows, atoms: encode(rows, Atoms(atoms), coder, self.n_jobs),
+        return learn(X, weights, atoms, self._alternation(coder), random_state)
+
+    def _alternation(self, coder):
+        """How to alternate, with the solver's `coder`."""
+        return Alternation(
+            encode=lambda X, atoms: encode(X, Atoms(atoms), coder, self.n_jobs),
             update=self._update(coder),
             atom_set=self._atom_set(),
             downhill=coder.has_objective,
@@ -27,7 +31,6 @@ class BatchLearner(DictionaryLearner):
             max_time=self.max_time,
             tol=self.tol,
         )
-        return learn(X, weights, atoms, how, random_state)
 
 
 class DictionaryLearning(BatchLearner):

@@ -39,7 +39,7 @@ class DiscriminativeDictionaryLearning(BatchLearner):
 
     with sample weights s and the penalty or constraint of the coder, where h_i has a
     one for the sample's class and zeros, or its centred targets, and gamma' is `gamma`
-    times the ratio of the summed squares of X and of these, so that units do not matter.
+    times the ratio of the summed squares of X and of these: units do not matter.
     That is dictionary learning of samples and targets side by side (discriminative
     K-SVD): K-SVD for pursuits, block coordinate descent for penalised codes. The
     further block of label-consistent K-SVD repeats the columns of the classes, as often
@@ -154,8 +154,8 @@ class DiscriminativeDictionaryLearning(BatchLearner):
     >>> from sparselearn.decomposition import DiscriminativeDictionaryLearning
     >>> X, y = load_digits(return_X_y=True)
     >>> X, X_test, y, y_test = train_test_split(X, y, random_state=0)
-    >>> learner = DiscriminativeDictionaryLearning(100, n_nonzero_coefs=5, random_state=0)
-    >>> learner.fit(X, y).score(X_test, y_test) > 0.9
+    >>> learner = DiscriminativeDictionaryLearning(100, n_nonzero_coefs=5)
+    >>> learner.set_params(random_state=0).fit(X, y).score(X_test, y_test) > 0.9
     True
     """
 
@@ -290,3 +290,118 @@ class DiscriminativeDictionaryLearning(BatchLearner):
         check_consistent_length(X, y)
         self._single = y.ndim == 1
         return None, y.reshape(y.shape[0], -1)
+
+    def _learn_beside(self, X, targets, labels, weights, coder, random_state):
+        """What a batch learner finds for samples and targets, less the latter."""
+        if labels is None:
+            # Atoms that must be >= 0 give no negative number.
+            shift = targets.min(axis=0)
+            if not self.positive_atoms:
+                shift = weights @ targets / weights.sum()
+            targets = targets - shift
+        wide = augmented(X, targets, weights, self.gamma)
+        atoms = self._first_atoms(X, wide, labels, weights, random_state)
+        learned = learn(wide, weights, atoms, self._alternation(coder), random_state)
+        atoms, _ = self._atom_set().project(learned.atoms[:, : X.shape[1]])
+        return learned._replace(atoms=atoms)
+
+    def _update(self, coder):
+        if coder.counts_only:
+            return KSVDUpdate(
+                positive=self._coding.positive, positive_atoms=self.positive_atoms
+            )
+        return DescentUpdate(self._atom_set())
+
+    def _first_atoms(self, X, wide, labels, weights, random_state):
+        """Atoms of samples and targets to start from."""
+        if not isinstance(self.init, str):
+            atoms = self._initial_atoms(X, weights, random_state)
+            n_targets = wide.shape[1] - X.shape[1]
+            return np.hstack([atoms, np.zeros((atoms.shape[0], n_targets))])
+        n_components = self.n_components or X.shape[1]
+        if labels is None:
+            labels = np.zeros(wide.shape[0], dtype=int)
+        quotas = shares(n_components, np.bincount(labels))
+        parts = [
+            bounded(
+                initial_atoms,
+                wide[labels == k],
+                weights[labels == k],
+                quota,
+                self.init,
+                self._atom_set(),
+                random_state,
+            )
+            for k, quota in enumerate(quotas)
+            if quota > 0
+        ]
+        return np.concatenate(parts)
+
+    def _store_readout(self, codes, targets, weights):
+        stacked = stack_codes(codes, self.n_components_, np.float64)
+        readout = bounded(fit_readout, stacked, targets, weights)
+        coef, intercept = readout
+        if self.target == "classes" and self.classes_.size == 2:
+            coef, intercept = coef[1:] - coef[:1], intercept[1:] - intercept[:1]
+        elif self.target == "values" and self._single:
+            coef, intercept = coef[0], float(intercept[0])
+        self.coef_, self.intercept_ = coef, intercept
+
+    # -- prediction -----------------------------------------------------------
+
+    def _readout(self, X):
+        check_is_fitted(self, "components_")
+        X = check_rows(self, X, missing=self._coding.missing)
+        codes = stack_codes(
+            self._codes(X, stacklevel=4), self.n_components_, np.float64
+        )
+        return codes @ self.coef_.T + self.intercept_
+
+    def predict(self, X):
+        """Predict y.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_targets)
+        """
+        scores = self._readout(X)
+        if self.target == "values":
+            return scores
+        if self.classes_.size == 2:
+            return self.classes_[(scores[:, 0] > 0.0).astype(int)]
+        return self.classes_[np.argmax(scores, axis=1)]
+
+    def decision_function(self, X):
+        """How much the linear model on the codes speaks for each class.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples, n_classes), or (n_samples,) for two
+            The largest is the class predicted; of two, the second where it is positive.
+        """
+        scores = self._readout(X)
+        return scores[:, 0] if self.classes_.size == 2 else scores
+
+    def score(self, X, y, sample_weight=None):
+        """The accuracy of classes predicted, or R2 of numbers, the mean over targets.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        score : float
+        """
+        measure = accuracy_score if self.target == "classes" else r2_score
+        return float(measure(y, self.predict(X), sample_weight=sample_weight))
