@@ -5,14 +5,17 @@ r"""Batch dictionary learning: the codes of all samples and all atoms in turn, d
 
 for samples x_i, rows of X (n_samples, n_features), their weights w, and the penalty P
 of a coder: its codes are the best for a convex P, and a guess for a pursuit. F never
-rises:
+rises. With the update of the atoms it falls, the codes or their supports given. What
+comes then is taken if F falls by both steps together, else
 
-- an update of the atoms lowers F with the codes given, or with their supports;
-- unused atoms are replaced, which changes no code; double ones are if the samples
-  whose codes that changes gain by it together;
-- a sample whose old code is better, with the new atoms, than what the coder finds keeps
-  it;
-- a step by which F does not fall, since only rounding is left, is undone and the last.
+- atoms that few samples use, or that nearly repeat another one, are not replaced from
+  then on; only unused ones are, on which no code depends;
+- a sample keeps its old code where that is better, with the new atoms, than the one
+  that the coder finds;
+- if F still does not fall, since only rounding is left, all stays as it was.
+
+Old codes only where they are needed: a pursuit that may lose on some samples, as long
+as it gains on all, finds better dictionaries.
 
 Where X lacks entries (NaN) errors are over the others, and atoms are updated as if
 those that lack were what the codes give: that is a function above F which touches it
@@ -20,6 +23,7 @@ where it stands, so what lowers the one lowers the other.
 """
 
 import time
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -27,9 +31,17 @@ import scipy.sparse as sp
 
 from sparselearn._solvers._atom_updates import squared_errors
 from sparselearn._solvers._coding import join_codes, stack_rows, take_rows
-from sparselearn._solvers._dictionary import Learned, badly_coded, dead_atoms
+from sparselearn._solvers._dictionary import (
+    AtomSet,
+    Learned,
+    badly_coded,
+    dead_atoms,
+)
 
 __all__ = ["Alternation", "costs", "learn"]
+
+# An atom that less than this share of the mean number of samples use is rarely used.
+RARE = 0.2
 
 
 class Alternation(NamedTuple):
@@ -52,12 +64,12 @@ class Alternation(NamedTuple):
     max_time : float or None
         Seconds after which no further iteration begins.
     tol : float
-        Stop when F changes by less than this share.
+        Stop when F changes by no more than this share.
     """
 
-    encode: callable
-    update: callable
-    atom_set: object
+    encode: Callable
+    update: Callable
+    atom_set: AtomSet
     downhill: bool
     max_iter: int
     max_time: float | None
@@ -89,50 +101,29 @@ def learn(X, weights, atoms, how, random_state):
         Its `objective_path` has F after each iteration.
     """
     begin = time.perf_counter()
-    nursery = _Nursery(X, weights, how, random_state)
+    alternator = _Alternator(X, weights, how, random_state)
     codes = how.encode(X, atoms)
-    path = [_mean(costs(codes), weights)]
+    path = [alternator.objective(codes)]
     n_replaced = 0
     for _ in range(how.max_iter):
-        before = atoms, codes
-        atoms, codes = how.update(X, weights, atoms, codes)
-        atoms, codes, n_new = nursery.replace(atoms, codes)
-        found = how.encode(X, atoms)
-        codes = _better(codes, found) if how.downhill else found
-        value = _mean(costs(codes), weights)
-        if how.downhill and not value < path[-1]:
-            (atoms, codes), value, n_new = before, path[-1], 0
+        atoms, codes, value, n_new = alternator.step(atoms, codes, path[-1])
         n_replaced += n_new
         path.append(value)
         converged = abs(path[-2] - value) <= how.tol * path[-2]
         late = how.max_time is not None and time.perf_counter() - begin > how.max_time
         if converged or late:
             break
-    usage = _energies(codes, weights, atoms.shape[0])
-    return Learned(atoms, usage, path[1:], len(path) - 1, n_replaced, converged or late)
+    usage = np.bincount(
+        codes.indices,
+        np.repeat(weights, codes.lengths) * codes.data**2,
+        minlength=atoms.shape[0],
+    )
+    done = converged or late
+    return Learned(atoms, usage, path[1:], len(path) - 1, n_replaced, done)
 
 
-def _mean(values, weights):
-    return float(weights @ values / weights.sum())
-
-
-def _better(codes, others):
-    """Of two `Codes` of the same rows each row's better one."""
-    theirs = costs(others) <= costs(codes)
-    if theirs.all():
-        return others
-    n_rows = theirs.size
-    return take_rows(join_codes([codes, others]), np.arange(n_rows) + n_rows * theirs)
-
-
-def _energies(codes, weights, n_components):
-    """``A_jj``: the weighted sums of squared entries of each atom."""
-    mass = np.repeat(weights, codes.lengths) * codes.data**2
-    return np.bincount(codes.indices, mass, minlength=n_components)
-
-
-class _Nursery:
-    """Puts samples with large errors in place of unused atoms, and of double ones."""
+class _Alternator:
+    """Alternations on some data."""
 
     def __init__(self, X, weights, how, random_state):
         self.X = X
@@ -141,45 +132,67 @@ class _Nursery:
         self.random_state = random_state
         nothing = sp.csr_array((X.shape[0], 1)), np.zeros((1, X.shape[1]))
         self._squares = squared_errors(X, *nothing)
+        # Whether atoms are replaced that some code uses.
+        self._bold = True
 
-    def replace(self, atoms, codes):
-        """New atoms and codes, or those given; and how many atoms are new."""
-        energies = _energies(codes, self.weights, atoms.shape[0])
-        dead, _ = dead_atoms(atoms @ atoms.T, energies)
-        unused = dead[energies[dead] == 0.0]
-        for some in (dead, unused):
-            if some.size:
-                found = self._trial(atoms, codes, some)
-                if found is not None:
-                    return found
-        return atoms, codes, 0
+    def objective(self, codes):
+        """F."""
+        return float(self.weights @ costs(codes) / self.weights.sum())
 
-    def _trial(self, atoms, codes, dead):
-        """Replace `dead` atoms; None if the samples that are coded anew lose by it."""
-        weights = self.weights
+    def step(self, atoms, codes, value):
+        """One alternation.
+
+        Parameters
+        ----------
+        atoms, codes, value
+            Where it begins, and F there.
+
+        Returns
+        -------
+        atoms, codes, value
+            Where it ends; the same if F would not fall.
+        n_new : int
+            Atoms replaced.
+        """
+        how = self.how
+        updated, old = how.update(self.X, self.weights, atoms, codes)
+        attempts = self._replaceable(updated, old)
+        for dead in attempts:
+            trial, n_new = self._replace(updated, old, dead)
+            found = how.encode(self.X, trial)
+            if how.downhill and not self.objective(found) < value:
+                found = _better(_without(old, dead[:n_new]), found)
+            reached = self.objective(found)
+            if reached < value or (dead is attempts[-1] and not how.downhill):
+                return trial, found, reached, n_new
+            self._bold = False
+        return atoms, codes, value, 0
+
+    def _replaceable(self, atoms, codes):
+        """Atoms to replace, with little and then with no risk: ndarrays of int."""
+        used = codes.data != 0.0
+        mass = np.repeat(self.weights, codes.lengths)
+        usage = np.bincount(codes.indices[used], mass[used], minlength=atoms.shape[0])
+        unused = np.flatnonzero(usage == 0.0)
+        if not self._bold:
+            return [unused]
+        twins, _ = dead_atoms(atoms @ atoms.T, usage)
+        rare = np.flatnonzero(usage <= RARE * usage.mean())
+        risky = np.union1d(twins, rare)
+        return [risky, unused] if risky.size > unused.size else [unused]
+
+    def _replace(self, atoms, codes, dead):
+        """Samples with large errors in place of `dead` atoms, the first so many."""
+        if dead.size == 0:
+            return atoms, 0
         samples = badly_coded(
-            codes.errors, self._squares, weights, dead.size, self.random_state
+            codes.errors, self._squares, self.weights, dead.size, self.random_state
         )
         new, usable = self.how.atom_set.project(self._rows(samples, atoms, codes))
-        new, samples = new[usable], samples[usable]
-        dead = dead[: samples.size]
-        if dead.size == 0:
-            return None
+        new = new[usable]
         atoms = atoms.copy()
-        atoms[dead] = new
-        entries = np.isin(codes.indices, dead) & (codes.data != 0.0)
-        loses = np.zeros(weights.size, dtype=bool)
-        loses[np.repeat(np.arange(weights.size), codes.lengths)[entries]] = True
-        rows = np.union1d(np.flatnonzero(loses), samples)
-        old = take_rows(codes, rows)
-        # A code that uses none of these atoms is as good as it was.
-        kept = old._replace(errors=np.where(loses[rows], np.inf, old.errors))
-        found = _better(kept, self.how.encode(self.X[rows], atoms))
-        if weights[rows] @ (costs(found) - costs(old)) > 0.0:
-            return None
-        position = np.arange(weights.size)
-        position[rows] = weights.size + np.arange(rows.size)
-        return atoms, take_rows(join_codes([codes, found]), position), dead.size
+        atoms[dead[: new.shape[0]]] = new
+        return atoms, new.shape[0]
 
     def _rows(self, samples, atoms, codes):
         """Some rows of X, dense; what is NaN as the codes give it."""
@@ -188,3 +201,23 @@ class _Nursery:
         old = take_rows(codes, samples)
         fits = stack_rows(old.data, old.indices, old.lengths, atoms.shape[0]) @ atoms
         return np.where(np.isnan(rows), fits, rows)
+
+
+def _without(codes, dead):
+    """`codes`, of infinite error where they use one of the `dead` atoms."""
+    if dead.size == 0:
+        return codes
+    rows = np.repeat(np.arange(codes.lengths.size), codes.lengths)
+    errors = codes.errors.copy()
+    errors[rows[np.isin(codes.indices, dead) & (codes.data != 0.0)]] = np.inf
+    return codes._replace(errors=errors)
+
+
+def _better(codes, others):
+    """Of two `Codes` of the same rows each row's better one."""
+    theirs = costs(others) <= costs(codes)
+    if theirs.all():
+        return others
+    n_rows = theirs.size
+    rows = np.arange(n_rows) + n_rows * theirs
+    return take_rows(join_codes([codes, others]), rows)
