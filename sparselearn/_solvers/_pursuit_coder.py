@@ -68,7 +68,7 @@ class PursuitCoder(Coder):
     optimised: bool = False
 
     def prepare(self, atoms):
-        return atoms.gram
+        return atoms.gram  # which `atoms` keep
 
     def encode(self, rows, atoms):
         return self.encode_levels(rows, atoms, [self.n_nonzero])[0]

@@ -1,11 +1,15 @@
 """From the flat parameters of an estimator to a coder: one function a method."""
 
+from sparselearn._solvers._iht_coder import IHTCoder
+from sparselearn._solvers._pursuit_coder import PursuitCoder
 from sparselearn._solvers._threshold_coder import ThresholdCoder
 
-__all__ = ["METHODS", "make_coder"]
+__all__ = ["METHODS", "USES", "make_coder"]
 
 # A tenth of the smallest alpha that makes a row's code 0, where no alpha is given.
 RELATIVE_ALPHA = 0.1
+# Non-zeros of a greedy code of which nothing else is asked.
+N_NONZERO = 10
 
 
 def _alpha(parameters):
@@ -32,9 +36,58 @@ def _hard_threshold(parameters):
     return _threshold(parameters, hard=True)
 
 
+def _pursuit(parameters, *, optimised=False):
+    n_nonzero, alpha = parameters.n_nonzero_coefs, parameters.alpha
+    if n_nonzero is None and alpha is None and parameters.tol is None:
+        n_nonzero = N_NONZERO
+    options = {} if alpha is None else _alpha(parameters)
+    return PursuitCoder(
+        n_nonzero,
+        **options,
+        tol=parameters.tol,
+        positive=parameters.positive,
+        optimised=optimised,
+    )
+
+
+def _optimised_pursuit(parameters):
+    return _pursuit(parameters, optimised=True)
+
+
+def _iht(parameters):
+    return IHTCoder(
+        parameters.n_nonzero_coefs or N_NONZERO,
+        positive=parameters.positive,
+        max_iter=parameters.max_iter,
+    )
+
+
 METHODS = {
+    "omp": _pursuit,
+    "ormp": _optimised_pursuit,
+    "iht": _iht,
     "threshold": _threshold,
     "hard-threshold": _hard_threshold,
+}
+
+
+# Which of the parameters that mean nothing to some methods mean something to each.
+USES = {
+    "omp": {"n_nonzero_coefs", "alpha", "tol"},
+    "ormp": {"n_nonzero_coefs", "alpha", "tol"},
+    "iht": {"n_nonzero_coefs"},
+    "lasso": {"n_nonzero_coefs", "alpha", "tol", "l1_ratio", "penalty_weights"},
+    "group-lasso": {"alpha", "tol", "groups"},
+    "threshold": {"n_nonzero_coefs", "alpha"},
+    "hard-threshold": {"n_nonzero_coefs", "alpha"},
+}
+UNUSED = {
+    "alpha": None,
+    "n_nonzero_coefs": None,
+    "tol": None,
+    "l1_ratio": 1.0,
+    "penalty_weights": None,
+    "groups": None,
 }
 
 
@@ -48,5 +101,19 @@ def make_coder(parameters):
     Returns
     -------
     Coder
+
+    Raises
+    ------
+    ValueError
+        If a parameter is given that means nothing to the method.
     """
-    return METHODS[parameters.method](parameters)
+    method = parameters.method
+    for name in UNUSED.keys() - USES[method]:
+        value = getattr(parameters, name)
+        if value is not None and value is not UNUSED[name] and value != UNUSED[name]:
+            others = sorted(other for other, used in USES.items() if name in used)
+            raise ValueError(
+                f"method={method!r} does not use {name}, got {name}={value!r}. "
+                f"Methods that use it: {', '.join(map(repr, others))}."
+            )
+    return METHODS[method](parameters)
