@@ -232,6 +232,12 @@ def keep_largest(codes, n_nonzero):
     return kept
 
 
+def first_of_the_largest(score):
+    """The first index among those of scores that are equal but for rounding."""
+    largest = score.max()
+    return int(np.flatnonzero(score >= largest - 1e-10 * abs(largest))[0])
+
+
 def matching_pursuit(
     X, y, weights, n_nonzero, *, tol=0.0, worth=0.0, positive=False, optimised=False
 ):
@@ -253,7 +259,7 @@ def matching_pursuit(
             score *= np.where(known, 0.0, lengths / np.where(known, 1.0, new))
         score = np.where(barred, 0.0, score if positive else np.abs(score))
         score[order] = 0.0
-        j = int(np.argmax(score))
+        j = first_of_the_largest(score)
         if score[j] <= 1e-9 * np.linalg.norm(b):
             break
         if new[j] <= 1e-5 * lengths[j]:
@@ -287,12 +293,14 @@ def hard_thresholding(D, x, n_nonzero, *, positive=False, max_iter=1000):
         for halvings in range(40):
             u = z * lengths + 0.5**halvings * slope
             size = u if positive else np.abs(u)
-            kept = np.argsort(-size, kind="stable")[:n_nonzero]
-            kept = kept[size[kept] > 0.0]
+            kept, size = [], np.maximum(size, 0.0)
+            while len(kept) < n_nonzero and size.max() > 0.0:
+                kept.append(first_of_the_largest(size))
+                size[kept[-1]] = 0.0
             if set(kept) <= set(np.flatnonzero(z)):
                 return z, n_steps
             fitted, _ = matching_pursuit(
-                D[kept].T, x, np.ones(x.size), kept.size, positive=positive
+                D[kept].T, x, np.ones(x.size), len(kept), positive=positive
             )
             trial = np.zeros(len(D))
             trial[kept] = fitted

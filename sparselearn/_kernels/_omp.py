@@ -50,8 +50,10 @@ BLOCK = 1024
 FEW = 64
 # A column of which less than this share is new depends on those taken.
 DEPENDENT = 1e-10
-# A gain that exceeds what is worth it by less is equal to it but for rounding.
+# A gain that exceeds what is worth it by a smaller share is the same but for rounding,
 TIE = 1e-12
+# and so is a score that exceeds another by fewer units in the last place, 2e-10.
+ULPS = 2**20
 
 
 class Pursuit(NamedTuple):
@@ -231,7 +233,11 @@ def _rate(pursuit, start, stop, goal):
 
 @inlined
 def largest_score(score):
-    """The index of the largest positive score, the first among equals; -1 if none."""
+    """The index of the largest positive score, -1 if none.
+
+    Among those that are equal but for rounding it is the first: equal atoms then make
+    the same codes in other units, on other machines, and in other chunks.
+    """
     # Positive floats are ordered as the integers of the same bits, and a maximum of
     # integers is vectorised, since none of them is NaN.
     bits = score.view(np.int64)
@@ -241,11 +247,11 @@ def largest_score(score):
         most = 0
         for i in range(some.size):
             most = max(most, some[i])
-        if most > top:
+        if most > top + ULPS:
             top, where = most, start
     if where < 0:
         return -1
-    while bits[where] != top:
+    while bits[where] < top - ULPS:
         where += 1
     return where
 
