@@ -25,7 +25,7 @@ import scipy.linalg
 import scipy.sparse as sp
 
 from sparselearn._kernels import _dictionary, _ksvd
-from sparselearn._solvers._coding import stack_rows
+from sparselearn._solvers._coding import Atoms, has_gaps, squared_errors, stack_rows
 from sparselearn._solvers._dictionary import AtomSet, update_dictionary
 
 __all__ = [
@@ -34,7 +34,6 @@ __all__ = [
     "LeastSquaresUpdate",
     "entries_by_atoms",
     "residuals",
-    "squared_errors",
 ]
 
 # Numbers in a chunk of rows that is dense for the moment.
@@ -48,27 +47,23 @@ def _stacked(codes, atoms):
 
 
 def residuals(X, codes, atoms):
-    """``X - Z D``, dense float64; 0 where X is NaN.
+    """``X - Z D``, float64; 0 where X is NaN.
 
     Parameters
     ----------
-    X : ndarray or csr_array (n_rows, n_features)
-    codes : csr_array (n_rows, n_components)
+    X : ndarray (n_samples, n_features)
+    codes : csr_array (n_samples, n_components)
     atoms : ndarray (n_components, n_features)
     """
     rest = codes @ atoms
-    np.subtract(X.toarray() if sp.issparse(X) else X, rest, out=rest)
+    np.subtract(X, rest, out=rest)
     rest[np.isnan(rest)] = 0.0
     return rest
 
 
-def squared_errors(X, codes, atoms):
-    """Squared lengths of the rows of `residuals`, of which few are formed at a time."""
-    errors = np.empty(X.shape[0])
-    for rows in _row_chunks(X):
-        rest = residuals(X[rows], codes[rows], atoms)
-        errors[rows] = np.einsum("ij,ij->i", rest, rest)
-    return errors
+def _errors(X, stacked, atoms):
+    observed = ~np.isnan(X) if has_gaps(X) else None
+    return squared_errors(X, stacked, Atoms(atoms), observed)
 
 
 def _row_chunks(X):
@@ -117,7 +112,7 @@ class DescentUpdate:
         atoms = atoms.copy()
         for _ in range(PASSES):
             update_dictionary(atoms, products, moments, self.atom_set)
-        errors = squared_errors(X, _stacked(codes, atoms), atoms)
+        errors = _errors(X, _stacked(codes, atoms), atoms)
         return atoms, codes._replace(errors=errors)
 
 
@@ -147,7 +142,7 @@ class LeastSquaresUpdate(DescentUpdate):
         lengths[~usable] = 1.0
         data = codes.data * lengths[codes.indices] if self.scale_codes else codes.data
         found = codes._replace(data=data)
-        errors = squared_errors(X, _stacked(found, best), best)
+        errors = _errors(X, _stacked(found, best), best)
         if weights @ errors <= weights @ codes.errors:
             return best, found._replace(errors=errors)
         return self._descend(X, atoms, codes, products, moments)
@@ -194,11 +189,11 @@ class KSVDUpdate:
                 *np.empty((2, atoms.shape[0])),
                 *options,
             )
-            errors = squared_errors(X, stacked, atoms)
+            errors = _errors(X, stacked, atoms)
         else:
             rest = residuals(X, stacked, atoms)
             _ksvd.sweep(rest, weights, stacked.data, *entries, atoms, scratch, *options)
-            if np.isnan(X).any():
+            if has_gaps(X):
                 rest[np.isnan(X)] = 0.0
             errors = np.einsum("ij,ij->i", rest, rest)
         return atoms, codes._replace(data=stacked.data, errors=errors)

@@ -29,8 +29,14 @@ from typing import NamedTuple
 import numpy as np
 import scipy.sparse as sp
 
-from sparselearn._solvers._atom_updates import squared_errors
-from sparselearn._solvers._coding import join_codes, stack_rows, take_rows
+from sparselearn._solvers._coding import (
+    Atoms,
+    has_gaps,
+    join_codes,
+    squared_errors,
+    stack_rows,
+    take_rows,
+)
 from sparselearn._solvers._dictionary import (
     AtomSet,
     Learned,
@@ -130,8 +136,7 @@ class _Alternator:
         self.weights = weights
         self.how = how
         self.random_state = random_state
-        nothing = sp.csr_array((X.shape[0], 1)), np.zeros((1, X.shape[1]))
-        self._squares = squared_errors(X, *nothing)
+        self._squares = _squared_lengths(X)
         # Whether atoms are replaced that some code uses.
         self._bold = True
 
@@ -201,6 +206,13 @@ class _Alternator:
         old = take_rows(codes, samples)
         fits = stack_rows(old.data, old.indices, old.lengths, atoms.shape[0]) @ atoms
         return np.where(np.isnan(rows), fits, rows)
+
+
+def _squared_lengths(X):
+    """Sums of squares of the rows, over what is not NaN."""
+    nothing = sp.csr_array((X.shape[0], 1))
+    observed = ~np.isnan(X) if has_gaps(X) else None
+    return squared_errors(X, nothing, Atoms(np.zeros((1, X.shape[1]))), observed)
 
 
 def _without(codes, dead):

@@ -26,9 +26,13 @@ __all__ = [
     "Codes",
     "has_gaps",
     "join_codes",
+    "squared_errors",
     "stack_rows",
     "take_rows",
 ]
+
+# Numbers in the residuals formed at once: those of sparse rows are dense.
+NUMBERS = 2**15
 
 
 class Atoms:
@@ -142,6 +146,9 @@ class Coder(ABC):
     def has_objective(self):
         return not getattr(self, "relative", False)
 
+    def prepare(self, atoms):  # noqa: B027, most have something to do, none has to
+        """Form what all rows need of `atoms`, once and before threads share them."""
+
     @abstractmethod
     def encode(self, rows, atoms):
         """The codes of `rows`, none of whose entries is missing.
@@ -244,3 +251,29 @@ def stack_rows(data, indices, lengths, n_components):
     )
     codes.has_canonical_format = True
     return codes
+
+
+def squared_errors(rows, codes, atoms, observed=None):
+    """``||x - D' z||^2`` of each row, from the residual itself.
+
+    Parameters
+    ----------
+    rows : ndarray or csr_array (n_rows, n_features)
+    codes : csr_array (n_rows, n_components)
+    atoms : Atoms
+    observed : bool ndarray (n_rows, n_features) or None
+        Which entries count; all if None.
+
+    Returns
+    -------
+    errors : float64 ndarray (n_rows,)
+    """
+    errors = np.empty(rows.shape[0])
+    few = max(1, NUMBERS // rows.shape[1])
+    for start in range(0, errors.size, few):
+        part = slice(start, start + few)
+        residuals = np.asarray(rows[part] - codes[part] @ atoms.components)
+        if observed is not None:
+            residuals[~observed[part]] = 0.0
+        errors[part] = np.einsum("ij,ij->i", residuals, residuals)
+    return errors

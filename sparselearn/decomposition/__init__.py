@@ -1,15 +1,6 @@
 """Sparse codes, and dictionaries that make them."""
 
-from sparselearn.decomposition._dictionary_learning import DictionaryLearning
 from sparselearn.decomposition._functions import CodePath, encode_path, sparse_encode
-from sparselearn.decomposition._ksvd import KSVD
 from sparselearn.decomposition._sparse_coder import SparseCoder
 
-__all__ = [
-    "KSVD",
-    "CodePath",
-    "DictionaryLearning",
-    "SparseCoder",
-    "encode_path",
-    "sparse_encode",
-]
+__all__ = ["CodePath", "SparseCoder", "encode_path", "sparse_encode"]

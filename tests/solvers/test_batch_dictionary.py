@@ -11,10 +11,15 @@ from sparselearn._solvers._atom_updates import (
     DescentUpdate,
     KSVDUpdate,
     LeastSquaresUpdate,
-    squared_errors,
 )
 from sparselearn._solvers._batch_dictionary import Alternation, learn
-from sparselearn._solvers._coding import Atoms, Coder, Codes, stack_rows
+from sparselearn._solvers._coding import (
+    Atoms,
+    Coder,
+    Codes,
+    squared_errors,
+    stack_rows,
+)
 from sparselearn._solvers._dictionary import AtomSet
 from sparselearn._solvers._threshold_coder import ThresholdCoder
 
@@ -31,7 +36,7 @@ class Erratic(Coder):
         Z = self.generator.standard_normal((rows.shape[0], atoms.size))
         Z *= self.generator.uniform(size=Z.shape) < 0.3
         codes = sp.csr_array(Z)
-        errors = squared_errors(rows, codes, atoms.components)
+        errors = squared_errors(rows, codes, atoms, ~np.isnan(rows))
         penalties = np.abs(Z).sum(axis=1)
         status = np.zeros(errors.size, dtype=np.int8)
         lengths = np.diff(codes.indptr).astype(np.int64)
@@ -124,7 +129,7 @@ def test_a_step_that_would_raise_it_is_undone_and_the_last(X, rng):
     def update(X, weights, atoms, codes):
         atoms = directions(rng, K)
         stacked = stack_rows(codes.data, codes.indices, codes.lengths, K)
-        return atoms, codes._replace(errors=squared_errors(X, stacked, atoms))
+        return atoms, codes._replace(errors=squared_errors(X, stacked, Atoms(atoms)))
 
     coder = ThresholdCoder(hard=True, n_nonzero=1)
     start = alternate(X, directions(rng, K), coder, KSVDUpdate())[0].atoms
