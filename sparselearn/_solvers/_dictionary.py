@@ -58,6 +58,8 @@ class Learned(NamedTuple):
         How often an atom was replaced.
     converged : bool
         False where passes ended before the objective was steady, though asked to.
+    state : object
+        What a learner needs to go on from here, if it can.
     """
 
     atoms: np.ndarray
@@ -66,6 +68,7 @@ class Learned(NamedTuple):
     n_iter: int
     n_replaced: int
     converged: bool
+    state: object = None
 
 
 @dataclass(frozen=True)
@@ -146,7 +149,9 @@ def dense_rows(X, samples):
     return np.nan_to_num(some.astype(np.float64))
 
 
-def initial_atoms(X, weights, n_components, init, atom_set, random_state):
+def initial_atoms(
+    X, weights, n_components, init, atom_set, random_state, *, samples=None
+):
     """Atoms to start from.
 
     Parameters
@@ -163,15 +168,20 @@ def initial_atoms(X, weights, n_components, init, atom_set, random_state):
         these atoms.
     atom_set : AtomSet
     random_state : RandomState
+    samples : ndarray of int, optional
+        Rows of X that alone are samples, those of the `weights`.
 
     Returns
     -------
     atoms : float64 ndarray (n_components, n_features)
     """
     if isinstance(init, str):
-        found = STARTS[init](X, weights, n_components, atom_set, random_state)
+        if samples is None:
+            samples = np.arange(X.shape[0])
+        drawn = (X, samples, weights, n_components, atom_set, random_state)
+        found = STARTS[init](*drawn)
         if found.shape[0] < n_components and init != "data":
-            others = _samples(X, weights, n_components, atom_set, random_state)
+            others = _samples(*drawn)
             found = _distinct(np.concatenate([found, others]))[:n_components]
         atoms = _fill_up(found, n_components, atom_set, random_state)
     else:
@@ -201,9 +211,9 @@ def _distinct(atoms):
     return atoms[twins < 0]
 
 
-def _candidates(X, weights, n_most, atom_set, random_state):
+def _candidates(X, samples, weights, n_most, atom_set, random_state):
     """Usable samples as atoms, drawn by weight, and their squared lengths."""
-    rows = dense_rows(X, _draw(weights, n_most, random_state))
+    rows = dense_rows(X, samples[_draw(weights, n_most, random_state)])
     squares = np.einsum("ij,ij->i", rows, rows)
     atoms, usable = atom_set.project(rows)
     usable &= squares > ZERO**2 * squares.max(initial=0.0)
@@ -221,23 +231,23 @@ def _draw(mass, n_most, random_state):
     return candidates[np.argsort(-keys, kind="stable")[:n_most]]
 
 
-def _samples(X, weights, n_components, atom_set, random_state):
+def _samples(X, samples, weights, n_components, atom_set, random_state):
     # Most often the first samples do.
     for n_most in (n_components, max(CANDIDATES * n_components, MANY)):
-        atoms, _ = _candidates(X, weights, n_most, atom_set, random_state)
+        atoms, _ = _candidates(X, samples, weights, n_most, atom_set, random_state)
         atoms = _distinct(atoms)[:n_components]
-        if atoms.shape[0] == n_components or n_most >= X.shape[0]:
+        if atoms.shape[0] == n_components or n_most >= samples.size:
             break
     return atoms
 
 
-def _far_samples(X, weights, n_components, atom_set, random_state):
+def _far_samples(X, samples, weights, n_components, atom_set, random_state):
     """Samples drawn by what the atoms before leave of them (Arthur, 2007, for points).
 
     That is ``||x||^2 - max_j (d_j'x)^2 / ||d_j||^2``: here atoms stand for lines.
     """
     n_most = max(CANDIDATES * n_components, MANY)
-    atoms, squares = _candidates(X, weights, n_most, atom_set, random_state)
+    atoms, squares = _candidates(X, samples, weights, n_most, atom_set, random_state)
     lengths = np.einsum("ij,ij->i", atoms, atoms)
     left = squares.copy()
     chosen = []
@@ -252,12 +262,12 @@ def _far_samples(X, weights, n_components, atom_set, random_state):
     return atoms[chosen]
 
 
-def _singular_vectors(X, weights, n_components, atom_set, random_state):
-    present = weights > 0.0
-    X = X if present.all() else X[present]
-    scale = np.sqrt(weights[present] / weights.max())[:, None]
-    rows = X.multiply(scale).tocsr() if sp.issparse(X) else np.nan_to_num(X) * scale
-    n_most = min(n_components, *X.shape)
+def _singular_vectors(X, samples, weights, n_components, atom_set, random_state):
+    rows = X[samples[weights > 0.0]]
+    scale = np.sqrt(weights[weights > 0.0] / weights.max())[:, None]
+    sparse = sp.issparse(rows)
+    rows = rows.multiply(scale).tocsr() if sparse else np.nan_to_num(rows) * scale
+    n_most = min(n_components, *rows.shape)
     _, values, vectors = randomized_svd(rows, n_most, random_state=random_state)
     vectors = vectors[values > ZERO * values.max(initial=0.0)]
     atoms, usable = atom_set.project(vectors)
@@ -312,7 +322,7 @@ def _survivor(heirs, j):
     return j
 
 
-def badly_coded(rows, errors, weights, n_most, random_state):
+def badly_coded(errors, squares, weights, n_most, random_state):
     """Samples to become atoms: drawn by their squared error, without replacement.
 
     Errors count up to their 95th percentile, so that outliers are no likelier than
@@ -320,9 +330,8 @@ def badly_coded(rows, errors, weights, n_most, random_state):
 
     Parameters
     ----------
-    rows : ndarray or csr_array (n_samples, n_features)
-    errors : ndarray (n_samples,)
-        Squared errors of the codes.
+    errors, squares : ndarray (n_samples,)
+        Squared errors of the codes, and squared lengths of the samples.
     weights : ndarray (n_samples,)
     n_most : int
         Fewer are drawn where few samples have an error.
@@ -332,8 +341,7 @@ def badly_coded(rows, errors, weights, n_most, random_state):
     -------
     samples : ndarray of int
     """
-    squares = rows.multiply(rows) if sp.issparse(rows) else np.square(rows)
-    bad = errors > ZERO * squares.sum(axis=1, dtype=np.float64)
+    bad = errors > ZERO * squares
     if not np.any(weights[bad] > 0.0):
         return np.empty(0, dtype=np.intp)
     mass = np.where(bad, np.minimum(errors, np.quantile(errors[bad], CLIP)), 0.0)

@@ -47,6 +47,9 @@ SHARE = 0.125
 # the mean atom so many times.
 CHANCES = 20
 
+# Passes without progress, or with little, after which the objective is steady.
+PATIENCE = 5
+
 
 @dataclass
 class Statistics:
@@ -231,7 +234,9 @@ class OnlineDictionary:
         if dead.size == 0:
             return
         rows = _stack(filled)
-        samples = badly_coded(rows, codes.errors, weights, dead.size, self.random_state)
+        samples = badly_coded(
+            codes.errors, _squares(rows), weights, dead.size, self.random_state
+        )
         atoms, usable = self.atom_set.project(dense_rows(rows, samples))
         atoms = new_atoms(atoms[usable], self.atoms)
         # As many as there are samples for; the others have another chance.
@@ -280,6 +285,12 @@ def _stack(parts):
     return sp.vstack(parts, "csr") if sp.issparse(parts[0]) else np.concatenate(parts)
 
 
+def _squares(rows):
+    """Squared lengths of rows."""
+    squares = rows.multiply(rows) if sp.issparse(rows) else np.square(rows)
+    return squares.sum(axis=1, dtype=np.float64)
+
+
 def learn_dictionary(
     state, X, samples, weights, encode, *, max_iter, tol, shuffle, go_on
 ):
@@ -294,8 +305,8 @@ def learn_dictionary(
     max_iter : int
         Passes, at most.
     tol : float
-        Stop when the objective, as a share of it, falls by less from one pass to the
-        next; 0 goes on.
+        Stop when the least objective of a few passes is lower than that of all before
+        by no more than this share of it; 0 goes on.
     shuffle : bool
         Whether each pass takes the samples in an order of its own.
     go_on : callable
@@ -307,8 +318,7 @@ def learn_dictionary(
     """
     path = []
     converged = tol == 0.0
-    n_iter = 0
-    for n_iter in range(1, max_iter + 1):
+    while len(path) < max_iter:
         order = np.arange(samples.size)
         if shuffle:
             state.random_state.shuffle(order)
@@ -320,12 +330,13 @@ def learn_dictionary(
             if not go_on():
                 break
         path.append(tally.mean)
-        if tally.n_nonzero == 0 or not go_on():
+        before = min(path[:-PATIENCE], default=np.inf)
+        steady = before - min(path[-PATIENCE:]) <= tol * before < np.inf
+        # Without codes atoms never move; a user who gives a time wants no more.
+        if (tol > 0.0 and steady) or tally.n_nonzero == 0 or not go_on():
             converged = True
             break
-        if tol > 0.0 and n_iter > 1 and path[-2] - path[-1] <= tol * path[-2]:
-            converged = True
-            break
+    usage = state.total.usage
     return Learned(
-        state.atoms, state.total.usage, path, n_iter, state.n_replaced, converged
+        state.atoms, usage, path, len(path), state.n_replaced, converged, state
     )
