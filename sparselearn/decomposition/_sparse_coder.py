@@ -257,7 +257,7 @@ class SparseCoder(CodesMixin, BaseEstimator):
         self : object
             Fitted estimator.
         """
-        self._fit(X, sample_weight)
+        self._fit(X, sample_weight, stacklevel=4)
         return self
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -274,15 +274,15 @@ class SparseCoder(CodesMixin, BaseEstimator):
         -------
         codes : csr_array or ndarray of shape (n_samples, n_components)
         """
-        codes, dtype = self._fit(X, sample_weight)
+        codes, dtype = self._fit(X, sample_weight, stacklevel=5)
         return self._output(codes, dtype)
 
-    def _fit(self, X, sample_weight):
+    def _fit(self, X, sample_weight, *, stacklevel):
         X = check_rows(self, X, missing=self.missing, reset=True)
         weights = check_weights(sample_weight, X)
         components = self.check_dictionary(X)
-        codes = self._codes(X, stacklevel=5, components=components)
-        warn_of_none(codes, self, stacklevel=5)
+        codes = self._codes(X, stacklevel=stacklevel, components=components)
+        warn_of_none(codes, self, stacklevel=stacklevel)
 
         # All at the end: a fit that failed leaves the attributes of the last one.
         self.components_ = components
