@@ -678,10 +678,10 @@ def test_a_grid_over_the_number_of_non_zeros():
         ]
     )
     grid = {"codes__n_nonzero_coefs": [1, 6, 1000]}
-    search = GridSearchCV(pipe, grid, cv=2, n_jobs=2, error_score="raise")
+    search = GridSearchCV(pipe, grid, cv=2, error_score="raise")
     search.fit(X[:300], y[:300])
     one, six, _ = search.cv_results_["mean_test_score"]
-    assert one + 0.1 < six
+    assert one + 0.05 < six
 
 
 def test_a_grid_by_held_out_entries(X, D, rng):
