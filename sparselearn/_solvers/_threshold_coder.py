@@ -41,6 +41,10 @@ class ThresholdCoder(Coder):
     n_nonzero: int | None = None
     positive: bool = False
 
+    @property
+    def counts_only(self):
+        return self.hard or self.alpha == 0.0
+
     def encode(self, rows, atoms):
         inner, squares = atoms.products(rows)
         codes = inner / np.where(atoms.squares > 0.0, atoms.squares, 1.0)
