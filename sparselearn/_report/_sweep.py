@@ -138,8 +138,11 @@ def sweep(problem, name, model, n_jobs, tick):
     outcome : Outcome
     """
     steps = [*problem.preparation.steps, *model.build(problem)]
+    pipeline = QuietPipeline([(step, clone(estimator)) for step, estimator in steps])
+    if model.named:
+        pipeline.set_output(transform="pandas")
     search = TickingSearch(
-        QuietPipeline([(step, clone(estimator)) for step, estimator in steps]),
+        pipeline,
         model.grid(problem),
         scoring=functools.partial(_measure, metric=problem.metric, read=model.read),
         refit=_best_index,
