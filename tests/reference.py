@@ -476,3 +476,40 @@ def group_objective(X, y, weights, coef, groups, lam, mu):
         if coef[group].any()
     )
     return 0.5 * weights @ (y - X @ coef) ** 2 + penalty
+
+
+# -- dictionaries learned online -----------------------------------------------
+
+
+def elastic_net_gauge(atom, rho):
+    return (1.0 - rho) * np.sum(atom**2) + rho * np.sum(np.abs(atom))
+
+
+def nearest_on_elastic_net_ball(v, rho, *, positive=False):
+    """The point of the ball that is nearest to v, by bisection on the multiplier."""
+    size = np.maximum(v, 0.0) if positive else np.abs(v)
+
+    def at(m):
+        return np.maximum(size - m * rho, 0.0) / (1.0 + 2.0 * m * (1.0 - rho))
+
+    low, high = 0.0, 1.0
+    while elastic_net_gauge(at(high), rho) > 1.0:
+        high *= 2.0
+    if elastic_net_gauge(size, rho) > 1.0:
+        for _ in range(200):
+            middle = 0.5 * (low + high)
+            inside = elastic_net_gauge(at(middle), rho) <= 1.0
+            low, high = (low, middle) if inside else (middle, high)
+    else:
+        high = 0.0
+    return np.copysign(at(high), v)
+
+
+def update_atoms_one_by_one(atoms, A, B, project):
+    """d_j <- project(d_j + (B_j - A_j D) / A_jj), one atom after the other."""
+    atoms = atoms.copy()
+    for j in range(atoms.shape[0]):
+        if A[j, j] > 0.0:
+            moved = project(atoms[j] + (B[j] - A[j] @ atoms) / A[j, j])
+            atoms[j] = atoms[j] if moved is None else moved
+    return atoms

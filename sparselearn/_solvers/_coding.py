@@ -13,13 +13,14 @@ lose half of the digits.
 """
 
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
 
-__all__ = ["Atoms", "Coder", "Codes", "stack_rows"]
+__all__ = ["Atoms", "Coder", "Codes", "has_gaps", "join_codes", "stack_rows"]
 
 
 class Atoms:
@@ -147,10 +148,60 @@ class Coder(ABC):
             parts.append(self.encode(some, atoms.observed(mask)))
         return _reordered(parts, order)
 
+    def encode_rows(self, rows, atoms):
+        """The codes of `rows`, some of which may lack entries.
+
+        The others are encoded as if these were not there.
+        """
+        if not has_gaps(rows):
+            return self.encode(rows, atoms)
+        lacking = np.isnan(rows).any(axis=1)
+        order = np.argsort(lacking, kind="stable")
+        parts = [self.encode_observed(rows[lacking], atoms)]
+        if not lacking.all():
+            parts.insert(0, self.encode(rows[~lacking], atoms))
+        return _reordered(parts, order)
+
+    def at_level(self, n_nonzero):
+        """The same coder with another `n_nonzero`, a field that it must have."""
+        return replace(self, n_nonzero=n_nonzero)
+
+    def encode_levels(self, rows, atoms, levels):
+        """The codes of `rows`, none of whose entries is missing, at each level.
+
+        A coder whose short codes are parts of its longer ones does better.
+
+        Parameters
+        ----------
+        rows : ndarray or csr_array (n_rows, n_features)
+        atoms : Atoms
+        levels : sequence of int
+            Numbers of non-zeros.
+
+        Returns
+        -------
+        list of Codes
+            For each level what ``at_level(level)`` encodes.
+        """
+        return [self.at_level(level).encode(rows, atoms) for level in levels]
+
+
+def has_gaps(rows):
+    """Whether an entry of `rows` is NaN; of sparse ones none is."""
+    return not sp.issparse(rows) and bool(np.isnan(rows).any())
+
+
+def join_codes(parts):
+    """`Codes` of all rows of the list `parts`, one after another; empties `parts`."""
+    fields = list(zip(*parts))
+    parts.clear()
+    # Field by field, so that no more than one of them is held twice.
+    return Codes(*[np.concatenate(fields.pop(0)) for _ in Codes._fields])
+
 
 def _reordered(parts, order):
     """The `Codes` of all `parts`, whose i-th row is the ``order[i]``-th wanted."""
-    data, indices, lengths, *rest = (np.concatenate(part) for part in zip(*parts))
+    data, indices, lengths, *rest = join_codes(parts)
     starts = np.cumsum(lengths) - lengths
     position = np.argsort(order)
     lengths, starts = lengths[position], starts[position]

@@ -2,7 +2,7 @@
 
 from sparselearn._solvers._threshold_coder import ThresholdCoder
 
-__all__ = ["METHODS", "make_coder"]
+__all__ = ["METHODS", "USES", "make_coder"]
 
 # A tenth of the smallest alpha that makes a row's code 0, where no alpha is given.
 RELATIVE_ALPHA = 0.1
@@ -38,6 +38,26 @@ METHODS = {
 }
 
 
+# Which of the parameters that mean nothing to some methods mean something to each.
+USES = {
+    "omp": {"n_nonzero_coefs", "alpha", "tol"},
+    "ormp": {"n_nonzero_coefs", "alpha", "tol"},
+    "iht": {"n_nonzero_coefs"},
+    "lasso": {"n_nonzero_coefs", "alpha", "tol", "l1_ratio", "penalty_weights"},
+    "group-lasso": {"alpha", "tol", "groups"},
+    "threshold": {"n_nonzero_coefs", "alpha"},
+    "hard-threshold": {"n_nonzero_coefs", "alpha"},
+}
+UNUSED = {
+    "alpha": None,
+    "n_nonzero_coefs": None,
+    "tol": None,
+    "l1_ratio": 1.0,
+    "penalty_weights": None,
+    "groups": None,
+}
+
+
 def make_coder(parameters):
     """The coder that an estimator's parameters describe.
 
@@ -48,5 +68,19 @@ def make_coder(parameters):
     Returns
     -------
     Coder
+
+    Raises
+    ------
+    ValueError
+        If a parameter is given that means nothing to the method.
     """
-    return METHODS[parameters.method](parameters)
+    method = parameters.method
+    for name in UNUSED.keys() - USES[method]:
+        value = getattr(parameters, name)
+        if value is not None and value is not UNUSED[name] and value != UNUSED[name]:
+            others = sorted(other for other, used in USES.items() if name in used)
+            raise ValueError(
+                f"method={method!r} does not use {name}, got {name}={value!r}. "
+                f"Methods that use it: {', '.join(map(repr, others))}."
+            )
+    return METHODS[method](parameters)

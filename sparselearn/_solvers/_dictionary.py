@@ -1,0 +1,372 @@
+"""What all learners of dictionaries share: atoms to start from, kept apart, in order.
+
+A dictionary D (K, n_features) has atoms as rows, each on the unit sphere or, for sparse
+atoms, on the elastic-net sphere (:mod:`sparselearn._kernels._dictionary`); hence only
+codes carry the units of X, and every threshold here is a share of something.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.utils.extmath import randomized_svd
+
+from sparselearn._kernels import _dictionary as kernels
+
+__all__ = [
+    "AtomSet",
+    "Learned",
+    "badly_coded",
+    "canonical",
+    "coherence",
+    "dead_atoms",
+    "filled_rows",
+    "initial_atoms",
+    "update_dictionary",
+]
+
+# Atoms of a larger |cosine| are one atom.
+SAME = 0.99
+# An atom of less than this share of the mean energy A_jj is unused.
+UNUSED = 1e-4
+# Rows of a smaller share of the largest length are zero.
+ZERO = 1e-12
+# What a sample may weigh when it is drawn for its error: no more than this quantile.
+CLIP = 0.95
+# Atoms updated at a time: small enough that most of the work is matrix products.
+BLOCK = 32
+# Samples looked at for each initial atom, and in all at least.
+CANDIDATES = 10
+MANY = 1000
+
+
+class Learned(NamedTuple):
+    """What a learner found.
+
+    Attributes
+    ----------
+    atoms : float64 ndarray (n_components, n_features)
+    usage : float64 ndarray (n_components,)
+        How much the samples used each atom, in any unit: orders the atoms.
+    objective_path : list of float
+        Mean objective of a sample, after each pass over the samples.
+    n_iter : int
+        Passes over the samples.
+    n_replaced : int
+        How often an atom was replaced.
+    converged : bool
+        False where passes ended before the objective was steady, though asked to.
+    """
+
+    atoms: np.ndarray
+    usage: np.ndarray
+    objective_path: list
+    n_iter: int
+    n_replaced: int
+    converged: bool
+
+
+@dataclass(frozen=True)
+class AtomSet:
+    """The set that atoms are in.
+
+    Parameters
+    ----------
+    positive : bool
+        Whether atoms have no negative entry.
+    l1_ratio : float in [0, 1]
+        rho of the elastic-net sphere; 0 is the unit sphere.
+    """
+
+    positive: bool = False
+    l1_ratio: float = 0.0
+
+    def project(self, rows):
+        """The points of the set nearest to `rows`, and which rows have one.
+
+        Parameters
+        ----------
+        rows : ndarray (n, n_features)
+
+        Returns
+        -------
+        atoms : float64 ndarray (n, n_features)
+            A copy; rows that have none are as they were.
+        usable : ndarray of bool (n,)
+        """
+        atoms = np.array(rows, dtype=np.float64, order="C")
+        if self.l1_ratio > 0.0:
+            # What to shrink must not depend on units: from a length of 1.
+            lengths = np.sqrt(np.einsum("ij,ij->i", atoms, atoms))
+            atoms /= np.where(lengths > 0.0, lengths, 1.0)[:, None]
+        usable = np.empty(atoms.shape[0], dtype=np.bool_)
+        sizes = np.empty(atoms.shape[1])
+        kernels.project_atoms(atoms, self.positive, self.l1_ratio, sizes, usable)
+        return atoms, usable
+
+
+def update_dictionary(atoms, products, moments, atom_set):
+    """Move each atom once to the best of its set, overwriting `atoms`.
+
+    Blocks of atoms: what is left for them, ``B - A D``, by a matrix product, and what
+    the moves of one change for the next ones within the block by a kernel.
+
+    Parameters
+    ----------
+    atoms : float64 ndarray (n_components, n_features), C-ordered
+    products, moments : float64 ndarrays
+        A and B.
+    atom_set : AtomSet
+    """
+    floor = UNUSED**2 * np.mean(np.diagonal(products))
+    scratch = np.empty((2, atoms.shape[1]))
+    for start in range(0, atoms.shape[0], BLOCK):
+        block = slice(start, start + BLOCK)
+        rest = moments[block] - products[block] @ atoms
+        kernels.update_atoms(
+            rest,
+            np.ascontiguousarray(products[block, block]),
+            atoms[block],
+            floor,
+            atom_set.positive,
+            float(atom_set.l1_ratio),
+            scratch,
+        )
+
+
+# -- atoms to start from ------------------------------------------------------
+
+
+def filled_rows(X, rows):
+    """Some `rows` of X, dense and float64; what is NaN is 0."""
+    some = X[rows]
+    some = some.toarray() if sp.issparse(some) else some
+    return np.nan_to_num(some.astype(np.float64))
+
+
+def initial_atoms(X, weights, n_components, init, atom_set, random_state):
+    """Atoms to start from.
+
+    Parameters
+    ----------
+    X : ndarray or csr_array (n_samples, n_features)
+        NaN counts as 0.
+    weights : ndarray (n_samples,)
+        Samples are drawn in proportion; all positive.
+    n_components : int
+        May exceed the number of samples: what samples do not give is random.
+    init : {"data", "k-means++", "svd"} or ndarray (n_components, n_features)
+        Samples, as different as their order permits; samples that those before
+        explain badly; singular vectors of X, and samples where it has too few; or
+        these atoms.
+    atom_set : AtomSet
+    random_state : RandomState
+
+    Returns
+    -------
+    atoms : float64 ndarray (n_components, n_features)
+    """
+    if isinstance(init, str):
+        found = STARTS[init](X, weights, n_components, atom_set, random_state)
+        if found.shape[0] < n_components and init != "data":
+            others = _samples(X, weights, n_components, atom_set, random_state)
+            found = _distinct(np.concatenate([found, others]))[:n_components]
+        atoms = _fill_up(found, n_components, atom_set, random_state)
+    else:
+        atoms, usable = atom_set.project(init)
+        atoms[~usable] = _random(
+            np.count_nonzero(~usable), atoms, atom_set, random_state
+        )
+    return atoms
+
+
+def _fill_up(atoms, n_components, atom_set, random_state):
+    missing = n_components - atoms.shape[0]
+    return np.concatenate([atoms, _random(missing, atoms, atom_set, random_state)])
+
+
+def _random(n, atoms, atom_set, random_state):
+    """`n` random atoms, of as many features as `atoms` has."""
+    rows = random_state.standard_normal((n, atoms.shape[1]))
+    return atom_set.project(np.abs(rows) if atom_set.positive else rows)[0]
+
+
+def _distinct(atoms):
+    """Those of `atoms` that are not nearly one before them, in order."""
+    gram = np.ascontiguousarray(atoms @ atoms.T)
+    twins = np.empty(atoms.shape[0], dtype=np.int64)
+    kernels.find_twins(gram, np.diagonal(gram).copy(), SAME, twins)
+    return atoms[twins < 0]
+
+
+def _candidates(X, weights, n_most, atom_set, random_state):
+    """Usable samples as atoms, drawn by weight, and their squared lengths."""
+    n_most = min(n_most, X.shape[0])
+    # The largest w_i-th roots of uniform numbers: a draw in proportion to w without
+    # replacement (Efraimidis and Spirakis, 2006).
+    keys = np.log(1.0 - random_state.random_sample(X.shape[0])) / weights
+    chosen = np.argsort(-keys, kind="stable")[:n_most]
+    rows = filled_rows(X, chosen)
+    squares = np.einsum("ij,ij->i", rows, rows)
+    atoms, usable = atom_set.project(rows)
+    usable &= squares > ZERO**2 * squares.max(initial=0.0)
+    return atoms[usable], squares[usable]
+
+
+def _samples(X, weights, n_components, atom_set, random_state):
+    # Most often the first samples do.
+    for n_most in (n_components, max(CANDIDATES * n_components, MANY)):
+        atoms, _ = _candidates(X, weights, n_most, atom_set, random_state)
+        atoms = _distinct(atoms)[:n_components]
+        if atoms.shape[0] == n_components or n_most >= X.shape[0]:
+            break
+    return atoms
+
+
+def _far_samples(X, weights, n_components, atom_set, random_state):
+    """Samples drawn by what the atoms before leave of them (Arthur, 2007, for points).
+
+    That is ``||x||^2 - max_j (d_j'x)^2 / ||d_j||^2``: here atoms stand for lines.
+    """
+    n_most = max(CANDIDATES * n_components, MANY)
+    atoms, squares = _candidates(X, weights, n_most, atom_set, random_state)
+    lengths = np.einsum("ij,ij->i", atoms, atoms)
+    left = squares.copy()
+    chosen = []
+    while len(chosen) < n_components:
+        mass = np.cumsum(np.where(left > (1.0 - SAME**2) * squares, left, 0.0))
+        if mass.size == 0 or not mass[-1] > 0.0:
+            break
+        j = int(np.searchsorted(mass, random_state.random_sample() * mass[-1], "right"))
+        chosen.append(j)
+        cosines = (atoms @ atoms[j]) ** 2 / (lengths * lengths[j])
+        left = np.minimum(left, squares * np.maximum(1.0 - cosines, 0.0))
+    return atoms[chosen]
+
+
+def _singular_vectors(X, weights, n_components, atom_set, random_state):
+    scale = np.sqrt(weights / weights.max())[:, None]
+    rows = X.multiply(scale).tocsr() if sp.issparse(X) else np.nan_to_num(X) * scale
+    n_most = min(n_components, *X.shape)
+    _, values, vectors = randomized_svd(rows, n_most, random_state=random_state)
+    vectors = vectors[values > ZERO * values.max(initial=0.0)]
+    atoms, usable = atom_set.project(vectors)
+    return _distinct(atoms[usable])
+
+
+STARTS = {"data": _samples, "k-means++": _far_samples, "svd": _singular_vectors}
+
+
+# -- atoms kept apart ---------------------------------------------------------
+
+
+def dead_atoms(gram, energies, ages=None):
+    """Atoms to replace: those that nearly repeat another one, and those unused.
+
+    Parameters
+    ----------
+    gram : float64 ndarray (n_components, n_components)
+        Products of the atoms.
+    energies : float64 ndarray (n_components,)
+        A_jj, or another measure of use.
+    ages : ndarray of bool, optional
+        Which atoms are old enough to have been used; None: all.
+
+    Returns
+    -------
+    dead : ndarray of int
+        In ascending order.
+    twins : ndarray of int
+        Of each of these the atom, not dead itself, that it repeats; -1 if none.
+    """
+    n_components = energies.size
+    twin_of = np.empty(n_components, dtype=np.int64)
+    kernels.find_twins(gram, np.diagonal(gram).copy(), SAME, twin_of)
+    unused = energies <= UNUSED * np.mean(energies)
+    if ages is not None:
+        unused &= ages
+    heirs = np.where(unused, -1, np.arange(n_components))
+    for j in np.flatnonzero((twin_of >= 0) & ~unused):
+        i = _survivor(heirs, twin_of[j])
+        if i >= 0:
+            less, more = (i, j) if energies[i] < energies[j] else (j, i)
+            heirs[less] = more
+    dead = np.flatnonzero(heirs != np.arange(n_components))
+    return dead, np.array([_survivor(heirs, j) for j in dead], dtype=np.intp)
+
+
+def _survivor(heirs, j):
+    """Who has what was j's, in the end; -1 if nobody."""
+    while j >= 0 and heirs[j] != j:
+        j = heirs[j]
+    return j
+
+
+def badly_coded(errors, squares, weights, n, random_state):
+    """Samples to become atoms: drawn by their squared error, without replacement.
+
+    Errors count up to their 95th percentile, so that outliers are no likelier than
+    the worst of the others.
+
+    Parameters
+    ----------
+    errors, squares : ndarray (n_samples,)
+        Squared errors of the codes, and squared lengths of the samples.
+    weights : ndarray (n_samples,)
+    n : int
+        How many at most: fewer where few samples have an error.
+    random_state : RandomState
+
+    Returns
+    -------
+    samples : ndarray of int
+    """
+    candidates = np.flatnonzero((errors > ZERO * squares) & (weights > 0.0))
+    if candidates.size == 0:
+        return candidates
+    errors = errors[candidates]
+    mass = np.minimum(errors, np.quantile(errors, CLIP)) * weights[candidates]
+    keys = np.log(1.0 - random_state.random_sample(mass.size)) / (mass / mass.max())
+    return candidates[np.argsort(-keys, kind="stable")[:n]]
+
+
+# -- atoms in order -----------------------------------------------------------
+
+
+def canonical(usage, atoms, *, keep_signs):
+    """The order and the signs that make equal dictionaries the same.
+
+    Parameters
+    ----------
+    usage : ndarray (n_components,)
+    atoms : ndarray (n_components, n_features)
+    keep_signs : bool
+        Whether signs stay, as codes that must not be negative need.
+
+    Returns
+    -------
+    order : ndarray of int (n_components,)
+        The most used atom first.
+    signs : float64 ndarray (n_components,)
+        Of the atoms in that order: makes the entry of the largest size positive, the
+        first of those equal but for rounding.
+    """
+    order = np.argsort(-usage, kind="stable")
+    if keep_signs:
+        return order, np.ones(order.size)
+    atoms = atoms[order]
+    sizes = np.abs(atoms)
+    largest = sizes >= (1.0 - 1e-9) * sizes.max(axis=1, keepdims=True)
+    entries = atoms[np.arange(order.size), np.argmax(largest, axis=1)]
+    return order, np.where(entries < 0.0, -1.0, 1.0)
+
+
+def coherence(atoms):
+    """The largest absolute cosine between two atoms; 0 for a single one."""
+    atoms = np.asarray(atoms, dtype=np.float64)
+    lengths = np.sqrt(np.einsum("ij,ij->i", atoms, atoms))
+    atoms = atoms / np.where(lengths > 0.0, lengths, 1.0)[:, None]
+    cosines = np.abs(atoms @ atoms.T)
+    np.fill_diagonal(cosines, 0.0)
+    return float(min(cosines.max(initial=0.0), 1.0))

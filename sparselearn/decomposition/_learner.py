@@ -1,0 +1,284 @@
+"""What all estimators that learn a dictionary share: from rows to atoms to codes."""
+
+import warnings
+from abc import ABC, abstractmethod
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_array, check_random_state
+
+from sparselearn._compat import (
+    Interval,
+    StrOptions,
+    check_sample_weight,
+    fit_context,
+    validate_parameter_constraints,
+)
+from sparselearn._parallel import bounded
+from sparselearn._solvers._coding import Atoms
+from sparselearn._solvers._dictionary import (
+    AtomSet,
+    canonical,
+    coherence,
+    initial_atoms,
+)
+from sparselearn._validation import row_weights
+from sparselearn.decomposition._coding import (
+    CodesMixin,
+    check_rows,
+    encode,
+    explained,
+    observed_mean,
+    warn_of,
+)
+from sparselearn.decomposition._methods import make_coder
+from sparselearn.decomposition._sparse_coder import SparseCoder
+
+__all__ = ["DictionaryLearner"]
+
+# Features in the name of an atom, at most, and how large they are beside the largest.
+NAMED = 3
+NAMED_SHARE = 0.5
+
+
+class DictionaryLearner(CodesMixin, BaseEstimator, ABC):
+    """A dictionary learned from samples, and the codes of samples by it.
+
+    One coder makes the codes of `fit` and those of `transform`. A subclass has the
+    parameters below, and its own, and says by `_learn` how to find atoms.
+    """
+
+    _parameter_constraints = {
+        "n_components": [Interval(Integral, 1, None, closed="left"), None],
+        "coder": [SparseCoder, None],
+        "method": SparseCoder._parameter_constraints["method"],
+        "alpha": SparseCoder._parameter_constraints["alpha"],
+        "n_nonzero_coefs": SparseCoder._parameter_constraints["n_nonzero_coefs"],
+        "positive": ["boolean"],
+        "init": [StrOptions({"data", "k-means++", "svd"}), "array-like"],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "max_time": [Interval(Real, 0, None, closed="neither"), None],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "positive_atoms": ["boolean"],
+        "random_state": ["random_state"],
+        "n_jobs": [Integral, None],
+    }
+
+    # -- the coder ------------------------------------------------------------
+
+    # Parameters that describe a coder, by the parameter of `SparseCoder`, with the
+    # values that say nothing; `method` says nothing where it is the class's default.
+    _shorthands = {"alpha": None, "n_nonzero_coefs": None, "positive": False}
+
+    @property
+    def _coding(self):
+        if self.coder is not None:
+            return self.coder
+        options = {name: getattr(self, name) for name in self._shorthands}
+        return SparseCoder(method=self.method, **options)
+
+    def __sklearn_tags__(self):
+        # A coder that is none is refused by `fit`, not here.
+        if not isinstance(self._coding, SparseCoder):
+            return BaseEstimator.__sklearn_tags__(self)
+        return super().__sklearn_tags__()
+
+    def _make_coder(self):
+        """The solver's coder that parameters describe, held against one another."""
+        if self.coder is None:
+            return make_coder(self._coding)
+        defaults = self._shorthands | {"method": type(self)().method}
+        for name, default in defaults.items():
+            value = getattr(self, name)
+            if value != default:
+                raise ValueError(
+                    f"{name}={value!r} was given, and a coder too; give {name} to the "
+                    "coder."
+                )
+        validate_parameter_constraints(
+            SparseCoder._parameter_constraints,
+            self.coder.get_params(deep=False),
+            caller_name="SparseCoder",
+        )
+        return make_coder(self.coder)
+
+    # -- learning -------------------------------------------------------------
+
+    @abstractmethod
+    def _learn(self, X, weights, coder, random_state):
+        """Find atoms.
+
+        Parameters
+        ----------
+        X : ndarray or csr_array (n_samples, n_features)
+            As `check_rows` gives it.
+        weights : float64 ndarray (n_samples,)
+            All positive.
+        coder : Coder
+        random_state : RandomState
+
+        Returns
+        -------
+        Learned
+        """
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None, sample_weight=None):
+        """Learn the atoms.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Sparse X stays sparse. NaN is a missing entry if the coder's `missing` is
+            "mask".
+        y : Ignored
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative, not all zero: a sample of weight 0 is absent.
+
+        Returns
+        -------
+        self : object
+            Fitted estimator.
+        """
+        self._fit(X, sample_weight)
+        return self
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit_transform(self, X, y=None, sample_weight=None):
+        """Learn the atoms, and encode the samples: ``fit(X).transform(X)``, once.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : Ignored
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        codes : csr_array or ndarray of shape (n_samples, n_components)
+            As `transform` gives them.
+        """
+        codes, dtype = self._fit(X, sample_weight)
+        return self._output(codes, dtype)
+
+    def _fit(self, X, sample_weight):
+        coder = self._make_coder()
+        X, weights = self._check(X, sample_weight, reset=True)
+        present = weights > 0.0
+        seen = (X, weights) if present.all() else (X[present], weights[present])
+        random_state = check_random_state(self.random_state)
+        learned = self._learn(*seen, coder, random_state)
+        codes = self._store(learned, X, weights, coder, stacklevel=4)
+        return codes, X.dtype
+
+    def _check(self, X, sample_weight, *, reset):
+        """X as kernels read it, and the weights of its rows."""
+        X = check_rows(self, X, missing=self._coding.missing, reset=reset)
+        weights = check_sample_weight(
+            sample_weight, X, dtype=np.float64, ensure_non_negative=True
+        )
+        row_weights(weights, X)  # refuses those that are all zero
+        return X, weights
+
+    def _atom_set(self):
+        return AtomSet(self.positive_atoms)
+
+    def _initial_atoms(self, X, weights, random_state):
+        """Atoms to start from: float64 ndarray (n_components, n_features)."""
+        n_components = self.n_components
+        init = self.init
+        if not isinstance(init, str):
+            init = check_array(init, dtype=np.float64, input_name="init")
+            wanted = (n_components or init.shape[0], X.shape[1])
+            if init.shape != wanted:
+                raise ValueError(
+                    f"init has shape {init.shape}; it must hold n_components atoms of "
+                    f"n_features numbers, shape {wanted}."
+                )
+            n_components = init.shape[0]
+        return bounded(
+            initial_atoms,
+            X,
+            weights,
+            n_components or X.shape[1],
+            init,
+            self._atom_set(),
+            random_state,
+        )
+
+    def _store(self, learned, X, weights, coder, *, stacklevel):
+        """Set the fitted attributes; return the codes of X by the final atoms."""
+        keep_signs = self._coding.positive or self.positive_atoms
+        order, signs = canonical(learned.usage, learned.atoms, keep_signs=keep_signs)
+        atoms = learned.atoms[order] * signs[:, None]
+        components = np.ascontiguousarray(atoms, dtype=X.dtype)
+        codes = encode(X, Atoms(components), coder, self.n_jobs)
+        mean = observed_mean(X, weights)
+        explained_variance = explained(X, codes, weights, components, mean)
+
+        # All at the end: an interrupted fit leaves the attributes of the last one.
+        self.components_ = components
+        self.mean_ = mean
+        self.explained_variance_ = explained_variance
+        self.coherence_ = bounded(coherence, components)
+        self.objective_path_ = np.array(learned.objective_path)
+        self.n_iter_ = learned.n_iter
+        self.n_replaced_ = learned.n_replaced
+        self._store_codes(codes, weights)
+        self._warn(learned, codes, stacklevel=stacklevel + 1)
+        return codes
+
+    def _warn(self, learned, codes, *, stacklevel):
+        """One warning of what went wrong, if anything did."""
+        if codes.data.size == 0:
+            warnings.warn(
+                "All codes are zero, so the atoms say nothing about X. Lower alpha.",
+                ConvergenceWarning,
+                stacklevel=stacklevel + 1,
+            )
+        elif not learned.converged:
+            warnings.warn(
+                f"The objective still changed by more than tol={self.tol} after "
+                f"max_iter={self.max_iter} passes. Raise max_iter or tol.",
+                ConvergenceWarning,
+                stacklevel=stacklevel + 1,
+            )
+        else:
+            warn_of(codes, stacklevel=stacklevel + 1)
+
+    # -- names ----------------------------------------------------------------
+
+    def get_feature_names_out(self, input_features=None):
+        """Names of the codes: the class name in lower case, and a number.
+
+        If X had feature names, those with the largest entries of the atom follow, at
+        most three, with a minus where the entry is negative. With `split_sign` comes
+        "_positive" or "_negative" at the end.
+
+        Parameters
+        ----------
+        input_features : Ignored
+
+        Returns
+        -------
+        feature_names_out : ndarray of str
+        """
+        names = super().get_feature_names_out(input_features)
+        if not hasattr(self, "feature_names_in_"):
+            return names
+        tails = np.array([self._loadings(atom) for atom in self.components_], object)
+        if self._coding.split_sign:
+            tails = np.concatenate([tails, tails])
+        return names + tails
+
+    def _loadings(self, atom):
+        """What to append to the name of an atom, as in "_first_-second"."""
+        sizes = np.abs(atom)
+        largest = np.argsort(-sizes, kind="stable")[:NAMED]
+        largest = largest[sizes[largest] >= NAMED_SHARE * sizes.max()]
+        return "".join(
+            f"_{'-' if atom[f] < 0.0 else ''}{self.feature_names_in_[f]}"
+            for f in largest
+        )
