@@ -32,7 +32,8 @@ from sparselearn._report._data import Data, ReportError, load
 from sparselearn._report._models import MODELS, Model
 from sparselearn._report._prepare import prepare
 from sparselearn._report._progress import Progress
-from sparselearn._report._sweep import one_se_below, sparsest
+from sparselearn._report._search import sparsest
+from sparselearn._report._sweep import one_se_below
 from sparselearn.linear_model import GroupLasso, Lasso
 
 pd = pytest.importorskip("pandas")
@@ -319,6 +320,7 @@ def test_a_block_has_columns_in_every_fold(rng):
     frame["single"] = [f"s{i}" for i in range(n)]
     frame["twice"] = [f"s{i // 2}" for i in range(n)]
     y = rng.choice(["yes", "no"], n)
+    frame = frame.astype(object)
     data = Data("table", frame, y, "y", "classification", [*frame], None, [])
     problem = prepare(data, 0)
     X, y = problem.train

@@ -2,15 +2,10 @@
 
 import numpy as np
 
-from sparselearn import penalties
+from sparselearn import decomposition, penalties
 from sparselearn._solvers._folded_concave import follow_path
 from sparselearn._solvers._problem import make_problem
 from sparselearn._validation import check_regression
-from sparselearn.decomposition import (
-    KSVD,
-    MiniBatchDictionaryLearning,
-    sparse_encode,
-)
 from sparselearn.linear_model import (
     Lasso,
     LassoCV,
@@ -95,13 +90,13 @@ def encode(problem, method, n_jobs):
     options = {"n_nonzero_coefs": problem.n_nonzero_coefs}
     if method == "lasso":
         options = {"alpha": problem.alpha}
-    return sparse_encode(
+    return decomposition.sparse_encode(
         problem.X, problem.atoms, method=method, n_jobs=n_jobs, **options
     )
 
 
 def learn(problem, n_jobs, epochs, batch_size):
-    model = MiniBatchDictionaryLearning(
+    model = decomposition.MiniBatchDictionaryLearning(
         problem.n_components,
         alpha=problem.alpha,
         batch_size=batch_size,
@@ -114,7 +109,7 @@ def learn(problem, n_jobs, epochs, batch_size):
 
 
 def ksvd(problem, n_jobs, epochs):
-    model = KSVD(
+    model = decomposition.KSVD(
         problem.n_components,
         n_nonzero_coefs=problem.n_nonzero_coefs,
         max_iter=epochs,

@@ -14,7 +14,8 @@ from sparselearn._report._files import (
 from sparselearn._report._models import BASELINE, MODELS
 from sparselearn._report._prepare import prepare
 from sparselearn._report._progress import Progress
-from sparselearn._report._sweep import plan, recorded_warnings, sweep
+from sparselearn._report._search import recorded_warnings
+from sparselearn._report._sweep import plan, sweep
 
 __all__ = ["ReportError", "run"]
 

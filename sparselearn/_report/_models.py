@@ -81,6 +81,10 @@ class Model(NamedTuple):
     named : bool
         Whether its steps need the names of prepared features: rows are then passed on
         as data frames.
+    one_pass : bool
+        Whether the step before the last learns a dictionary, by whose `components_`
+        rows are encoded at all levels of the one parameter of `grid`, numbers of
+        non-zeros, in one pass.
     """
 
     build: Callable
@@ -90,6 +94,7 @@ class Model(NamedTuple):
     unit: str = "coefficients"
     unsuited: Callable = lambda problem: None
     named: bool = False
+    one_pass: bool = False
 
 
 # -- dense --------------------------------------------------------------------
