@@ -15,12 +15,14 @@ import numpy as np
 import signals
 from judge import recovered
 
+# By title: the function, who can do it, and for how long.
 LEARNERS = {
-    "learn": (
+    "online, with codes of the Lasso": (
+        "learn",
         ["sparselearn", "spams", "scikit-learn"],
         {"epochs": 43, "batch_size": 200},
     ),
-    "ksvd": (["sparselearn", "ksvd"], {"epochs": 40}),
+    "K-SVD": ("ksvd", ["sparselearn", "ksvd"], {"epochs": 40}),
 }
 THREADS = (1, 2)
 

@@ -59,14 +59,16 @@ def encode(problem, method, n_jobs):
 
 
 def learn(problem, n_jobs, epochs, batch_size):
-    """With `epochs` None it stops as it does by default."""
+    """With `epochs` None it stops as it does by default.
+
+    In one process, whatever `n_jobs`: more of them take it several times as long.
+    """
     model = MiniBatchDictionaryLearning(
         problem.n_components,
         alpha=problem.alpha,
         fit_algorithm="cd",
         batch_size=batch_size,
         random_state=problem.seed,
-        n_jobs=n_jobs,
     )
     if epochs is not None:
         model.set_params(max_iter=epochs, tol=0.0, max_no_improvement=None)
