@@ -47,6 +47,7 @@ SHARED_SOURCES = (
     _PACKAGE / "losses.py",
     *sorted((_PACKAGE / "penalties").glob("*.py")),
     _PACKAGE / "_kernels" / "_design.py",
+    _PACKAGE / "_kernels" / "_omp.py",
     _PACKAGE / "_kernels" / "_support.py",
 )
 

@@ -11,7 +11,7 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sparselearn._compat import check_sample_weight
-from sparselearn._parallel import map_chunks, row_chunks
+from sparselearn._parallel import bounded, map_chunks, row_chunks
 from sparselearn._solvers._coding import Atoms, join_codes, stack_rows
 from sparselearn._validation import column_major, row_weights
 from sparselearn.decomposition._methods import make_coder
@@ -76,6 +76,7 @@ def chunk_rows(X, n_components=1):
 
 def encode(X, atoms, coder, n_jobs=None):
     """`Codes` of the rows of X, by what is not NaN in them; in threads."""
+    bounded(coder.prepare, atoms)
     parts = map_chunks(
         lambda rows: coder.encode_rows(X[rows], atoms),
         X.shape[0],

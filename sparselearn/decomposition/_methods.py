@@ -1,11 +1,15 @@
 """From the flat parameters of an estimator to a coder: one function a method."""
 
+from sparselearn._solvers._iht_coder import IHTCoder
+from sparselearn._solvers._pursuit_coder import PursuitCoder
 from sparselearn._solvers._threshold_coder import ThresholdCoder
 
 __all__ = ["METHODS", "USES", "make_coder"]
 
 # A tenth of the smallest alpha that makes a row's code 0, where no alpha is given.
 RELATIVE_ALPHA = 0.1
+# Non-zeros of a greedy code of which nothing else is asked.
+N_NONZERO = 10
 
 
 def _alpha(parameters):
@@ -32,7 +36,36 @@ def _hard_threshold(parameters):
     return _threshold(parameters, hard=True)
 
 
+def _pursuit(parameters, *, optimised=False):
+    n_nonzero, alpha = parameters.n_nonzero_coefs, parameters.alpha
+    if n_nonzero is None and alpha is None and parameters.tol is None:
+        n_nonzero = N_NONZERO
+    options = {} if alpha is None else _alpha(parameters)
+    return PursuitCoder(
+        n_nonzero,
+        **options,
+        tol=parameters.tol,
+        positive=parameters.positive,
+        optimised=optimised,
+    )
+
+
+def _optimised_pursuit(parameters):
+    return _pursuit(parameters, optimised=True)
+
+
+def _iht(parameters):
+    return IHTCoder(
+        parameters.n_nonzero_coefs or N_NONZERO,
+        positive=parameters.positive,
+        max_iter=parameters.max_iter,
+    )
+
+
 METHODS = {
+    "omp": _pursuit,
+    "ormp": _optimised_pursuit,
+    "iht": _iht,
     "threshold": _threshold,
     "hard-threshold": _hard_threshold,
 }

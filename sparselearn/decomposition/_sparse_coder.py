@@ -203,7 +203,7 @@ class SparseCoder(CodesMixin, BaseEstimator):
         self,
         dictionary=None,
         *,
-        method="threshold",
+        method="omp",
         n_nonzero_coefs=None,
         alpha=None,
         alpha_mode="absolute",
