@@ -530,6 +530,54 @@ def group_objective(X, y, weights, coef, groups, lam, mu):
     return 0.5 * weights @ (y - X @ coef) ** 2 + penalty
 
 
+def ksvd_sweep(X, weights, Z, D, *, n_inner=1, positive=False, positive_atoms=False):
+    """K-SVD of dense codes Z (n_samples, K): atoms in order, E_j formed each time.
+
+    With ``n_inner=None`` each pair is the best one, by a singular value decomposition.
+    """
+    Z, D = Z.copy(), D.copy()
+    for j in range(D.shape[0]):
+        on = np.flatnonzero(Z[:, j])
+        if not on.size:
+            continue
+        others = np.delete(np.arange(D.shape[0]), j)
+        E = X[on] - Z[np.ix_(on, others)] @ D[others]
+        if n_inner is None:
+            right = np.linalg.svd(np.sqrt(weights[on])[:, None] * E)[2]
+            D[j], Z[on, j] = right[0], E @ right[0]
+            continue
+        for _ in range(n_inner):
+            d = E.T @ (weights[on] * Z[on, j])
+            if positive_atoms:
+                d = np.maximum(d, 0.0)
+            if not d.any():
+                break
+            D[j] = d / np.linalg.norm(d)
+            z = E @ D[j]
+            Z[on, j] = np.maximum(z, 0.0) if positive else z
+    return Z, D
+
+
+def optimal_directions(X, weights, Z, D):
+    """The atoms that fit X best by codes Z, of length 1, and Z scaled accordingly.
+
+    Atoms that Z does not use stay those of D.
+    """
+    used = Z.any(axis=0)
+    root = np.sqrt(weights)[:, None]
+    best = np.linalg.lstsq(root * Z[:, used], root * X)[0]
+    lengths = np.linalg.norm(best, axis=1)
+    Z, D = Z.copy(), D.copy()
+    D[used] = best / lengths[:, None]
+    Z[:, used] *= lengths
+    return Z, D
+
+
+def code_errors(X, Z, D):
+    """Squared errors of dense codes over what is not NaN."""
+    return np.nansum((X - Z @ D) ** 2, axis=1)
+
+
 # -- dictionaries learned online -----------------------------------------------
 
 

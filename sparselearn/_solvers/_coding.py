@@ -28,10 +28,11 @@ __all__ = [
     "join_codes",
     "squared_errors",
     "stack_rows",
+    "take_rows",
 ]
 
-# Rows whose residuals are formed at once: those of sparse rows are dense.
-FEW = 64
+# Numbers in the residuals formed at once: those of sparse rows are dense.
+NUMBERS = 2**15
 
 
 class Atoms:
@@ -127,7 +128,23 @@ class Coder(ABC):
     """A way to turn rows into codes, whatever the dictionary.
 
     Coders are frozen dataclasses of options; they may be shared by threads.
+
+    Attributes
+    ----------
+    counts_only : bool
+        Whether what a code costs beyond its error depends on its support alone, so
+        that its entries may be scaled, or fitted anew.
+    has_objective : bool
+        Whether half the error plus the penalty is what codes are to make small, and
+        the penalty a function of the code alone. It depends on the atoms as well where
+        an alpha is relative.
     """
+
+    counts_only = False
+
+    @property
+    def has_objective(self):
+        return not getattr(self, "relative", False)
 
     def prepare(self, atoms):  # noqa: B027, most have something to do, none has to
         """Form what all rows need of `atoms`, once and before threads share them."""
@@ -160,7 +177,7 @@ class Coder(ABC):
         for k, mask in enumerate(masks):
             some = rows[group == k][:, mask]
             parts.append(self.encode(some, atoms.observed(mask)))
-        return _reordered(parts, order)
+        return take_rows(join_codes(parts), np.argsort(order))
 
     def encode_rows(self, rows, atoms):
         """The codes of `rows`, some of which may lack entries.
@@ -174,7 +191,7 @@ class Coder(ABC):
         parts = [self.encode_observed(rows[lacking], atoms)]
         if not lacking.all():
             parts.insert(0, self.encode(rows[~lacking], atoms))
-        return _reordered(parts, order)
+        return take_rows(join_codes(parts), np.argsort(order))
 
     def at_level(self, n_nonzero):
         """The same coder with another `n_nonzero`, a field that it must have."""
@@ -213,17 +230,15 @@ def join_codes(parts):
     return Codes(*[np.concatenate(fields.pop(0)) for _ in Codes._fields])
 
 
-def _reordered(parts, order):
-    """The `Codes` of all `parts`, whose i-th row is the ``order[i]``-th wanted."""
-    data, indices, lengths, *rest = join_codes(parts)
-    starts = np.cumsum(lengths) - lengths
-    position = np.argsort(order)
-    lengths, starts = lengths[position], starts[position]
+def take_rows(codes, rows):
+    """The `Codes` of some rows, in the order of `rows`, an ndarray of int."""
+    data, indices, lengths, *rest = codes
+    starts = (np.cumsum(lengths) - lengths)[rows]
+    lengths = lengths[rows]
     # Entry k of a row at `start` moves to where the rows before it now end.
     offsets = np.cumsum(lengths) - lengths
     places = np.repeat(starts - offsets, lengths) + np.arange(lengths.sum())
-    rest = (values[position] for values in rest)
-    return Codes(data[places], indices[places], lengths, *rest)
+    return Codes(data[places], indices[places], lengths, *(v[rows] for v in rest))
 
 
 def stack_rows(data, indices, lengths, n_components):
@@ -254,8 +269,9 @@ def squared_errors(rows, codes, atoms, observed=None):
     errors : float64 ndarray (n_rows,)
     """
     errors = np.empty(rows.shape[0])
-    for start in range(0, errors.size, FEW):
-        part = slice(start, start + FEW)
+    few = max(1, NUMBERS // rows.shape[1])
+    for start in range(0, errors.size, few):
+        part = slice(start, start + few)
         residuals = np.asarray(rows[part] - codes[part] @ atoms.components)
         if observed is not None:
             residuals[~observed[part]] = 0.0
