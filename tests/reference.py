@@ -634,3 +634,14 @@ def online_dictionary(X, weights, atoms, code, batch_size):
         if len(newer) >= half:
             older, newer = newer, []
     return atoms
+
+
+def planted_dictionary(rng, *, p=20, K=50, n=1500, k=3, noise=0.1):
+    """Sums of k of K random atoms each, with noise; and the atoms."""
+    atoms = rng.standard_normal((K, p))
+    atoms /= np.sqrt(np.sum(atoms**2, axis=1))[:, None]
+    Z = np.zeros((n, K))
+    for z in Z:
+        z[rng.choice(K, k, replace=False)] = rng.standard_normal(k)
+    X, E = Z @ atoms, rng.standard_normal((n, p))
+    return X + E * noise * np.linalg.norm(X) / np.linalg.norm(E), atoms
