@@ -302,7 +302,8 @@ class MiniBatchDictionaryLearning(DictionaryLearner):
         components = self._as_components(state.atoms, X)
         self._set_fitted(learned, components, mean, X, codes, weights)
         self._feature_masses = masses
-        warn_of_none(codes, self._coding, stacklevel=3)
+        if not state.total.usage.any():
+            warn_of_none(codes, self._coding, stacklevel=3)
         return self
 
     def _set_fitted(self, learned, components, mean, X, codes, weights):

@@ -185,9 +185,9 @@ def test_a_bad_batch_changes_nothing(rng):
     bad = X.copy()
     bad[3, 3] = np.nan
     for wrong in [bad, X[:, :4], X[:0]]:
-        with pytest.raises(ValueError):  # noqa: PT011
+        with pytest.raises(ValueError):
             model.partial_fit(wrong)
-    with pytest.raises(ValueError, match="sample_weight"):
+    with pytest.raises(ValueError, match="(?i)weight"):
         model.partial_fit(X, sample_weight=np.zeros(90))
     assert pickle.dumps(model) == before
 
