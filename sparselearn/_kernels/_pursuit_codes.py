@@ -104,6 +104,8 @@ class Found(NamedTuple):
     penalties : (n_levels, n)
     spent : bool (n_levels, n)
         Whether no atom was left that explains any of the row.
+    filled : int (n_levels,)
+        Scratch: how much of `data` is written.
     """
 
     data: np.ndarray
@@ -112,9 +114,10 @@ class Found(NamedTuple):
     errors: np.ndarray
     penalties: np.ndarray
     spent: np.ndarray
+    filled: np.ndarray
 
 
-@kernel(fastmath=REASSOCIATE)
+@kernel(fastmath=REASSOCIATE, borrowing=True)
 def pursue_rows(products, squares, dictionary, wish, pursuit, found):
     """Write the codes of rows, at all levels, to `found`.
 
@@ -133,11 +136,15 @@ def pursue_rows(products, squares, dictionary, wish, pursuit, found):
     """
     n_rows, levels, scale = squares.size, wish.levels, dictionary.scale
     n_formed = 0
-    filled = np.zeros(levels.size, dtype=np.int64)
+    filled = found.filled
+    for level in range(levels.size):
+        filled[level] = 0
     for i in range(n_rows):
-        pursuit.correlation[:] = products[i]
-        pursuit.scale[:] = scale[min(i, scale.shape[0] - 1)]
-        pursuit.novelty[:] = 1.0
+        for k in range(pursuit.scale.size):
+            pursuit.correlation[k] = products[i, k]
+            pursuit.scale[k] = scale[min(i, scale.shape[0] - 1), k]
+        for k in range(pursuit.novelty.size):
+            pursuit.novelty[k] = 1.0
         goal = Goal(0, 0.0, 0.0, 0.0, wish.positive, wish.optimised, levels.size == 1)
         worth = 2.0 * wish.alpha
         if wish.relative:
@@ -189,7 +196,7 @@ def _form(dictionary, pursuit, i, j, size, n_formed):
     if n_formed == held.size:
         # Of an atom that has left: fewer are taken than there is room for.
         slot = 0
-        while held[slot] in pursuit.chosen[:size]:
+        while _is_among(held[slot], pursuit.chosen, size):
             slot += 1
         slots[held[slot]] = -1
     else:
@@ -197,11 +204,9 @@ def _form(dictionary, pursuit, i, j, size, n_formed):
     slots[j], held[slot] = slot, j
     out, atom = dictionary.rows[slot], dictionary.components[j]
     subtract = dictionary.subtract[i]
-    if subtract:
-        out[:] = dictionary.gram[j]
-    else:
-        out[:] = 0.0
     sign = -1.0 if subtract else 1.0
+    for k in range(out.size):
+        out[k] = dictionary.gram[j, k] if subtract else 0.0
     for f in range(atom.size):
         if dictionary.missing[i, f] == subtract:
             value, column = sign * atom[f], dictionary.transposed[f]
@@ -210,3 +215,11 @@ def _form(dictionary, pursuit, i, j, size, n_formed):
     # The diagonal by which the choice was scaled.
     out[j] = dictionary.scale[i, j] ** -2
     return n_formed
+
+
+@inlined
+def _is_among(j, chosen, size):
+    found = False
+    for a in range(size):
+        found |= chosen[a] == j
+    return found

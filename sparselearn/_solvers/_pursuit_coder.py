@@ -13,7 +13,13 @@ import numpy as np
 
 from sparselearn._kernels._omp import Pursuit
 from sparselearn._kernels._pursuit_codes import Dictionary, Found, Wish, pursue_rows
-from sparselearn._solvers._coding import Coder, Codes, squared_errors, stack_rows
+from sparselearn._solvers._coding import (
+    Coder,
+    Codes,
+    aligned,
+    squared_errors,
+    stack_rows,
+)
 
 __all__ = [
     "PursuitCoder",
@@ -200,16 +206,17 @@ def room_for(n_levels, n_rows, most):
         errors=np.empty((n_levels, n_rows)),
         penalties=np.empty((n_levels, n_rows)),
         spent=np.empty((n_levels, n_rows), dtype=bool),
+        filled=np.empty(n_levels, dtype=np.int64),
     )
 
 
 def scratch_for(most, n_components, *, optimised):
     return Pursuit(
-        correlation=np.empty(n_components),
-        scale=np.empty(n_components),
-        novelty=np.empty(n_components if optimised else 0),
-        score=np.empty(n_components),
-        basis=np.empty((most, n_components)),
+        correlation=aligned(n_components),
+        scale=aligned(n_components),
+        novelty=aligned(n_components if optimised else 0),
+        score=aligned(n_components),
+        basis=aligned(most, n_components),
         factor=np.empty((most, most)),
         steps=np.empty(most),
         chosen=np.empty(most, dtype=np.int64),
