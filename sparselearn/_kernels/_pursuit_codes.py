@@ -26,7 +26,7 @@ from sparselearn._kernels._omp import (
     write_code,
 )
 
-__all__ = ["Dictionary", "Found", "Wish", "pursue_rows"]
+__all__ = ["Dictionary", "Found", "Wish", "form_errors", "pursue_rows"]
 
 
 class Dictionary(NamedTuple):
@@ -223,3 +223,38 @@ def _is_among(j, chosen, size):
     for a in range(size):
         found |= chosen[a] == j
     return found
+
+
+@kernel(fastmath=REASSOCIATE, borrowing=True)
+def form_errors(rows, seen, which, starts, found, level, components, residual):
+    """Overwrite the errors of some rows by what their residuals say.
+
+    Parameters
+    ----------
+    rows : (m, p)
+    seen : bool (m, p)
+        Which entries count; (0, p) if all do.
+    which : int (m,)
+        The rows' numbers among all n.
+    starts : int (n,)
+        Where in `found.data[level]` the code of each of all rows starts.
+    found : Found
+        Its errors are overwritten.
+    level : int
+    components : (K, p)
+    residual : (p,)
+        Scratch.
+    """
+    for m in range(which.size):
+        i = which[m]
+        for f in range(residual.size):
+            residual[f] = rows[m, f]
+        for a in range(starts[i], starts[i] + found.lengths[level, i]):
+            z, atom = found.data[level, a], components[found.indices[level, a]]
+            for f in range(residual.size):
+                residual[f] -= z * atom[f]
+        error = 0.0
+        for f in range(residual.size):
+            if seen.shape[0] == 0 or seen[m, f]:
+                error += residual[f] * residual[f]
+        found.errors[level, i] = error

@@ -28,13 +28,10 @@ __all__ = [
     "aligned",
     "has_gaps",
     "join_codes",
-    "squared_errors",
     "stack_rows",
 ]
 
 CACHE_LINE = 64
-# Rows whose residuals are formed at once: those of sparse rows are dense.
-FEW = 64
 
 
 class Atoms:
@@ -254,28 +251,3 @@ def stack_rows(data, indices, lengths, n_components):
     )
     codes.has_canonical_format = True
     return codes
-
-
-def squared_errors(rows, codes, atoms, observed=None):
-    """``||x - D' z||^2`` of each row, from the residual itself.
-
-    Parameters
-    ----------
-    rows : ndarray or csr_array (n_rows, n_features)
-    codes : csr_array (n_rows, n_components)
-    atoms : Atoms
-    observed : bool ndarray (n_rows, n_features) or None
-        Which entries count; all if None.
-
-    Returns
-    -------
-    errors : float64 ndarray (n_rows,)
-    """
-    errors = np.empty(rows.shape[0])
-    for start in range(0, errors.size, FEW):
-        part = slice(start, start + FEW)
-        residuals = np.asarray(rows[part] - codes[part] @ atoms.components)
-        if observed is not None:
-            residuals[~observed[part]] = 0.0
-        errors[part] = np.einsum("ij,ij->i", residuals, residuals)
-    return errors
