@@ -530,6 +530,54 @@ def group_objective(X, y, weights, coef, groups, lam, mu):
     return 0.5 * weights @ (y - X @ coef) ** 2 + penalty
 
 
+def ksvd_sweep(X, weights, Z, D, *, n_inner=1, positive=False, positive_atoms=False):
+    """K-SVD of dense codes Z (n_samples, K): atoms in order, E_j formed each time.
+
+    With ``n_inner=None`` each pair is the best one, by a singular value decomposition.
+    """
+    Z, D = Z.copy(), D.copy()
+    for j in range(D.shape[0]):
+        on = np.flatnonzero(Z[:, j])
+        if not on.size:
+            continue
+        others = np.delete(np.arange(D.shape[0]), j)
+        E = X[on] - Z[np.ix_(on, others)] @ D[others]
+        if n_inner is None:
+            right = np.linalg.svd(np.sqrt(weights[on])[:, None] * E)[2]
+            D[j], Z[on, j] = right[0], E @ right[0]
+            continue
+        for _ in range(n_inner):
+            d = E.T @ (weights[on] * Z[on, j])
+            if positive_atoms:
+                d = np.maximum(d, 0.0)
+            if not d.any():
+                break
+            D[j] = d / np.linalg.norm(d)
+            z = E @ D[j]
+            Z[on, j] = np.maximum(z, 0.0) if positive else z
+    return Z, D
+
+
+def optimal_directions(X, weights, Z, D):
+    """The atoms that fit X best by codes Z, of length 1, and Z scaled accordingly.
+
+    Atoms that Z does not use stay those of D.
+    """
+    used = Z.any(axis=0)
+    root = np.sqrt(weights)[:, None]
+    best = np.linalg.lstsq(root * Z[:, used], root * X)[0]
+    lengths = np.linalg.norm(best, axis=1)
+    Z, D = Z.copy(), D.copy()
+    D[used] = best / lengths[:, None]
+    Z[:, used] *= lengths
+    return Z, D
+
+
+def code_errors(X, Z, D):
+    """Squared errors of dense codes over what is not NaN."""
+    return np.nansum((X - Z @ D) ** 2, axis=1)
+
+
 # -- dictionaries learned online -----------------------------------------------
 
 
@@ -564,4 +612,25 @@ def update_atoms_one_by_one(atoms, A, B, project):
         if A[j, j] > 0.0:
             moved = project(atoms[j] + (B[j] - A[j] @ atoms) / A[j, j])
             atoms[j] = atoms[j] if moved is None else moved
+    return atoms
+
+
+def online_dictionary(X, weights, atoms, code, batch_size):
+    """Atoms after one pass: every sum over the window anew, nothing replaced."""
+    K, p = atoms.shape
+    older, newer, n_seen = [], [], 0
+    for start in range(0, X.shape[0], batch_size):
+        rows = range(start, min(start + batch_size, X.shape[0]))
+        codes = [code(X[i], atoms) for i in rows]
+        newer += [(weights[i], z, X[i]) for i, z in zip(rows, codes)]
+        A = sum(w * np.outer(z, z) for w, z, _ in older + newer)
+        B = sum(w * np.outer(z, x) for w, z, x in older + newer)
+        atoms = update_atoms_one_by_one(
+            atoms, A, B, lambda v: v / np.sqrt(np.sum(v**2))
+        )
+        n_seen += len(rows)
+        uses = np.mean([np.count_nonzero(z) for z in codes])
+        half = max(min(n_seen, 2 * K * p / uses), n_seen / 8, 4 * batch_size)
+        if len(newer) >= half:
+            older, newer = newer, []
     return atoms

@@ -28,10 +28,14 @@ __all__ = [
     "aligned",
     "has_gaps",
     "join_codes",
+    "squared_errors",
     "stack_rows",
+    "take_rows",
 ]
 
 CACHE_LINE = 64
+# Numbers in the residuals formed at once: those of sparse rows are dense.
+NUMBERS = 2**15
 
 
 class Atoms:
@@ -142,7 +146,23 @@ class Coder(ABC):
     """A way to turn rows into codes, whatever the dictionary.
 
     Coders are frozen dataclasses of options; they may be shared by threads.
+
+    Attributes
+    ----------
+    counts_only : bool
+        Whether what a code costs beyond its error depends on its support alone, so
+        that its entries may be scaled, or fitted anew.
+    has_objective : bool
+        Whether half the error plus the penalty is what codes are to make small, and
+        the penalty a function of the code alone. It depends on the atoms as well where
+        an alpha is relative.
     """
+
+    counts_only = False
+
+    @property
+    def has_objective(self):
+        return not getattr(self, "relative", False)
 
     def prepare(self, atoms):  # noqa: B027, most have something to do, none has to
         """Form what all rows need of `atoms`, once and before threads share them."""
@@ -175,7 +195,7 @@ class Coder(ABC):
         for k, mask in enumerate(masks):
             some = rows[group == k][:, mask]
             parts.append(self.encode(some, atoms.observed(mask)))
-        return _reordered(parts, order)
+        return take_rows(join_codes(parts), np.argsort(order))
 
     def encode_rows(self, rows, atoms):
         """The codes of `rows`, some of which may lack entries.
@@ -189,7 +209,7 @@ class Coder(ABC):
         parts = [self.encode_observed(rows[lacking], atoms)]
         if not lacking.all():
             parts.insert(0, self.encode(rows[~lacking], atoms))
-        return _reordered(parts, order)
+        return take_rows(join_codes(parts), np.argsort(order))
 
     def at_level(self, n_nonzero):
         """The same coder with another `n_nonzero`, a field that it must have."""
@@ -228,17 +248,15 @@ def join_codes(parts):
     return Codes(*[np.concatenate(fields.pop(0)) for _ in Codes._fields])
 
 
-def _reordered(parts, order):
-    """The `Codes` of all `parts`, whose i-th row is the ``order[i]``-th wanted."""
-    data, indices, lengths, *rest = join_codes(parts)
-    starts = np.cumsum(lengths) - lengths
-    position = np.argsort(order)
-    lengths, starts = lengths[position], starts[position]
+def take_rows(codes, rows):
+    """The `Codes` of some rows, in the order of `rows`, an ndarray of int."""
+    data, indices, lengths, *rest = codes
+    starts = (np.cumsum(lengths) - lengths)[rows]
+    lengths = lengths[rows]
     # Entry k of a row at `start` moves to where the rows before it now end.
     offsets = np.cumsum(lengths) - lengths
     places = np.repeat(starts - offsets, lengths) + np.arange(lengths.sum())
-    rest = (values[position] for values in rest)
-    return Codes(data[places], indices[places], lengths, *rest)
+    return Codes(data[places], indices[places], lengths, *(v[rows] for v in rest))
 
 
 def stack_rows(data, indices, lengths, n_components):
@@ -251,3 +269,29 @@ def stack_rows(data, indices, lengths, n_components):
     )
     codes.has_canonical_format = True
     return codes
+
+
+def squared_errors(rows, codes, atoms, observed=None):
+    """``||x - D' z||^2`` of each row, from the residual itself.
+
+    Parameters
+    ----------
+    rows : ndarray or csr_array (n_rows, n_features)
+    codes : csr_array (n_rows, n_components)
+    atoms : Atoms
+    observed : bool ndarray (n_rows, n_features) or None
+        Which entries count; all if None.
+
+    Returns
+    -------
+    errors : float64 ndarray (n_rows,)
+    """
+    errors = np.empty(rows.shape[0])
+    few = max(1, NUMBERS // max(1, rows.shape[1]))  # rows may be all missing
+    for start in range(0, errors.size, few):
+        part = slice(start, start + few)
+        residuals = np.asarray(rows[part] - codes[part] @ atoms.components)
+        if observed is not None:
+            residuals[~observed[part]] = 0.0
+        errors[part] = np.einsum("ij,ij->i", residuals, residuals)
+    return errors

@@ -43,6 +43,8 @@ class IHTCoder(Coder):
     positive: bool = False
     max_iter: int = 1000
 
+    counts_only = True
+
     def prepare(self, atoms):
         return atoms.gram
 

@@ -76,6 +76,12 @@ class PursuitCoder(Coder):
     positive: bool = False
     optimised: bool = False
 
+    counts_only = True
+
+    @property
+    def has_objective(self):
+        return self.tol is None and not (self.relative and self.alpha > 0.0)
+
     def prepare(self, atoms):
         return atoms.gram  # which `atoms` keep
 
