@@ -187,7 +187,7 @@ def test_a_bad_batch_changes_nothing(rng):
     for wrong in [bad, X[:, :4], X[:0]]:
         with pytest.raises(ValueError):
             model.partial_fit(wrong)
-    with pytest.raises(ValueError, match="(?i)weight"):
+    with pytest.raises(ValueError, match=r"(?i)weight"):
         model.partial_fit(X, sample_weight=np.zeros(90))
     assert pickle.dumps(model) == before
 
