@@ -1,0 +1,641 @@
+r"""Codes of rows under an L1 penalty, by Gram products: a path, and descent.
+
+With ``c = D x`` and ``G = D D'`` the code of a row x by K atoms minimises
+
+.. math:: \tfrac12 \|x - D'z\|^2 + \lambda \sum_j w_j |z_j| + \tfrac\mu2 \|z\|^2
+
+and all that is needed of a code is ``r = c - G z - mu z``, the atoms' correlations
+with what is left.
+
+*The path* (Osborne, Presnell and Turlach, 2000; Efron et al., 2004) starts where lambda
+is so large that the code is 0. While lambda falls to ``l``, the code of the active
+atoms A, of signs s, moves along a straight line that keeps ``r_A = l w_A s_A``:
+
+    u = (G_AA + mu I)^-1 (w s)_A,    z_A <- z_A + g u,    r <- r - g (G_A u + mu u),
+
+until at l - g an atom outside meets ``|r_j| = l w_j`` and joins, or a coefficient
+meets 0 and leaves. It is exact; a step costs O(K |A|), and there are about as many as
+there are non-zeros. The inverse is kept, bordered when an atom joins.
+
+*Descent* on one coefficient after another, the others fixed, goes on where the path
+cannot: where there are so many non-zeros that it no longer pays, where active atoms
+depend on one another, or where coefficients without a penalty are bound to be >= 0.
+
+Either ends at a duality gap that r alone gives, as a sum of terms >= 0,
+
+    (1 - t)^2 rho^2 / 2 + sum_j (lambda w_j |z_j| - t r_j z_j),
+    t = min(1, min_j lambda w_j / |r_j|),    rho^2 = ||x - D'z||^2 + mu ||z||^2.
+
+No dual point answers for an atom without a penalty. What correlation it has left
+counts as if its coefficient were wrong by ``|z_j| + ||x|| / ||d_j||``.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from sparselearn._kernels._jit import REASSOCIATE, kernel
+
+__all__ = ["Penalty", "Scratch", "Source", "encode_observed_rows", "encode_rows"]
+
+# An atom of which less than this share is new depends on those that are active.
+DEPENDENT = 1e-10
+# Correlations are equal if they differ by less than this share of the largest.
+TIE = 1e-13
+# Correlations are looked through in blocks: most have none that matters.
+BLOCK = 32
+# Sweeps over the non-zeros for one over all atoms.
+INNER_SWEEPS = 10
+
+REACHED, FULL, STOPPED = 0, 1, 2
+
+
+class Penalty(NamedTuple):
+    """What is asked for of each row.
+
+    Attributes
+    ----------
+    weights : (K,)
+        w, from 0 to inf.
+    alpha, l1_ratio : float
+        ``lambda = alpha l1_ratio`` and ``mu = alpha (1 - l1_ratio)``.
+    relative : bool
+        Whether `alpha` is a share of the least one that makes a row's code 0.
+    most : int
+        The path ends before it has more non-zeros.
+    positive : bool
+        Whether codes are >= 0.
+    """
+
+    weights: np.ndarray
+    alpha: float
+    l1_ratio: float
+    relative: bool
+    most: int
+    positive: bool
+
+
+class Source(NamedTuple):
+    """Rows of the Gram matrix: all at hand, or made of atoms when they are needed.
+
+    Attributes
+    ----------
+    rows : (m, K)
+    slots : int (K,)
+        Where among these that of an atom is; -1 if it has to be made.
+    transposed : (n_features, K)
+        D'. Of no features if nothing has to be made.
+    features : int (n_features,)
+        Which of its rows count, the first of them.
+    factors : (n_features,)
+        Scratch.
+    filled : int (2,)
+        How many rows there are, and how many features count.
+    """
+
+    rows: np.ndarray
+    slots: np.ndarray
+    transposed: np.ndarray
+    features: np.ndarray
+    factors: np.ndarray
+    filled: np.ndarray
+
+
+class Scratch(NamedTuple):
+    """What is needed of one row at a time: K atoms, M of them active.
+
+    Attributes
+    ----------
+    correlation : (K,)
+        r.
+    slope : (K,)
+        How fast r falls with lambda.
+    bound : (K,)
+        The weights w, inf for atoms that must not join.
+    candidates : int (K,)
+    codes : (K,)
+        z; 0 between rows.
+    active, places : int (M,)
+        The active atoms, in no order, and where their Gram products are.
+    inverse : (M, M)
+        Of ``G_AA + mu I``; all of it, for rows to be read at a stride of 1.
+    pull : (M,)
+        ``w s`` of these.
+    direction : (M,)
+        u, ``inverse @ pull``.
+    coef : (M,)
+        z of these.
+    spare : (2, M)
+    """
+
+    correlation: np.ndarray
+    slope: np.ndarray
+    bound: np.ndarray
+    candidates: np.ndarray
+    codes: np.ndarray
+    active: np.ndarray
+    places: np.ndarray
+    inverse: np.ndarray
+    pull: np.ndarray
+    direction: np.ndarray
+    coef: np.ndarray
+    spare: np.ndarray
+
+
+@kernel(fastmath=REASSOCIATE)
+def _combine(rows, places, size, factors, out):
+    """``out = sum_a factors[a] rows[places[a]]``, four rows at a time."""
+    out[:] = 0.0
+    for a in range(0, size, 4):
+        a1, a2, a3 = min(a + 1, size - 1), min(a + 2, size - 1), min(a + 3, size - 1)
+        i0, i1, i2, i3 = places[a], places[a1], places[a2], places[a3]
+        f0 = factors[a]
+        f1 = factors[a1] if a1 > a else 0.0
+        f2 = factors[a2] if a2 > a1 else 0.0
+        f3 = factors[a3] if a3 > a2 else 0.0
+        for k in range(out.size):
+            out[k] += (
+                f0 * rows[i0, k]
+                + f1 * rows[i1, k]
+                + f2 * rows[i2, k]
+                + f3 * rows[i3, k]
+            )
+
+
+@kernel
+def _place_of(source, j):
+    """Where the Gram products of atom j are in ``source.rows``, from now on."""
+    place = source.slots[j]
+    if place < 0:
+        place = source.filled[0]
+        source.filled[0] += 1
+        source.slots[j] = place
+        transposed, features = source.transposed, source.features
+        size = source.filled[1]
+        for k in range(size):
+            source.factors[k] = transposed[features[k], j]
+        _combine(transposed, features, size, source.factors, source.rows[place])
+    return place
+
+
+@kernel(fastmath=REASSOCIATE)
+def _append(source, square, ridge, scratch, size, j, pull):
+    """Make atom j the last of the active ones, of ``w_j s_j = pull``.
+
+    Bordering of the inverse: with ``v = H g``, g the products of j with the others, and
+    ``h = 1 / (G_jj + mu - v'g)``, it gains ``h (v, -1) (v, -1)'``.
+
+    Returns
+    -------
+    done : bool
+        False if the atom depends on the others.
+    """
+    active, inverse, pulls = scratch.active, scratch.inverse, scratch.pull
+    direction, v, g = scratch.direction, scratch.spare[0], scratch.spare[1]
+    scratch.bound[j] = np.inf
+    place = _place_of(source, j)
+    for a in range(size):
+        g[a] = source.rows[place, active[a]]
+    rest, along = square + ridge, 0.0
+    for a in range(size):
+        total = 0.0
+        for b in range(size):
+            total += inverse[a, b] * g[b]
+        v[a] = total
+        rest -= total * g[a]
+        along += total * pulls[a]
+    new = pull - along
+    if not rest > DEPENDENT * (square + ridge) or new * pull < 0.0:
+        return False
+    h = 1.0 / rest
+    for a in range(size):
+        f = h * v[a]
+        for b in range(size):
+            inverse[a, b] += f * v[b]
+        inverse[a, size] = inverse[size, a] = -f
+        direction[a] -= new * f
+    inverse[size, size] = h
+    direction[size] = h * new
+    active[size], scratch.places[size] = j, place
+    pulls[size], scratch.coef[size] = pull, 0.0
+    return True
+
+
+@kernel(fastmath=REASSOCIATE)
+def _remove(weights, scratch, size, position):
+    """Undo `_append` for the atom at `position` of `size`; the last takes its place.
+
+    Without row and column i the inverse is ``H - h h' / H_ii``, h the column.
+    """
+    active, places, inverse = scratch.active, scratch.places, scratch.inverse
+    pull, direction, coef = scratch.pull, scratch.direction, scratch.coef
+    bound, h = scratch.bound, scratch.spare[0]
+    for a in range(size):
+        h[a] = inverse[a, position]
+    share = 1.0 / h[position]
+    fall = direction[position] * share
+    for a in range(size):
+        f = share * h[a]
+        for b in range(size):
+            inverse[a, b] -= f * h[b]
+        direction[a] -= fall * h[a]
+    last = size - 1
+    for a in range(size):
+        inverse[a, position] = inverse[a, last]
+    for a in range(last):
+        inverse[position, a] = inverse[last, a]
+    for values in (pull, direction, coef):
+        values[position] = values[last]
+    active[position], places[position] = active[last], places[last]
+    # Those that depended on the others may no longer do so.
+    bound[:] = weights
+    for a in range(last):
+        bound[active[a]] = np.inf
+
+
+@kernel(fastmath=REASSOCIATE)
+def _first_to_join(scratch, level, longest, slack, positive):
+    """The atom that meets the bound first on a step of at most `longest`, or -1.
+
+    Only what is beyond the bound at the end of the step has met it: one pass without
+    divisions finds that, block by block.
+
+    Returns
+    -------
+    joining, step
+    """
+    correlation, slope = scratch.correlation, scratch.slope
+    bound, candidates = scratch.bound, scratch.candidates
+    n_candidates, top = 0, level - longest + slack
+    for start in range(0, correlation.size, BLOCK):
+        stop = min(start + BLOCK, correlation.size)
+        n_beyond = 0
+        for j in range(start, stop):
+            value = correlation[j] - longest * slope[j]
+            if not positive:
+                value = abs(value)
+            n_beyond += value > top * bound[j]
+        if n_beyond == 0:
+            continue
+        for j in range(start, stop):
+            value = correlation[j] - longest * slope[j]
+            if not positive:
+                value = abs(value)
+            candidates[n_candidates] = j
+            n_candidates += value > top * bound[j]
+    joining, step = -1, longest
+    for k in range(n_candidates):
+        j = candidates[k]
+        sign = 1.0 if correlation[j] > longest * slope[j] else -1.0
+        room = level * bound[j] - sign * correlation[j]
+        speed = bound[j] - sign * slope[j]
+        here = room / speed if room > 0.0 and speed > 0.0 else 0.0
+        if joining < 0 or here < step:
+            joining, step = j, here
+    return joining, step
+
+
+@kernel
+def _first_to_leave(scratch, size, longest):
+    """The position of the first coefficient that meets 0 on a step, or -1.
+
+    Returns
+    -------
+    leaving, step
+    """
+    pull, direction, coef = scratch.pull, scratch.direction, scratch.coef
+    leaving = -1
+    for a in range(size):
+        if pull[a] * direction[a] < 0.0:
+            here = max(-coef[a] / direction[a], 0.0)
+            if here < longest:
+                leaving, longest = a, here
+    return leaving, longest
+
+
+@kernel(fastmath=REASSOCIATE)
+def _move(scratch, size, ridge, step):
+    """Let lambda fall by `step`."""
+    correlation, slope, coef = scratch.correlation, scratch.slope, scratch.coef
+    for j in range(correlation.size):
+        correlation[j] -= step * slope[j]
+    for a in range(size):
+        coef[a] += step * scratch.direction[a]
+
+
+@kernel
+def _fit_free(source, squares, ridge, penalty, scratch):
+    """Activate the atoms without a penalty, and fit them; return how many these are."""
+    correlation, inverse, coef = scratch.correlation, scratch.inverse, scratch.coef
+    size = 0
+    for j in range(correlation.size):
+        if penalty.weights[j] == 0.0 and size < coef.size:
+            size += _append(source, squares[j], ridge, scratch, size, j, 0.0)
+    for a in range(size):
+        total = 0.0
+        for b in range(size):
+            total += inverse[a, b] * correlation[scratch.active[b]]
+        coef[a] = total
+    if size > 0:
+        _combine(source.rows, scratch.places, size, coef, scratch.slope)
+        for a in range(size):
+            scratch.slope[scratch.active[a]] += ridge * coef[a]
+        for j in range(correlation.size):
+            correlation[j] -= scratch.slope[j]
+    return size
+
+
+@kernel
+def _largest(correlation, weights, positive):
+    """The smallest lambda at which no atom joins, and which atom is the first."""
+    largest, first = 0.0, -1
+    for j in range(correlation.size):
+        value = correlation[j] if positive else abs(correlation[j])
+        if value > largest * weights[j] and weights[j] > 0.0:
+            largest, first = value / weights[j], j
+    return largest, first
+
+
+@kernel
+def _follow(
+    source, squares, ridge, penalty, level, first, lowest, size, scratch, n_steps
+):
+    """Follow the path from `level`, where atom `first` joins, down to `lowest`.
+
+    Parameters
+    ----------
+    size : int
+        How many atoms, without a penalty, are active.
+    n_steps : int
+        At most so many.
+
+    Returns
+    -------
+    size, level, outcome
+        `REACHED`, `FULL` if there is no room for an atom that joins, or `STOPPED` after
+        all steps.
+    """
+    weights, positive = penalty.weights, penalty.positive
+    correlation, slope, active = scratch.correlation, scratch.slope, scratch.active
+    room, slack = min(penalty.most, active.size), TIE * level
+    joining, leaving = first, -1
+    for _ in range(n_steps):
+        if joining >= 0:
+            if size == room:
+                return size, level, REACHED if size == penalty.most else FULL
+            pull = weights[joining] if correlation[joining] > 0.0 else -weights[joining]
+            size += _append(
+                source, squares[joining], ridge, scratch, size, joining, pull
+            )
+        elif leaving >= 0:
+            _remove(weights, scratch, size, leaving)
+            size -= 1
+        else:
+            return size, level, REACHED
+        _combine(source.rows, scratch.places, size, scratch.direction, slope)
+        if ridge > 0.0:
+            for a in range(size):
+                slope[active[a]] += ridge * scratch.direction[a]
+        leaving, step = _first_to_leave(scratch, size, level - lowest)
+        joining, step = _first_to_join(scratch, level, step, slack, positive)
+        _move(scratch, size, ridge, step)
+        level -= step
+        if joining < 0 and leaving < 0:
+            level = lowest
+    return size, level, STOPPED
+
+
+@kernel(fastmath=REASSOCIATE)
+def _certify(inner, square, squares, ridge, level, penalty, scratch):
+    """What a code is worth.
+
+    Returns
+    -------
+    error, norm, size, gap
+        ``||x - D'z||^2``, ``sum_j w_j |z_j|``, ``||z||^2``, and the duality gap.
+    """
+    weights, positive = penalty.weights, penalty.positive
+    correlation, codes = scratch.correlation, scratch.codes
+    scale, unpenalised = 1.0, 0.0
+    for j in range(codes.size):
+        limit = level * weights[j]
+        value = correlation[j] if positive else abs(correlation[j])
+        if value > limit:
+            if limit > 0.0:
+                scale = min(scale, limit / value)
+            elif squares[j] > 0.0:
+                reach = np.sqrt(square / squares[j])
+                unpenalised += value * (abs(codes[j]) + reach)
+    fitted, norm, size, slackness = 0.0, 0.0, 0.0, 0.0
+    for j in range(codes.size):
+        z = codes[j]
+        if z != 0.0:
+            fitted += (inner[j] + correlation[j]) * z
+            norm += weights[j] * abs(z)
+            size += z * z
+            if level * weights[j] > 0.0:
+                slackness += level * weights[j] * abs(z) - scale * correlation[j] * z
+            elif positive and correlation[j] < 0.0:
+                unpenalised -= correlation[j] * z
+    rest = max(square - fitted, 0.0)
+    gap = 0.5 * (1.0 - scale) ** 2 * rest + slackness + unpenalised
+    return max(rest - ridge * size, 0.0), norm, size, gap
+
+
+@kernel(fastmath=REASSOCIATE)
+def _visit(source, square, ridge, limit, positive, correlation, codes, j):
+    """Minimise over coefficient j; return about twice what that was worth."""
+    curvature = square + ridge
+    old = codes[j]
+    target = correlation[j] + curvature * old
+    beyond = abs(target) - limit
+    if not (beyond > 0.0 and curvature > 0.0) or (positive and target < 0.0):
+        beyond = 0.0
+    new = beyond / curvature if beyond > 0.0 else 0.0
+    if target < 0.0:
+        new = -new
+    change = new - old
+    if change == 0.0:
+        return 0.0
+    codes[j] = new
+    place, rows = _place_of(source, j), source.rows
+    for k in range(correlation.size):
+        correlation[k] -= change * rows[place, k]
+    correlation[j] -= change * ridge
+    return change * change * curvature
+
+
+@kernel
+def _descend(
+    source, inner, square, squares, ridge, level, penalty, scratch, tol, n_sweeps
+):
+    """Descend on one coefficient after another to a gap of `tol`; see `_certify`.
+
+    A sweep over the atoms that are not 0, or should not be, is followed by several
+    over those that are not 0.
+    """
+    weights, positive = penalty.weights, penalty.positive
+    correlation, codes, support = scratch.correlation, scratch.codes, scratch.candidates
+    found = _certify(inner, square, squares, ridge, level, penalty, scratch)
+    for _ in range(n_sweeps):
+        if found[3] <= tol:
+            break
+        size = 0
+        for j in range(codes.size):
+            limit = level * weights[j]
+            if codes[j] != 0.0 or abs(correlation[j]) > limit:
+                _visit(
+                    source, squares[j], ridge, limit, positive, correlation, codes, j
+                )
+                if codes[j] != 0.0:
+                    support[size] = j
+                    size += 1
+        for _ in range(INNER_SWEEPS):
+            worth = 0.0
+            for a in range(size):
+                j = support[a]
+                limit = level * weights[j]
+                worth += _visit(
+                    source, squares[j], ridge, limit, positive, correlation, codes, j
+                )
+            if worth <= 0.01 * tol:
+                break
+        found = _certify(inner, square, squares, ridge, level, penalty, scratch)
+    return found
+
+
+@kernel
+def _encode_row(source, squares, penalty, tol, max_iter, scratch, inner, square, free):
+    """Write the code of a row to ``scratch.codes``; see `encode_rows`.
+
+    Returns
+    -------
+    error, penalty, missed
+    """
+    weights, positive, alpha = penalty.weights, penalty.positive, penalty.alpha
+    scratch.correlation[:] = inner
+    scratch.bound[:] = weights
+    ridge, size, outcome = alpha * (1.0 - penalty.l1_ratio), 0, REACHED
+    by_path = not (free and positive)
+    if free and by_path:
+        size = _fit_free(source, squares, ridge, penalty, scratch)
+    level, first = _largest(scratch.correlation, weights, positive)
+    lowest = alpha * penalty.l1_ratio
+    if penalty.relative:
+        lowest = alpha * level
+        ridge = lowest / penalty.l1_ratio - lowest
+    if by_path and level > lowest:
+        size, level, outcome = _follow(
+            source,
+            squares,
+            ridge,
+            penalty,
+            level,
+            first,
+            lowest,
+            size,
+            scratch,
+            max_iter,
+        )
+    limited = penalty.most < weights.size
+    if not limited or level < lowest:
+        level = lowest
+    for a in range(size):
+        scratch.codes[scratch.active[a]] = scratch.coef[a]
+    found = _certify(inner, square, squares, ridge, level, penalty, scratch)
+    enough = tol * 0.5 * square
+    if found[3] > enough and not limited:
+        found = _descend(
+            source,
+            inner,
+            square,
+            squares,
+            ridge,
+            level,
+            penalty,
+            scratch,
+            enough,
+            max_iter,
+        )
+    error, norm, length, gap = found
+    missed = gap > enough or (limited and outcome == STOPPED)
+    return error, level * norm + 0.5 * ridge * length, missed
+
+
+@kernel
+def encode_rows(
+    source, squares, penalty, tol, max_iter, scratch, products, lengths, out
+):
+    """Overwrite `products`, ``X D'``, by codes.
+
+    Parameters
+    ----------
+    source : Source
+        All of the Gram matrix.
+    squares : (K,)
+        Its diagonal.
+    penalty : Penalty
+    tol : float
+        Duality gap to reach, in units of ``||x||^2 / 2``.
+    max_iter : int
+        Steps of a path at most; and sweeps of descent.
+    scratch : Scratch
+    products : (n_rows, K)
+    lengths : (n_rows,)
+        ``||x||^2``.
+    out : (3, n_rows)
+        Of each row the squared error, the penalty, and whether the gap was missed.
+    """
+    free = np.any(penalty.weights == 0.0)
+    for i in range(lengths.size):
+        out[0, i], out[1, i], out[2, i] = _encode_row(
+            source,
+            squares,
+            penalty,
+            tol,
+            max_iter,
+            scratch,
+            products[i],
+            lengths[i],
+            free,
+        )
+        products[i] = scratch.codes
+        scratch.codes[:] = 0.0
+
+
+@kernel
+def encode_observed_rows(
+    observed, source, squares, penalty, tol, max_iter, scratch, products, lengths, out
+):
+    """As `encode_rows`, each row by the features that are `observed` of it.
+
+    Parameters
+    ----------
+    observed : bool (n_rows, n_features)
+    source : Source
+        To make rows of the Gram matrix of.
+    squares : (n_rows, K)
+        Its diagonal for each row.
+    """
+    free = np.any(penalty.weights == 0.0)
+    for i in range(lengths.size):
+        n = 0
+        for k in range(observed.shape[1]):
+            if observed[i, k]:
+                source.features[n] = k
+                n += 1
+        source.filled[0], source.filled[1] = 0, n
+        source.slots[:] = -1
+        out[0, i], out[1, i], out[2, i] = _encode_row(
+            source,
+            squares[i],
+            penalty,
+            tol,
+            max_iter,
+            scratch,
+            products[i],
+            lengths[i],
+            free,
+        )
+        products[i] = scratch.codes
+        scratch.codes[:] = 0.0
