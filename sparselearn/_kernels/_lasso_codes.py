@@ -43,7 +43,9 @@ DEPENDENT = 1e-10
 # Correlations are equal if they differ by less than this share of the largest.
 TIE = 1e-13
 # Correlations are looked through in blocks: most have none that matters.
-BLOCK = 32
+BLOCK = 64
+# Of the mean step of a path so far: how far ahead to look first.
+AHEAD = 2.0
 # Sweeps over the non-zeros for one over all atoms.
 INNER_SWEEPS = 10
 
@@ -65,6 +67,8 @@ class Penalty(NamedTuple):
         The path ends before it has more non-zeros.
     positive : bool
         Whether codes are >= 0.
+    free : bool
+        Whether any of the weights is 0.
     """
 
     weights: np.ndarray
@@ -73,6 +77,7 @@ class Penalty(NamedTuple):
     relative: bool
     most: int
     positive: bool
+    free: bool
 
 
 class Source(NamedTuple):
@@ -254,44 +259,37 @@ def _remove(weights, scratch, size, position):
 
 
 @kernel(fastmath=REASSOCIATE)
-def _first_to_join(scratch, level, longest, slack, positive):
-    """The atom that meets the bound first on a step of at most `longest`, or -1.
+def _first_to_join(scratch, level, step, slack, positive):
+    """The atom that meets the bound first on a step of at most `step`, or -1.
 
-    Only what is beyond the bound at the end of the step has met it: one pass without
-    divisions finds that, block by block.
+    Only what is beyond the bound at the end of the step has met it, and ends the step
+    there. So few are: blocks without any take no division and no branch.
 
     Returns
     -------
     joining, step
     """
-    correlation, slope = scratch.correlation, scratch.slope
-    bound, candidates = scratch.bound, scratch.candidates
-    n_candidates, top = 0, level - longest + slack
-    for start in range(0, correlation.size, BLOCK):
-        stop = min(start + BLOCK, correlation.size)
-        n_beyond = 0
-        for j in range(start, stop):
-            value = correlation[j] - longest * slope[j]
+    joining = -1
+    for start in range(0, scratch.bound.size, BLOCK):
+        correlation = scratch.correlation[start : start + BLOCK]
+        slope = scratch.slope[start : start + BLOCK]
+        bound = scratch.bound[start : start + BLOCK]
+        top, n_beyond = level - step + slack, 0
+        for k in range(bound.size):
+            value = correlation[k] - step * slope[k]
             if not positive:
                 value = abs(value)
-            n_beyond += value > top * bound[j]
+            n_beyond += 1 if value > top * bound[k] else 0
         if n_beyond == 0:
             continue
-        for j in range(start, stop):
-            value = correlation[j] - longest * slope[j]
-            if not positive:
-                value = abs(value)
-            candidates[n_candidates] = j
-            n_candidates += value > top * bound[j]
-    joining, step = -1, longest
-    for k in range(n_candidates):
-        j = candidates[k]
-        sign = 1.0 if correlation[j] > longest * slope[j] else -1.0
-        room = level * bound[j] - sign * correlation[j]
-        speed = bound[j] - sign * slope[j]
-        here = room / speed if room > 0.0 and speed > 0.0 else 0.0
-        if joining < 0 or here < step:
-            joining, step = j, here
+        for k in range(bound.size):
+            value = correlation[k] - step * slope[k]
+            sign = -1.0 if value < 0.0 and not positive else 1.0
+            if sign * value > (level - step + slack) * bound[k]:
+                room = level * bound[k] - sign * correlation[k]
+                speed = bound[k] - sign * slope[k]
+                step = room / speed if room > 0.0 and speed > 0.0 else 0.0
+                joining = start + k
     return joining, step
 
 
@@ -345,14 +343,23 @@ def _fit_free(source, squares, ridge, penalty, scratch):
     return size
 
 
-@kernel
-def _largest(correlation, weights, positive):
-    """The smallest lambda at which no atom joins, and which atom is the first."""
-    largest, first = 0.0, -1
-    for j in range(correlation.size):
-        value = correlation[j] if positive else abs(correlation[j])
-        if value > largest * weights[j] and weights[j] > 0.0:
-            largest, first = value / weights[j], j
+@kernel(fastmath=REASSOCIATE)
+def _largest(correlation, weights, positive, least):
+    """The smallest lambda from `least` on at which no atom joins, and which is next."""
+    largest, first = least, -1
+    for start in range(0, weights.size, BLOCK):
+        values = correlation[start : start + BLOCK]
+        limits = weights[start : start + BLOCK]
+        n_beyond = 0
+        for k in range(values.size):
+            value = values[k] if positive else abs(values[k])
+            n_beyond += 1 if value > largest * limits[k] else 0
+        if n_beyond == 0:
+            continue
+        for k in range(values.size):
+            value = values[k] if positive else abs(values[k])
+            if value > largest * limits[k] and limits[k] > 0.0:
+                largest, first = value / limits[k], start + k
     return largest, first
 
 
@@ -378,7 +385,7 @@ def _follow(
     weights, positive = penalty.weights, penalty.positive
     correlation, slope, active = scratch.correlation, scratch.slope, scratch.active
     room, slack = min(penalty.most, active.size), TIE * level
-    joining, leaving = first, -1
+    joining, leaving, top = first, -1, level
     for _ in range(n_steps):
         if joining >= 0:
             if size == room:
@@ -396,8 +403,12 @@ def _follow(
         if ridge > 0.0:
             for a in range(size):
                 slope[active[a]] += ridge * scratch.direction[a]
-        leaving, step = _first_to_leave(scratch, size, level - lowest)
+        leaving, longest = _first_to_leave(scratch, size, level - lowest)
+        # Where nothing joins on a step of the usual length, as far as can be.
+        step = min(longest, AHEAD * (top - level) / max(size, 1))
         joining, step = _first_to_join(scratch, level, step, slack, positive)
+        if joining < 0:
+            joining, step = _first_to_join(scratch, level, longest, slack, positive)
         _move(scratch, size, ridge, step)
         level -= step
         if joining < 0 and leaving < 0:
@@ -417,13 +428,12 @@ def _certify(inner, square, squares, ridge, level, penalty, scratch):
     weights, positive = penalty.weights, penalty.positive
     correlation, codes = scratch.correlation, scratch.codes
     scale, unpenalised = 1.0, 0.0
-    for j in range(codes.size):
-        limit = level * weights[j]
-        value = correlation[j] if positive else abs(correlation[j])
-        if value > limit:
-            if limit > 0.0:
-                scale = min(scale, limit / value)
-            elif squares[j] > 0.0:
+    if level > 0.0:
+        scale = level / _largest(correlation, weights, positive, level)[0]
+    if level == 0.0 or penalty.free:
+        for j in range(codes.size):
+            value = correlation[j] if positive else abs(correlation[j])
+            if value > 0.0 and level * weights[j] == 0.0 and squares[j] > 0.0:
                 reach = np.sqrt(square / squares[j])
                 unpenalised += value * (abs(codes[j]) + reach)
     fitted, norm, size, slackness = 0.0, 0.0, 0.0, 0.0
@@ -505,7 +515,7 @@ def _descend(
 
 
 @kernel
-def _encode_row(source, squares, penalty, tol, max_iter, scratch, inner, square, free):
+def _encode_row(source, squares, penalty, tol, max_iter, scratch, inner, square):
     """Write the code of a row to ``scratch.codes``; see `encode_rows`.
 
     Returns
@@ -516,10 +526,10 @@ def _encode_row(source, squares, penalty, tol, max_iter, scratch, inner, square,
     scratch.correlation[:] = inner
     scratch.bound[:] = weights
     ridge, size, outcome = alpha * (1.0 - penalty.l1_ratio), 0, REACHED
-    by_path = not (free and positive)
-    if free and by_path:
+    by_path = not (penalty.free and positive)
+    if penalty.free and by_path:
         size = _fit_free(source, squares, ridge, penalty, scratch)
-    level, first = _largest(scratch.correlation, weights, positive)
+    level, first = _largest(scratch.correlation, weights, positive, 0.0)
     lowest = alpha * penalty.l1_ratio
     if penalty.relative:
         lowest = alpha * level
@@ -586,7 +596,6 @@ def encode_rows(
     out : (3, n_rows)
         Of each row the squared error, the penalty, and whether the gap was missed.
     """
-    free = np.any(penalty.weights == 0.0)
     for i in range(lengths.size):
         out[0, i], out[1, i], out[2, i] = _encode_row(
             source,
@@ -597,7 +606,6 @@ def encode_rows(
             scratch,
             products[i],
             lengths[i],
-            free,
         )
         products[i] = scratch.codes
         scratch.codes[:] = 0.0
@@ -617,7 +625,6 @@ def encode_observed_rows(
     squares : (n_rows, K)
         Its diagonal for each row.
     """
-    free = np.any(penalty.weights == 0.0)
     for i in range(lengths.size):
         n = 0
         for k in range(observed.shape[1]):
@@ -635,7 +642,6 @@ def encode_observed_rows(
             scratch,
             products[i],
             lengths[i],
-            free,
         )
         products[i] = scratch.codes
         scratch.codes[:] = 0.0

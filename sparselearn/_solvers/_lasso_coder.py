@@ -143,6 +143,7 @@ class LassoCoder(Coder):
             self.relative,
             size if self.n_nonzero is None else min(self.n_nonzero, size),
             self.positive,
+            bool(np.any(weights == 0.0)),
         )
 
 
