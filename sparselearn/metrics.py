@@ -5,13 +5,22 @@ them, and sums in float64.
 """
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
+from scipy.optimize import linear_sum_assignment
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import assert_all_finite, check_array
 
-__all__ = ["explained_variance", "hoyer_sparsity", "sparsity", "support_f1"]
+__all__ = [
+    "AtomMatch",
+    "explained_variance",
+    "hoyer_sparsity",
+    "match_atoms",
+    "sparsity",
+    "support_f1",
+]
 
 
 def sparsity(X):
@@ -292,3 +301,94 @@ def _support(X):
     X = _coordinates(X)
     flat = np.ravel_multi_index(X.coords, X.shape)
     return np.sort(flat[X.data != 0.0])
+
+
+@dataclass(frozen=True)
+class AtomMatch:
+    """Which atoms of one dictionary are which of another.
+
+    Attributes
+    ----------
+    indices : ndarray of int, shape (n_true,)
+        The found atom that stands for each true one; -1 for none, where there are
+        fewer of them.
+    signs : ndarray of shape (n_true,)
+        1 or -1: by what to multiply the found atom. 0 for none.
+    cosines : ndarray of shape (n_true,)
+        ``|cos|`` of the angle between both, in [0, 1]; 0 for none.
+    recovered : float
+        The share of the true atoms whose cosine exceeds the threshold.
+    """
+
+    indices: np.ndarray
+    signs: np.ndarray
+    cosines: np.ndarray
+    recovered: float
+
+
+def match_atoms(D_true, D_found, *, threshold=0.99):
+    r"""Match the atoms of two dictionaries one to one, whatever their order and signs.
+
+    Of all one-to-one matches :math:`\pi` it is the one that maximises
+
+    .. math:: \sum_i \frac{|d_i^T \hat d_{\pi(i)}|}{\|d_i\| \|\hat d_{\pi(i)}\|}.
+
+    Parameters
+    ----------
+    D_true : array-like of shape (n_true, n_features)
+        Atoms, of any length; an atom of length 0 has cosine 0 with all.
+    D_found : array-like of shape (n_found, n_features)
+        Found atoms, as many, fewer or more.
+    threshold : float, default=0.99
+        An atom is recovered where its cosine exceeds this.
+
+    Returns
+    -------
+    match : AtomMatch
+        With attributes `indices`, `signs`, `cosines` and `recovered`.
+
+    Raises
+    ------
+    ValueError
+        If the dictionaries differ in width, or an entry is not finite.
+
+    References
+    ----------
+    H. W. Kuhn, "The Hungarian method for the assignment problem", Naval Research
+    Logistics Quarterly 2, 1955.
+
+    Examples
+    --------
+    >>> from sparselearn.metrics import match_atoms
+    >>> match = match_atoms([[1, 0], [0, 1]], [[0.0, -2.0], [3.0, 4.0]])
+    >>> match.indices, match.signs, match.cosines
+    (array([1, 0]), array([ 1., -1.]), array([0.6, 1. ]))
+    >>> match.recovered
+    0.5
+    """
+    true, found = (
+        _directions(check_array(D, dtype=np.float64, input_name=name))
+        for D, name in ((D_true, "D_true"), (D_found, "D_found"))
+    )
+    if true.shape[1] != found.shape[1]:
+        raise ValueError(
+            f"D_true has {true.shape[1]} features and D_found {found.shape[1]}; they "
+            "must be equal."
+        )
+    products = true @ found.T
+    matched, partners = linear_sum_assignment(np.abs(products), maximize=True)
+    indices = np.full(true.shape[0], -1)
+    indices[matched] = partners
+    signed = np.zeros(true.shape[0])
+    signed[matched] = products[matched, partners]
+    signs = np.where(indices >= 0, np.where(signed < 0.0, -1.0, 1.0), 0.0)
+    cosines = np.minimum(np.abs(signed), 1.0)
+    return AtomMatch(indices, signs, cosines, float(np.mean(cosines > threshold)))
+
+
+def _directions(atoms):
+    """Atoms over their lengths; those of length 0 as they are."""
+    peaks = np.abs(atoms).max(axis=1, keepdims=True)
+    atoms = atoms / np.where(peaks > 0.0, peaks, 1.0)  # no square overflows
+    lengths = np.linalg.norm(atoms, axis=1, keepdims=True)
+    return atoms / np.where(lengths > 0.0, lengths, 1.0)

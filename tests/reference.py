@@ -232,23 +232,41 @@ def keep_largest(codes, n_nonzero):
     return kept
 
 
-def matching_pursuit(X, y, weights, n_nonzero, *, tol=0.0, positive=False):
-    """Greedy least squares, `X` and `y` centred; coefficients and order of choice."""
+def first_of_the_largest(score):
+    """The first index among those of scores that are equal but for rounding."""
+    largest = score.max()
+    return int(np.flatnonzero(score >= largest - 1e-10 * abs(largest))[0])
+
+
+def matching_pursuit(
+    X, y, weights, n_nonzero, *, tol=0.0, worth=0.0, positive=False, optimised=False
+):
+    """Greedy least squares, `X` and `y` centred; coefficients and order of choice.
+
+    It ends at `n_nonzero`, at the share `tol` of the squared length, or where a column
+    lowers the squared residual by no more than `worth`.
+    """
     A, b = np.sqrt(weights)[:, None] * X, np.sqrt(weights) * y
     lengths = np.linalg.norm(A, axis=0)
     barred = lengths == 0.0
     order, z, residual = [], np.zeros(0), b
     while len(order) < n_nonzero and residual @ residual > tol * (b @ b):
+        fresh = A - A[:, order] @ np.linalg.lstsq(A[:, order], A)[0]
+        new = np.linalg.norm(fresh, axis=0)
         score = A.T @ residual / np.where(barred, 1.0, lengths)
+        if optimised:
+            known = new <= 1e-5 * lengths
+            score *= np.where(known, 0.0, lengths / np.where(known, 1.0, new))
         score = np.where(barred, 0.0, score if positive else np.abs(score))
         score[order] = 0.0
-        j = int(np.argmax(score))
+        j = first_of_the_largest(score)
         if score[j] <= 1e-9 * np.linalg.norm(b):
             break
-        new = A[:, j] - A[:, order] @ np.linalg.lstsq(A[:, order], A[:, j])[0]
-        if new @ new <= 1e-10 * lengths[j] ** 2:
+        if new[j] <= 1e-5 * lengths[j]:
             barred[j] = True
             continue
+        if (A[:, j] @ residual / new[j]) ** 2 <= worth:
+            break
         order.append(j)
         if positive:
             z, _ = nnls(A[:, order], b)
@@ -259,6 +277,40 @@ def matching_pursuit(X, y, weights, n_nonzero, *, tol=0.0, positive=False):
     coef = np.zeros(X.shape[1])
     coef[order] = z
     return coef, order
+
+
+def hard_thresholding(D, x, n_nonzero, *, positive=False, max_iter=1000):
+    """The code of x after thresholded steps, each with least squares; and their number.
+
+    A step of half the length follows one that does not lower the squared error.
+    """
+    lengths = np.linalg.norm(D, axis=1)
+    scale = np.divide(1.0, lengths, out=np.zeros(len(D)), where=lengths > 0.0)
+    z, residual, n_steps = np.zeros(len(D)), x, 0
+    while n_steps < max_iter:
+        slope = D @ residual * scale
+        slope[(z == 0.0) & (np.abs(slope) <= 1e-9 * np.linalg.norm(x))] = 0.0
+        for halvings in range(40):
+            u = z * lengths + 0.5**halvings * slope
+            size = u if positive else np.abs(u)
+            kept, size = [], np.maximum(size, 0.0)
+            while len(kept) < n_nonzero and size.max() > 0.0:
+                kept.append(first_of_the_largest(size))
+                size[kept[-1]] = 0.0
+            if set(kept) <= set(np.flatnonzero(z)):
+                return z, n_steps
+            fitted, _ = matching_pursuit(
+                D[kept].T, x, np.ones(x.size), len(kept), positive=positive
+            )
+            trial = np.zeros(len(D))
+            trial[kept] = fitted
+            gain = residual @ residual - np.sum((x - trial @ D) ** 2)
+            if gain > 1e-12 * (x @ x):
+                break
+        else:
+            return z, n_steps
+        z, residual, n_steps = trial, x - trial @ D, n_steps + 1
+    return z, n_steps
 
 
 def block_descent(X, Y, weights, l1, l2, *, n_epochs=1000):
@@ -476,6 +528,54 @@ def group_objective(X, y, weights, coef, groups, lam, mu):
         if coef[group].any()
     )
     return 0.5 * weights @ (y - X @ coef) ** 2 + penalty
+
+
+def ksvd_sweep(X, weights, Z, D, *, n_inner=1, positive=False, positive_atoms=False):
+    """K-SVD of dense codes Z (n_samples, K): atoms in order, E_j formed each time.
+
+    With ``n_inner=None`` each pair is the best one, by a singular value decomposition.
+    """
+    Z, D = Z.copy(), D.copy()
+    for j in range(D.shape[0]):
+        on = np.flatnonzero(Z[:, j])
+        if not on.size:
+            continue
+        others = np.delete(np.arange(D.shape[0]), j)
+        E = X[on] - Z[np.ix_(on, others)] @ D[others]
+        if n_inner is None:
+            right = np.linalg.svd(np.sqrt(weights[on])[:, None] * E)[2]
+            D[j], Z[on, j] = right[0], E @ right[0]
+            continue
+        for _ in range(n_inner):
+            d = E.T @ (weights[on] * Z[on, j])
+            if positive_atoms:
+                d = np.maximum(d, 0.0)
+            if not d.any():
+                break
+            D[j] = d / np.linalg.norm(d)
+            z = E @ D[j]
+            Z[on, j] = np.maximum(z, 0.0) if positive else z
+    return Z, D
+
+
+def optimal_directions(X, weights, Z, D):
+    """The atoms that fit X best by codes Z, of length 1, and Z scaled accordingly.
+
+    Atoms that Z does not use stay those of D.
+    """
+    used = Z.any(axis=0)
+    root = np.sqrt(weights)[:, None]
+    best = np.linalg.lstsq(root * Z[:, used], root * X)[0]
+    lengths = np.linalg.norm(best, axis=1)
+    Z, D = Z.copy(), D.copy()
+    D[used] = best / lengths[:, None]
+    Z[:, used] *= lengths
+    return Z, D
+
+
+def code_errors(X, Z, D):
+    """Squared errors of dense codes over what is not NaN."""
+    return np.nansum((X - Z @ D) ** 2, axis=1)
 
 
 # -- dictionaries learned online -----------------------------------------------

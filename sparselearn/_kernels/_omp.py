@@ -1,8 +1,7 @@
-"""Orthogonal matching pursuit on Gram products, resumable, with an optional sign.
+r"""Orthogonal matching pursuit on Gram products, resumable, with an optional sign.
 
 Columns x_j of a design, or atoms of a dictionary, span a target step by step: each
-step takes the column of the largest correlation with the residual, over its own
-length, and fits all that are taken by least squares. With the products
+step takes one column and fits all that are taken by least squares. With the products
 ``rows[slots[j]] = G_j`` of a taken column with all columns at hand a step costs
 O(K t) for K columns of which t are taken, whatever the number of rows.
 
@@ -16,6 +15,11 @@ and Elad, 2008, for the idea)
 
 The coefficients solve ``L' z = y``. Those of every shorter pursuit solve the leading
 block of the same system.
+
+Plain pursuit takes the column of the largest correlation with the residual over its
+own length, ``|r_j| / sqrt(G_jj)``. The optimised one (Rebollo-Neira and Lowe, 2002)
+takes that which lowers the squared residual most, by ``r_j^2 / h_j`` for the squared
+length h_j of what is new in column j: ``h <- h - q^2``.
 """
 
 from typing import NamedTuple
@@ -24,14 +28,32 @@ import numpy as np
 
 from sparselearn._kernels._jit import REASSOCIATE, inlined, kernel
 
-__all__ = ["DONE", "FULL", "Pursuit", "pursue"]
+__all__ = [
+    "DONE",
+    "FULL",
+    "SPENT",
+    "Goal",
+    "Pursuit",
+    "back_substitute",
+    "largest_gain",
+    "largest_score",
+    "pursue",
+    "write_code",
+]
 
 DONE = -1
 FULL = -2
+SPENT = -3
 # Columns are updated in blocks that stay in the first-level cache.
 BLOCK = 1024
+# The best of so many scores is found before the best of all.
+FEW = 64
 # A column of which less than this share is new depends on those taken.
 DEPENDENT = 1e-10
+# A gain that exceeds what is worth it by a smaller share is the same but for rounding,
+TIE = 1e-12
+# and so is a score that exceeds another by fewer units in the last place, 2e-10.
+ULPS = 2**20
 
 
 class Pursuit(NamedTuple):
@@ -43,6 +65,10 @@ class Pursuit(NamedTuple):
         r, the products of the columns with the residual; at first, with the target.
     scale : (K,)
         ``1 / sqrt(G_jj)``; 0 for a column that must not be taken, or is.
+    novelty : (K,)
+        Of an optimised pursuit, ``h_j / G_jj``; at first 1.
+    score : (K,)
+        Scratch: what the choice goes by.
     basis : (M, K)
         The rows q_t.
     factor : (M, M)
@@ -57,6 +83,8 @@ class Pursuit(NamedTuple):
 
     correlation: np.ndarray
     scale: np.ndarray
+    novelty: np.ndarray
+    score: np.ndarray
     basis: np.ndarray
     factor: np.ndarray
     steps: np.ndarray
@@ -64,13 +92,45 @@ class Pursuit(NamedTuple):
     coef: np.ndarray
 
 
+class Goal(NamedTuple):
+    """Where a pursuit ends, and how it chooses.
+
+    Attributes
+    ----------
+    most : int
+        Of columns to take.
+    enough : float
+        A squared residual that is small enough.
+    worth : float
+        By how much a column must lower the squared residual to be worth taking.
+    floor : float
+        A gain that is rounding.
+    positive : bool
+        Whether coefficients are >= 0: least squares is then followed to the first
+        coefficient that would change its sign, which leaves (Lawson and Hanson, 1974).
+    optimised : bool
+        Whether the choice is the optimised one.
+    closing : bool
+        Whether a pursuit that has taken `most` columns will not be gone on with. What
+        it would need for that is then not computed, unless it is `positive`.
+    """
+
+    most: int
+    enough: float
+    worth: float
+    floor: float
+    positive: bool
+    optimised: bool
+    closing: bool
+
+
 @kernel(fastmath=REASSOCIATE)
-def pursue(rows, slots, pursuit, size, square, most, enough, floor, positive):
+def pursue(rows, slots, pursuit, size, square, goal):
     """Go on with a pursuit, overwriting its state, until it ends or lacks something.
 
-    It ends at `most` columns, at a squared residual of at most `enough`, or where no
-    column that may be taken explains more than `floor` of it. A column that depends
-    on those taken is passed over.
+    It ends at its goal, or where no column that may be taken lowers the squared
+    residual by more than the floor. A column that depends on those taken is passed
+    over.
 
     Parameters
     ----------
@@ -83,90 +143,206 @@ def pursue(rows, slots, pursuit, size, square, most, enough, floor, positive):
         How many columns are taken.
     square : float
         The squared length of the residual.
-    positive : bool
-        Whether coefficients are >= 0: least squares is then followed to the first
-        coefficient that would change its sign, which leaves (Lawson and Hanson, 1974).
+    goal : Goal
 
     Returns
     -------
     wanted : int
-        `DONE`, `FULL` if there is no room, or the column whose row is wanted.
+        `DONE` at the goal, `SPENT` where no column is left, `FULL` if there is no
+        room, or the column whose row is wanted.
     size, square
     """
-    correlation, scale, basis, factor, steps, chosen, coef = pursuit
-    n_columns = correlation.size
-    while size < most and square > enough:
-        best, j = 0.0, -1
-        for i in range(n_columns):
-            score = correlation[i] * scale[i]
-            if not positive:
-                score = abs(score)
-            if score > best:
-                best, j = score, i
-        if j < 0 or best * best <= floor:
-            break
+    correlation, scale, _, score, basis, factor, steps, chosen, coef = pursuit
+    _rate(pursuit, 0, score.size, goal)
+    while size < goal.most and square > goal.enough:
+        j = largest_score(score)
+        if j < 0 or _gain(score[j], goal) <= goal.floor:
+            return SPENT, size, square
         if size == basis.shape[0]:
             return FULL, size, square
         if slots[j] < 0:
             return j, size, square
 
-        row, new = rows[slots[j]], basis[size]
+        row = rows[slots[j]]
         rest = row[j]
         for t in range(size):
             factor[size, t] = basis[t, j]
             rest -= basis[t, j] ** 2
-        scale[j] = 0.0
         if rest <= DEPENDENT * row[j]:
+            scale[j] = score[j] = 0.0
             continue
         length = np.sqrt(rest)
-        factor[size, size] = length
         step = correlation[j] / length
-        for start in range(0, n_columns, BLOCK):
-            stop = min(start + BLOCK, n_columns)
-            for i in range(start, stop):
-                new[i] = row[i] / length
-            for t in range(size):
-                share = factor[size, t] / length
-                for i in range(start, stop):
-                    new[i] -= share * basis[t, i]
-            for i in range(start, stop):
-                correlation[i] -= step * new[i]
+        if step * step <= goal.worth * (1.0 + TIE):
+            break
+        factor[size, size] = length
         steps[size] = step
         chosen[size] = j
+        scale[j] = 0.0
         size += 1
         before = square
         square -= step * step
-        if positive:
+        if goal.positive:
             coef[0, size - 1] = 0.0
-            size, square = _keep_signs(rows, slots, pursuit, size, square)
+        elif goal.closing and (size == goal.most or square <= goal.enough):
+            break
+        _add_direction(row, pursuit, size - 1, goal)
+        if goal.positive:
+            new_size, square = _keep_signs(rows, slots, pursuit, size, square, goal)
+            if new_size < size:
+                size = new_size
+                _rate(pursuit, 0, score.size, goal)
             if not square < before:  # what is left is rounding
-                break
+                return SPENT, size, square
     return DONE, size, square
 
 
+@inlined(fastmath=REASSOCIATE)
+def largest_gain(pursuit, goal):
+    """By how much the best single column, by its score, lowers the squared residual."""
+    _rate(pursuit, 0, pursuit.score.size, goal)
+    j = largest_score(pursuit.score)
+    return 0.0 if j < 0 else _gain(pursuit.score[j], goal)
+
+
 @inlined
-def _back_substitute(factor, steps, size, out):
+def _gain(score, goal):
+    return score if goal.optimised else score * score
+
+
+@inlined(fastmath=REASSOCIATE)
+def _rate(pursuit, start, stop, goal):
+    """Write the scores of columns from `start` to `stop`; none is NaN."""
+    correlation = pursuit.correlation[start:stop]
+    scale, score = pursuit.scale[start:stop], pursuit.score[start:stop]
+    if goal.optimised:
+        novelty = pursuit.novelty[start:stop]
+        for i in range(score.size):
+            share = correlation[i] * scale[i]
+            if goal.positive:
+                share = max(share, 0.0)
+            gain = share * share / novelty[i]
+            score[i] = gain if novelty[i] > DEPENDENT else 0.0
+    elif goal.positive:
+        for i in range(score.size):
+            score[i] = correlation[i] * scale[i]
+    else:
+        for i in range(score.size):
+            score[i] = abs(correlation[i] * scale[i])
+
+
+@inlined
+def largest_score(score):
+    """The index of the largest positive score, -1 if none.
+
+    Among those that are equal but for rounding it is the first: equal atoms then make
+    the same codes in other units, on other machines, and in other chunks.
+    """
+    # Positive floats are ordered as the integers of the same bits, and a maximum of
+    # integers is vectorised, since none of them is NaN.
+    bits = score.view(np.int64)
+    top, where = 0, -1
+    for start in range(0, bits.size, FEW):
+        some = bits[start : start + FEW]
+        most = 0
+        for i in range(some.size):
+            most = max(most, some[i])
+        if most > top + ULPS:
+            top, where = most, start
+    if where < 0:
+        return -1
+    while bits[where] < top - ULPS:
+        where += 1
+    return where
+
+
+@inlined(fastmath=REASSOCIATE)
+def _add_direction(row, pursuit, position, goal):
+    """Form q of the column taken last, at `position`; take it from r and from h."""
+    basis, steps = pursuit.basis, pursuit.steps
+    inverse = 1.0 / pursuit.factor[position, position]
+    shares = pursuit.coef[1]
+    for t in range(position):
+        shares[t] = pursuit.factor[position, t] * inverse
+    step = steps[position]
+    for start in range(0, row.size, BLOCK):
+        stop = min(start + BLOCK, row.size)
+        new = basis[position, start:stop]
+        _combine(row[start:stop], inverse, basis[:, start:stop], shares, position, new)
+        correlation = pursuit.correlation[start:stop]
+        for i in range(new.size):
+            correlation[i] -= step * new[i]
+        if goal.optimised:
+            novelty, scale = pursuit.novelty[start:stop], pursuit.scale[start:stop]
+            for i in range(new.size):
+                novelty[i] -= (new[i] * scale[i]) ** 2
+        _rate(pursuit, start, stop, goal)
+
+
+@inlined(fastmath=REASSOCIATE)
+def _combine(row, inverse, basis, shares, size, out):
+    """Write ``inverse * row - shares' basis[:size]``, with up to four rows a pass."""
+    t = size % 4
+    if t == 0:
+        for i in range(out.size):
+            out[i] = inverse * row[i]
+    elif t == 1:
+        a, p = shares[0], basis[0]
+        for i in range(out.size):
+            out[i] = inverse * row[i] - a * p[i]
+    elif t == 2:
+        a, b, p, q = shares[0], shares[1], basis[0], basis[1]
+        for i in range(out.size):
+            out[i] = inverse * row[i] - a * p[i] - b * q[i]
+    else:
+        a, b, c = shares[0], shares[1], shares[2]
+        p, q, r = basis[0], basis[1], basis[2]
+        for i in range(out.size):
+            out[i] = inverse * row[i] - a * p[i] - b * q[i] - c * r[i]
+    while t < size:
+        a, b, c, d = shares[t], shares[t + 1], shares[t + 2], shares[t + 3]
+        p, q, r, s = basis[t], basis[t + 1], basis[t + 2], basis[t + 3]
+        for i in range(out.size):
+            out[i] -= a * p[i] + b * q[i] + c * r[i] + d * s[i]
+        t += 4
+
+
+@inlined(fastmath=REASSOCIATE)
+def back_substitute(factor, steps, size, out):
     """Solve ``L' z = y`` for the first `size` columns taken; write z to `out`."""
+    for a in range(size):
+        out[a] = steps[a]
     for a in range(size - 1, -1, -1):
-        rest = steps[a]
-        for b in range(a + 1, size):
-            rest -= factor[b, a] * out[b]
-        out[a] = rest / factor[a, a]
+        row = factor[a]
+        z = out[a] / row[a]
+        out[a] = z
+        for b in range(a):
+            out[b] -= row[b] * z
 
 
 @inlined
-def _keep_signs(rows, slots, pursuit, size, square):
+def write_code(chosen, z, size, indices, data):
+    """Write the non-zeros of z with ascending indices; return how many they are."""
+    count = 0
+    for a in range(size):
+        if z[a] == 0.0:
+            continue
+        j, at = chosen[a], count
+        while at > 0 and indices[at - 1] > j:
+            indices[at], data[at] = indices[at - 1], data[at - 1]
+            at -= 1
+        indices[at], data[at] = j, z[a]
+        count += 1
+    return count
+
+
+@inlined(fastmath=REASSOCIATE)
+def _keep_signs(rows, slots, pursuit, size, square, goal):
     """Move to least squares with coefficients >= 0; the last column is new."""
-    scale, factor, steps, chosen, coef = (
-        pursuit.scale,
-        pursuit.factor,
-        pursuit.steps,
-        pursuit.chosen,
-        pursuit.coef,
-    )
+    scale, chosen, coef = pursuit.scale, pursuit.chosen, pursuit.coef
     new = chosen[size - 1]
     while size > 0:
-        _back_substitute(factor, steps, size, coef[1])
+        back_substitute(pursuit.factor, pursuit.steps, size, coef[1])
         share, worst = 1.0, -1
         for a in range(size):
             now, then = coef[0, a], coef[1, a]
@@ -179,16 +355,21 @@ def _keep_signs(rows, slots, pursuit, size, square):
         if worst < 0:
             break
         leaving = chosen[worst]
-        square = _drop(pursuit, worst, size, square)
+        square = _drop(pursuit, worst, size, square, goal)
         size -= 1
         # One that leaves as it comes is rounding: it stays barred.
         if leaving != new:
             scale[leaving] = 1.0 / np.sqrt(rows[slots[leaving], leaving])
+            if goal.optimised:
+                rest = 1.0
+                for t in range(size):
+                    rest -= (pursuit.basis[t, leaving] * scale[leaving]) ** 2
+                pursuit.novelty[leaving] = rest
     return size, square
 
 
-@inlined
-def _drop(pursuit, position, size, square):
+@inlined(fastmath=REASSOCIATE)
+def _drop(pursuit, position, size, square, goal):
     """Undo the choice at `position` of `size`; return the squared residual.
 
     Without its row, L has entries above its diagonal. Rotations of neighbouring
@@ -218,10 +399,15 @@ def _drop(pursuit, position, size, square):
         left, right = steps[a], steps[a + 1]
         steps[a] = c * left + s * right
         steps[a + 1] = c * right - s * left
+        one, two = basis[a], basis[a + 1]
         for i in range(correlation.size):
-            left, right = basis[a, i], basis[a + 1, i]
-            basis[a, i] = c * left + s * right
-            basis[a + 1, i] = c * right - s * left
+            left, right = one[i], two[i]
+            one[i] = c * left + s * right
+            two[i] = c * right - s * left
+    gone = basis[last]
     for i in range(correlation.size):
-        correlation[i] += steps[last] * basis[last, i]
+        correlation[i] += steps[last] * gone[i]
+    if goal.optimised:
+        for i in range(correlation.size):
+            pursuit.novelty[i] += (gone[i] * pursuit.scale[i]) ** 2
     return square + steps[last] ** 2

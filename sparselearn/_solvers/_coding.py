@@ -13,13 +13,26 @@ lose half of the digits.
 """
 
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
 
-__all__ = ["Atoms", "Coder", "Codes", "stack_rows"]
+__all__ = [
+    "Atoms",
+    "Coder",
+    "Codes",
+    "has_gaps",
+    "join_codes",
+    "squared_errors",
+    "stack_rows",
+    "take_rows",
+]
+
+# Numbers in the residuals formed at once: those of sparse rows are dense.
+NUMBERS = 2**15
 
 
 class Atoms:
@@ -124,7 +137,26 @@ class Coder(ABC):
     """A way to turn rows into codes, whatever the dictionary.
 
     Coders are frozen dataclasses of options; they may be shared by threads.
+
+    Attributes
+    ----------
+    counts_only : bool
+        Whether what a code costs beyond its error depends on its support alone, so
+        that its entries may be scaled, or fitted anew.
+    has_objective : bool
+        Whether half the error plus the penalty is what codes are to make small, and
+        the penalty a function of the code alone. It depends on the atoms as well where
+        an alpha is relative.
     """
+
+    counts_only = False
+
+    @property
+    def has_objective(self):
+        return not getattr(self, "relative", False)
+
+    def prepare(self, atoms):  # noqa: B027, most have something to do, none has to
+        """Form what all rows need of `atoms`, once and before threads share them."""
 
     @abstractmethod
     def encode(self, rows, atoms):
@@ -154,20 +186,68 @@ class Coder(ABC):
         for k, mask in enumerate(masks):
             some = rows[group == k][:, mask]
             parts.append(self.encode(some, atoms.observed(mask)))
-        return _reordered(parts, order)
+        return take_rows(join_codes(parts), np.argsort(order))
+
+    def encode_rows(self, rows, atoms):
+        """The codes of `rows`, some of which may lack entries.
+
+        The others are encoded as if these were not there.
+        """
+        if not has_gaps(rows):
+            return self.encode(rows, atoms)
+        lacking = np.isnan(rows).any(axis=1)
+        order = np.argsort(lacking, kind="stable")
+        parts = [self.encode_observed(rows[lacking], atoms)]
+        if not lacking.all():
+            parts.insert(0, self.encode(rows[~lacking], atoms))
+        return take_rows(join_codes(parts), np.argsort(order))
+
+    def at_level(self, n_nonzero):
+        """The same coder with another `n_nonzero`, a field that it must have."""
+        return replace(self, n_nonzero=n_nonzero)
+
+    def encode_levels(self, rows, atoms, levels):
+        """The codes of `rows`, none of whose entries is missing, at each level.
+
+        A coder whose short codes are parts of its longer ones does better.
+
+        Parameters
+        ----------
+        rows : ndarray or csr_array (n_rows, n_features)
+        atoms : Atoms
+        levels : sequence of int
+            Numbers of non-zeros.
+
+        Returns
+        -------
+        list of Codes
+            For each level what ``at_level(level)`` encodes.
+        """
+        return [self.at_level(level).encode(rows, atoms) for level in levels]
 
 
-def _reordered(parts, order):
-    """The `Codes` of all `parts`, whose i-th row is the ``order[i]``-th wanted."""
-    data, indices, lengths, *rest = (np.concatenate(part) for part in zip(*parts))
-    starts = np.cumsum(lengths) - lengths
-    position = np.argsort(order)
-    lengths, starts = lengths[position], starts[position]
+def has_gaps(rows):
+    """Whether an entry of `rows` is NaN; of sparse ones none is."""
+    return not sp.issparse(rows) and bool(np.isnan(rows).any())
+
+
+def join_codes(parts):
+    """`Codes` of all rows of the list `parts`, one after another; empties `parts`."""
+    fields = list(zip(*parts))
+    parts.clear()
+    # Field by field, so that no more than one of them is held twice.
+    return Codes(*[np.concatenate(fields.pop(0)) for _ in Codes._fields])
+
+
+def take_rows(codes, rows):
+    """The `Codes` of some rows, in the order of `rows`, an ndarray of int."""
+    data, indices, lengths, *rest = codes
+    starts = (np.cumsum(lengths) - lengths)[rows]
+    lengths = lengths[rows]
     # Entry k of a row at `start` moves to where the rows before it now end.
     offsets = np.cumsum(lengths) - lengths
     places = np.repeat(starts - offsets, lengths) + np.arange(lengths.sum())
-    rest = (values[position] for values in rest)
-    return Codes(data[places], indices[places], lengths, *rest)
+    return Codes(data[places], indices[places], lengths, *(v[rows] for v in rest))
 
 
 def stack_rows(data, indices, lengths, n_components):
@@ -180,3 +260,29 @@ def stack_rows(data, indices, lengths, n_components):
     )
     codes.has_canonical_format = True
     return codes
+
+
+def squared_errors(rows, codes, atoms, observed=None):
+    """``||x - D' z||^2`` of each row, from the residual itself.
+
+    Parameters
+    ----------
+    rows : ndarray or csr_array (n_rows, n_features)
+    codes : csr_array (n_rows, n_components)
+    atoms : Atoms
+    observed : bool ndarray (n_rows, n_features) or None
+        Which entries count; all if None.
+
+    Returns
+    -------
+    errors : float64 ndarray (n_rows,)
+    """
+    errors = np.empty(rows.shape[0])
+    few = max(1, NUMBERS // rows.shape[1])
+    for start in range(0, errors.size, few):
+        part = slice(start, start + few)
+        residuals = np.asarray(rows[part] - codes[part] @ atoms.components)
+        if observed is not None:
+            residuals[~observed[part]] = 0.0
+        errors[part] = np.einsum("ij,ij->i", residuals, residuals)
+    return errors

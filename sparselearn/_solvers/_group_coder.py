@@ -29,9 +29,9 @@ class GroupCoder(Coder):
 
     Parameters
     ----------
-    groups : int, tuple of tuples of int, or tuple of labels
-        The size of groups of neighbours; the atoms of each group, where those in none
-        are a group each; or the group of each atom.
+    groups : tuple of tuples of int, or tuple of labels
+        The atoms of each group, where those in none are a group each; or the group of
+        each atom.
     alpha : float
         Strength of the penalty.
     relative : bool
@@ -44,17 +44,22 @@ class GroupCoder(Coder):
         Sweeps over the groups at most.
     """
 
-    groups: int | tuple
+    groups: tuple
     alpha: float = 0.0
     relative: bool = False
     positive: bool = False
     tol: float = 1e-6
     max_iter: int = 1000
 
-    def encode(self, rows, atoms):
+    def prepare(self, atoms):
+        _ = self._grouped(atoms).atoms.gram
+
+    def _grouped(self, atoms):
         key = "groups", self.groups, self.positive
-        grouped = atoms.once(key, lambda: _group(atoms, self.groups, self.positive))
-        order, arranged, blocks = grouped
+        return atoms.once(key, lambda: _group(atoms, self.groups, self.positive))
+
+    def encode(self, rows, atoms):
+        order, arranged, blocks = self._grouped(atoms)
         products, squares = arranged.products(rows)
         found = np.empty((3, squares.size))
         encode_groups(

@@ -11,7 +11,7 @@ import numpy as np
 
 from sparselearn._kernels import _lasso_codes
 from sparselearn._kernels._thresholds import compress
-from sparselearn._solvers._coding import Coder, Codes, stack_rows
+from sparselearn._solvers._coding import Coder, Codes, squared_errors, stack_rows
 
 __all__ = ["LassoCoder", "codes_of"]
 
@@ -84,6 +84,14 @@ class LassoCoder(Coder):
                 raise ValueError(
                     f"penalty_weights has zeros: {what} needs all to be above 0."
                 )
+
+    @property
+    def has_objective(self):
+        # Where a path ends early its penalty is of the row.
+        return not self.relative and self.n_nonzero is None
+
+    def prepare(self, atoms):
+        _ = atoms.gram
 
     def encode(self, rows, atoms):
         products, squares = atoms.products(rows)
@@ -198,8 +206,6 @@ def codes_of(dense, found, rows, atoms, squares, observed=None):
     small = np.flatnonzero(errors < SMALL_ERROR * squares)
     if small.size:
         codes = stack_rows(data, indices, counts, atoms.size)[small]
-        residuals = np.asarray(rows[small] - codes @ atoms.components)
-        if observed is not None:
-            residuals = np.where(observed[small], residuals, 0.0)
-        errors[small] = np.einsum("ij,ij->i", residuals, residuals)
+        seen = None if observed is None else observed[small]
+        errors[small] = squared_errors(rows[small], codes, atoms, seen)
     return Codes(data, indices, counts, errors, penalties, missed.astype(np.int8))

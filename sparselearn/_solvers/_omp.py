@@ -13,7 +13,7 @@ import scipy.sparse as sp
 from scipy.linalg import cho_solve, solve_triangular
 
 from sparselearn._kernels._gram import gather_centred, gram_rows_compressed
-from sparselearn._kernels._omp import DONE, FULL, Pursuit, pursue
+from sparselearn._kernels._omp import DONE, FULL, SPENT, Goal, Pursuit, pursue
 from sparselearn._solvers._problem import correlate
 from sparselearn._solvers._working_set import GramWorkingSet
 
@@ -136,23 +136,23 @@ class Matcher:
         correlation = problem.correlation(problem.weights * problem.target)
         state = self._state(correlation)
         square = null = 2.0 * problem.null_value
+        goal = Goal(
+            most=self.most,
+            enough=self.tol * null,
+            worth=0.0,
+            floor=self._floor * null,
+            positive=self.positive,
+            optimised=False,
+            closing=True,
+        )
         size, wanted = 0, None
-        while wanted != DONE:
-            wanted, size, square = pursue(
-                self.gram.rows,
-                self.gram.slots,
-                state,
-                size,
-                square,
-                self.most,
-                self.tol * null,
-                self._floor * null,
-                self.positive,
-            )
+        while wanted not in (DONE, SPENT):
+            rows, slots = self.gram.rows, self.gram.slots
+            wanted, size, square = pursue(rows, slots, state, size, square, goal)
             if wanted == FULL:
                 self._room = min(self.most, 2 * self._room)
                 state = _enlarged(state, size, self._room)
-            elif wanted != DONE:
+            elif wanted >= 0:
                 self.gram.form(self._candidates(state, wanted, self.most - size))
         return self._code(problem, state, size)
 
@@ -161,6 +161,8 @@ class Matcher:
         return Pursuit(
             correlation=correlation,
             scale=self._scale.copy(),
+            novelty=np.ones(0),
+            score=np.empty(n_features),
             basis=np.empty((room, n_features)),
             factor=np.empty((room, room)),
             steps=np.empty(room),

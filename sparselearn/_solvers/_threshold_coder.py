@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from sparselearn._kernels import _thresholds
-from sparselearn._solvers._coding import Coder, Codes, stack_rows
+from sparselearn._solvers._coding import Coder, Codes, squared_errors, stack_rows
 
-__all__ = ["ThresholdCoder"]
+__all__ = ["ThresholdCoder", "compressed"]
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,10 @@ class ThresholdCoder(Coder):
     n_nonzero: int | None = None
     positive: bool = False
 
+    @property
+    def counts_only(self):
+        return self.hard or self.alpha == 0.0
+
     def encode(self, rows, atoms):
         inner, squares = atoms.products(rows)
         codes = inner / np.where(atoms.squares > 0.0, atoms.squares, 1.0)
@@ -60,7 +64,5 @@ def compressed(codes, counts, rows, atoms, status):
     data = np.empty(counts.sum())
     indices = np.empty(data.size, dtype=np.int32)
     _thresholds.compress(codes, data, indices)
-    fitted = stack_rows(data, indices, counts, atoms.size) @ atoms.components
-    residuals = np.asarray(rows - fitted)
-    errors = np.einsum("ij,ij->i", residuals, residuals)
+    errors = squared_errors(rows, stack_rows(data, indices, counts, atoms.size), atoms)
     return Codes(data, indices, counts, errors, np.zeros(errors.size), status)

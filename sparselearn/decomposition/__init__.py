@@ -1,5 +1,6 @@
 """Sparse codes, and dictionaries that make them."""
 
+from sparselearn.decomposition._functions import CodePath, encode_path, sparse_encode
 from sparselearn.decomposition._sparse_coder import SparseCoder
 
-__all__ = ["SparseCoder"]
+__all__ = ["CodePath", "SparseCoder", "encode_path", "sparse_encode"]

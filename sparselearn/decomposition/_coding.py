@@ -11,24 +11,31 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sparselearn._compat import check_sample_weight
-from sparselearn._parallel import map_chunks, row_chunks
-from sparselearn._solvers._coding import Atoms, Codes, stack_rows
-from sparselearn._validation import column_major
+from sparselearn._parallel import bounded, map_chunks, row_chunks
+from sparselearn._solvers._coding import Atoms, join_codes, stack_rows
+from sparselearn._validation import column_major, row_weights
 from sparselearn.decomposition._methods import make_coder
 
 __all__ = [
     "CodesMixin",
     "check_rows",
+    "check_weights",
+    "chunk_rows",
+    "compact",
     "encode",
     "explained",
+    "map_rows",
     "observed_mean",
     "stack_codes",
     "warn_of",
+    "warn_of_none",
 ]
 
 FLOATS = (np.float64, np.float32)
-# Rows a chunk: their products with a few hundred atoms stay in the cache.
+# Rows a chunk: their products with a few hundred atoms stay in the cache. Fewer where
+# a row or its code is so long that a chunk would be of more numbers than BLOCK.
 CHUNK = 512
+BLOCK = 2**22
 
 
 def check_rows(estimator, X, *, missing="error", reset=False):
@@ -54,12 +61,48 @@ def check_rows(estimator, X, *, missing="error", reset=False):
     return column_major(X.T).T
 
 
+def check_weights(sample_weight, X):
+    """`sample_weight` as a float64 ndarray (n_samples,), not all zero; ones if None."""
+    weights = check_sample_weight(
+        sample_weight, X, dtype=np.float64, ensure_non_negative=True
+    )
+    row_weights(weights, X)  # refuses those that are all zero
+    return weights
+
+
+def chunk_rows(X, n_components=1):
+    """How many rows of X are encoded at a time."""
+    width = n_components if sp.issparse(X) else max(n_components, X.shape[1])
+    return max(1, min(CHUNK, BLOCK // width))
+
+
+def map_rows(function, X, atoms, coder, n_jobs=None):
+    """``function(X[rows])`` for chunks of rows, in threads that share `atoms`."""
+    bounded(coder.prepare, atoms)
+    step = chunk_rows(X, atoms.size)
+    return map_chunks(lambda rows: function(X[rows]), X.shape[0], step, n_jobs)
+
+
 def encode(X, atoms, coder, n_jobs=None):
     """`Codes` of the rows of X, by what is not NaN in them; in threads."""
-    has_gaps = not sp.issparse(X) and np.isnan(np.sum(X)) and np.isnan(X).any()
-    step = coder.encode_observed if has_gaps else coder.encode
-    parts = map_chunks(lambda rows: step(X[rows], atoms), X.shape[0], CHUNK, n_jobs)
-    return Codes(*map(np.concatenate, zip(*parts)))
+    return join_codes(
+        map_rows(
+            lambda rows: compact(coder.encode_rows(rows, atoms)),
+            X,
+            atoms,
+            coder,
+            n_jobs,
+        )
+    )
+
+
+def compact(codes):
+    """`codes` without the room that a coder made for longer ones."""
+    data, indices = codes.data, codes.indices
+    return codes._replace(
+        data=data if data.base is None else data.copy(),
+        indices=indices if indices.base is None else indices.copy(),
+    )
 
 
 def stack_codes(codes, n_components, dtype, *, split_sign=False):
@@ -90,39 +133,76 @@ def warn_of(codes, *, stacklevel):
         )
 
 
-def _merge_signs(codes):
-    """The codes that `split_sign` has split, dense or sparse."""
-    half = codes.shape[1] // 2
-    return codes[:, :half] - codes[:, half:]
+def warn_of_none(codes, coding, *, stacklevel):
+    """A warning if all codes are zero, but not all rows: `errors` are their squares."""
+    if codes.data.size or not codes.errors.any():
+        return
+    advice = "no atom explains any of the samples. Check the dictionary."
+    if coding.alpha is not None:
+        advice = f"alpha={coding.alpha} is too large for these samples. Lower it."
+    elif coding.tol is not None:
+        advice = f"tol={coding.tol} asks for no more. Lower it."
+    warnings.warn(
+        f"All codes are zero: {advice}", ConvergenceWarning, stacklevel=stacklevel + 1
+    )
 
 
 def observed_mean(X, weights):
     """Weighted means of the features over what is not NaN; 0 where all is."""
     if sp.issparse(X):
         return X.T @ weights / weights.sum()
-    seen = ~np.isnan(X)
-    mass = weights @ seen
-    sums = weights @ np.where(seen, X, 0.0)
-    return np.divide(sums, mass, out=np.zeros(X.shape[1]), where=mass > 0.0)
+    sums, masses = np.zeros((2, X.shape[1]))
+    for rows in row_chunks(X.shape[0], chunk_rows(X)):
+        seen = ~np.isnan(X[rows])
+        sums += weights[rows] @ np.where(seen, X[rows], 0.0)
+        masses += weights[rows] @ seen
+    return np.divide(sums, masses, out=sums, where=masses > 0.0)
 
 
 def explained(X, codes, weights, components, mean, *, held_out=None):
     """R2 of `codes` about `mean`, weighted by variance; of entries held out, if any."""
-    variation = error = 0.0
-    stacked = stack_rows(codes.data, codes.indices, codes.lengths, components.shape[0])
-    for rows in row_chunks(X.shape[0], CHUNK):
-        part = X[rows].toarray() if sp.issparse(X) else X[rows]
-        part = part.astype(np.float64, copy=False)
-        counted = ~np.isnan(part)
-        if held_out is not None:
-            counted &= held_out[rows]
-        deviations = np.where(counted, part - mean, 0.0)
-        residuals = np.where(counted, part - stacked[rows] @ components, 0.0)
-        variation += weights[rows] @ np.einsum("ij,ij->i", deviations, deviations)
-        error += weights[rows] @ np.einsum("ij,ij->i", residuals, residuals)
+    if held_out is None:
+        variation = _variation(X, weights, mean)
+        error = weights @ codes.errors
+        total = variation + weights.sum() * (mean @ mean)
+    else:
+        variation = error = total = 0.0
+        stacked = stack_codes(codes, components.shape[0], np.float64)
+        for rows in row_chunks(X.shape[0], chunk_rows(X)):
+            hidden = np.where(held_out[rows], X[rows], np.nan)
+            variation += weights[rows] @ _squares(hidden - mean)
+            error += weights[rows] @ _squares(hidden - stacked[rows] @ components)
+            total += weights[rows] @ _squares(hidden)
     if variation == 0.0:
-        return float(error == 0.0)
+        # An error of so small a share of all is rounding.
+        return float(error <= 64.0 * np.finfo(np.float64).eps * total)
     return float(1.0 - error / variation)
+
+
+def _variation(X, weights, mean):
+    """``sum_ij s_i (x_ij - mean_j)²`` over what is not NaN."""
+    if sp.issparse(X):
+        # What is not stored adds mean_j² each.
+        inside = np.repeat(weights, np.diff(X.indptr))
+        stored = inside @ (X.data - mean[X.indices]) ** 2
+        outside = weights.sum() - np.bincount(X.indices, inside, minlength=mean.size)
+        return float(stored + outside @ mean**2)
+    total = 0.0
+    for rows in row_chunks(X.shape[0], chunk_rows(X)):
+        total += weights[rows] @ _squares(X[rows] - mean)
+    return float(total)
+
+
+def _squares(deviations):
+    """Sums of squares of the rows of what is not NaN."""
+    deviations = np.where(np.isnan(deviations), 0.0, deviations)
+    return np.einsum("ij,ij->i", deviations, deviations)
+
+
+def _merge_signs(codes):
+    """The codes that `split_sign` has split, dense or sparse."""
+    half = codes.shape[1] // 2
+    return codes[:, :half] - codes[:, half:]
 
 
 class CodesMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
@@ -138,9 +218,10 @@ class CodesMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 
-    def _codes(self, X, *, stacklevel):
-        coding = self._coding
-        codes = encode(X, Atoms(self.components_), make_coder(coding), self.n_jobs)
+    def _codes(self, X, *, stacklevel, components=None):
+        """`Codes` by `components`, or `components_`; warns at most once."""
+        atoms = Atoms(self.components_ if components is None else components)
+        codes = encode(X, atoms, make_coder(self._coding), self.n_jobs)
         warn_of(codes, stacklevel=stacklevel + 1)
         return codes
 
@@ -183,7 +264,7 @@ class CodesMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         """
         check_is_fitted(self, "components_")
         X = check_rows(self, X, missing=self._coding.missing)
-        return self._output(self._codes(X, stacklevel=2), X.dtype)
+        return self._output(self._codes(X, stacklevel=3), X.dtype)
 
     def inverse_transform(self, X):
         """The samples that codes stand for: codes times atoms.
@@ -230,33 +311,19 @@ class CodesMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         Returns
         -------
         score : float
+            1 at best; 0 for codes no better than the mean.
         """
         check_is_fitted(self, "components_")
         X = check_rows(self, X, missing=self._coding.missing)
-        weights = check_sample_weight(
-            sample_weight, X, dtype=np.float64, ensure_non_negative=True
-        )
+        weights = check_weights(sample_weight, X)
         seen = X
         if held_out is not None:
-            held_out = self._check_held_out(held_out, X)
+            held_out = _check_held_out(held_out, X)
             seen = np.where(held_out, np.nan, X)
         codes = self._codes(seen, stacklevel=2)
         return explained(
             X, codes, weights, self.components_, self.mean_, held_out=held_out
         )
-
-    def _check_held_out(self, held_out, X):
-        held_out = np.asarray(held_out)
-        if sp.issparse(X):
-            raise ValueError("held_out needs dense X.")
-        if held_out.dtype != bool or held_out.shape != X.shape:
-            raise ValueError(
-                "held_out must be an array of bool of the shape of X, "
-                f"{X.shape}; got one of {held_out.dtype} of shape {held_out.shape}."
-            )
-        if not held_out.any():
-            raise ValueError("held_out holds out no entry.")
-        return held_out
 
     @property
     def _n_features_out(self):
@@ -280,3 +347,17 @@ class CodesMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             return names
         half = names[: names.size // 2]
         return np.concatenate([half + "_positive", half + "_negative"])
+
+
+def _check_held_out(held_out, X):
+    held_out = np.asarray(held_out)
+    if sp.issparse(X):
+        raise ValueError("held_out needs dense X.")
+    if held_out.dtype != bool or held_out.shape != X.shape:
+        raise ValueError(
+            "held_out must be an array of bool of the shape of X, "
+            f"{X.shape}; got one of {held_out.dtype} of shape {held_out.shape}."
+        )
+    if not held_out.any():
+        raise ValueError("held_out holds out no entry.")
+    return held_out

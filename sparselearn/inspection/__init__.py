@@ -1,6 +1,7 @@
 """Pictures of sparse models; matplotlib is imported when one is drawn."""
 
+from sparselearn.inspection._atoms_display import AtomsDisplay
 from sparselearn.inspection._coefficient_path_display import CoefficientPathDisplay
 from sparselearn.inspection._sparsity_score_display import SparsityScoreDisplay
 
-__all__ = ["CoefficientPathDisplay", "SparsityScoreDisplay"]
+__all__ = ["AtomsDisplay", "CoefficientPathDisplay", "SparsityScoreDisplay"]

@@ -4,7 +4,7 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.pipeline import Pipeline
 
-from sparselearn.inspection._style import FAINT, MUTED, PALETTE, axes, tidy
+from sparselearn.inspection._style import FAINT, MUTED, PALETTE, axes, cut, tidy
 from sparselearn.linear_model import elastic_net_path, lasso_path
 
 __all__ = ["CoefficientPathDisplay"]
@@ -240,7 +240,7 @@ def _write_names(ax, names, lines, prefix):
     heights = _apart((ends - low) / (high - low), 0.06)
     return [
         ax.annotate(
-            prefix + (name if len(name) <= MAX_NAME else f"{name[: MAX_NAME - 1]}…"),
+            prefix + cut(name, MAX_NAME),
             xy=(1.0, end),
             xycoords=("axes fraction", "data"),
             xytext=(1.03, height),

@@ -15,11 +15,18 @@ FAINT = "#B8BCC2"
 MUTED = "#5F6670"
 
 
-def axes(ax=None):
+def axes(ax=None, *, figsize=None):
     """`ax`, or that of a new figure."""
     import matplotlib.pyplot as plt
 
-    return plt.subplots(layout="constrained")[1] if ax is None else ax
+    if ax is not None:
+        return ax
+    return plt.subplots(figsize=figsize, layout="constrained")[1]
+
+
+def cut(name, n_letters):
+    """`name`, or its beginning if it is longer."""
+    return name if len(name) <= n_letters else f"{name[: n_letters - 1]}…"
 
 
 def tidy(ax):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from reference import matching_pursuit
 
-from sparselearn._kernels._omp import DONE, FULL, Pursuit, pursue
+from sparselearn._kernels._omp import DONE, FULL, SPENT, Goal, Pursuit, pursue
 
 N, K = 20, 12
 
@@ -17,12 +17,22 @@ def atoms(rng):
     return A
 
 
+def untied(A, optimised):
+    """What two columns add to a third is the same where the three are dependent: then
+    the optimised choice between the two is rounding. Without that dependence."""
+    if optimised:
+        A[:, 8] += A[::-1, 3]
+    return A
+
+
 def state_of(A, b, room):
     lengths = np.linalg.norm(A, axis=0)
     scale = np.divide(1.0, lengths, where=lengths > 0.0, out=np.zeros(K))
     return Pursuit(
         correlation=A.T @ b,
         scale=scale,
+        novelty=np.ones(K),
+        score=np.full(K, np.nan),
         basis=np.full((room, K), np.nan),
         factor=np.full((room, room), np.nan),
         steps=np.full(room, np.nan),
@@ -31,9 +41,23 @@ def state_of(A, b, room):
     )
 
 
-def run(rows, slots, state, size, square, most, positive, enough=0.0, null=1.0):
-    floor = 1e-18 * null
-    return pursue(rows, slots, state, size, square, most, enough, floor, positive)
+def run(
+    rows,
+    slots,
+    state,
+    size,
+    square,
+    most,
+    positive,
+    enough=0.0,
+    null=1.0,
+    *,
+    worth=0.0,
+    optimised=False,
+    closing=False,
+):
+    goal = Goal(most, enough, worth, 1e-18 * null, positive, optimised, closing)
+    return pursue(rows, slots, state, size, square, goal)
 
 
 def solution(state, size):
@@ -43,19 +67,30 @@ def solution(state, size):
     return coef
 
 
+@pytest.mark.parametrize("optimised", [False, True])
 @pytest.mark.parametrize("positive", [False, True])
 @pytest.mark.parametrize("most", [0, 1, 4, K])
-def test_the_same_choices_and_coefficients(atoms, positive, most, rng):
-    A, weights = atoms, np.ones(N)
+def test_the_same_choices_and_coefficients(atoms, optimised, positive, most, rng):
+    A, weights = untied(atoms, optimised), np.ones(N)
     for _ in range(20):
         b = A @ (rng.standard_normal(K) * (rng.uniform(size=K) < 0.5))
         b = b + 0.3 * rng.standard_normal(N)
         state = state_of(A, b, K)
         done, size, square = run(
-            A.T @ A, np.arange(K), state, 0, b @ b, most, positive, null=b @ b
+            A.T @ A,
+            np.arange(K),
+            state,
+            0,
+            b @ b,
+            most,
+            positive,
+            null=b @ b,
+            optimised=optimised,
         )
-        slow, order = matching_pursuit(A, b, weights, most, positive=positive)
-        assert done == DONE
+        slow, order = matching_pursuit(
+            A, b, weights, most, positive=positive, optimised=optimised
+        )
+        assert done == (DONE if size == most else SPENT)
         assert list(state.chosen[:size]) == list(order)
         coef = solution(state, size)
         np.testing.assert_allclose(coef, slow, atol=1e-9)
@@ -71,17 +106,36 @@ def test_the_same_choices_and_coefficients(atoms, positive, most, rng):
             np.testing.assert_allclose(state.coef[0, :size], coef[inside], atol=1e-9)
 
 
-def test_features_leave_where_signs_are_bound():
+@pytest.mark.parametrize("optimised", [False, True])
+def test_features_leave_where_signs_are_bound(optimised):
     """Among many that point the same way the first choice is often not kept."""
     rng = np.random.default_rng(0)
     left = 0
     for _ in range(50):
         A = np.abs(rng.standard_normal((N, K)))
         b = A @ rng.standard_normal(K)
-        slow, order = matching_pursuit(A, b, np.ones(N), K, positive=True)
+        slow, order = matching_pursuit(
+            A, b, np.ones(N), K, positive=True, optimised=optimised
+        )
         state = state_of(A, b, K)
         first = np.argmax(state.correlation * state.scale)
-        _, size, _ = run(A.T @ A, np.arange(K), state, 0, b @ b, K, True, null=b @ b)
+        gram, null = A.T @ A, b @ b
+        _, size, _ = run(
+            gram,
+            np.arange(K),
+            state,
+            0,
+            null,
+            K,
+            True,
+            null=null,
+            optimised=optimised,
+        )
+        if optimised:
+            new = A - A[:, order] @ np.linalg.lstsq(A[:, order], A)[0]
+            free = state.scale > 0.0
+            share = np.sum(new**2, axis=0) / np.sum(A**2, axis=0)
+            np.testing.assert_allclose(state.novelty[free], share[free], atol=1e-9)
         assert list(state.chosen[:size]) == list(order)
         np.testing.assert_allclose(solution(state, size), slow, atol=1e-8)
         left += first not in order
@@ -109,28 +163,31 @@ def test_nearly_dependent_columns_are_passed_over(apart, n_chosen, rng):
     b = A[:, 0] + z
     state = state_of(A, b, K)
     done, size, _ = run(A.T @ A, np.arange(K), state, 0, b @ b, K, False, null=b @ b)
-    assert (done, size) == (DONE, n_chosen)
+    assert (done, size) == (SPENT, n_chosen)
 
 
+@pytest.mark.parametrize("optimised", [False, True])
 @pytest.mark.parametrize("positive", [False, True])
-def test_interrupted_for_rows_and_for_room(atoms, positive, rng):
+def test_interrupted_for_rows_and_for_room(atoms, optimised, positive, rng):
     """One row and one place at a time, it takes the same steps, to the bit."""
-    A = atoms
+    A = untied(atoms, optimised)
     b = A[:, :6] @ rng.standard_normal(6) + 0.3 * rng.standard_normal(N)
     gram = A.T @ A
     whole = state_of(A, b, K)
-    _, size, square = run(gram, np.arange(K), whole, 0, b @ b, K, positive, null=b @ b)
+    options = {"null": b @ b, "optimised": optimised}
+    _, size, square = run(gram, np.arange(K), whole, 0, b @ b, K, positive, **options)
 
     rows, slots = np.empty((K, K)), np.full(K, -1)
     state, at, left, asked, room = state_of(A, b, 1), 0, b @ b, [], 1
     while True:
-        wanted, at, left = run(rows, slots, state, at, left, K, positive, null=b @ b)
-        if wanted == DONE:
+        wanted, at, left = run(rows, slots, state, at, left, K, positive, **options)
+        if wanted in (DONE, SPENT):
             break
         if wanted == FULL:
             room += 1
             larger = state_of(A, b, room)
             larger.correlation[:], larger.scale[:] = state.correlation, state.scale
+            larger.novelty[:] = state.novelty
             larger.basis[:at], larger.steps[:at] = state.basis[:at], state.steps[:at]
             larger.factor[:at, :at] = state.factor[:at, :at]
             larger.chosen[:at] = state.chosen[:at]
@@ -163,3 +220,68 @@ def test_it_ends_where_enough_is_explained(atoms, rng):
     state = state_of(A, b, K)
     _, size, square = run(gram, np.arange(K), state, 0, b @ b, K, False, enough, b @ b)
     assert square <= enough < square + state.steps[size - 1] ** 2
+
+
+@pytest.mark.parametrize("optimised", [False, True])
+@pytest.mark.parametrize("positive", [False, True])
+def test_it_ends_where_no_column_is_worth_it(atoms, optimised, positive, rng):
+    A = untied(atoms, optimised)
+    b = A @ rng.standard_normal(K) + rng.standard_normal(N)
+    null, gram = b @ b, A.T @ A
+    for worth in (0.01 * null, 0.1 * null, 2.0 * null):
+        state = state_of(A, b, K)
+        done, size, _ = run(
+            gram,
+            np.arange(K),
+            state,
+            0,
+            null,
+            K,
+            positive,
+            null=null,
+            worth=worth,
+            optimised=optimised,
+        )
+        _, order = matching_pursuit(
+            A,
+            b,
+            np.ones(N),
+            K,
+            worth=worth,
+            positive=positive,
+            optimised=optimised,
+        )
+        assert done == DONE
+        assert list(state.chosen[:size]) == list(order)
+
+
+@pytest.mark.parametrize("optimised", [False, True])
+@pytest.mark.parametrize("goal", ["most", "enough"])
+def test_closing_leaves_out_what_only_a_longer_pursuit_needs(
+    atoms, optimised, goal, rng
+):
+    A, b = atoms, atoms @ rng.standard_normal(K) + rng.standard_normal(N)
+    most, enough = (4, 0.0) if goal == "most" else (K, 0.2 * b @ b)
+    states = []
+    for closing in (False, True):
+        state = state_of(A, b, K)
+        ended = run(
+            A.T @ A,
+            np.arange(K),
+            state,
+            0,
+            b @ b,
+            most,
+            False,
+            enough,
+            b @ b,
+            optimised=optimised,
+            closing=closing,
+        )
+        states.append((state, *ended))
+    (whole, *ended), (closed, done, size, square) = states
+    assert ended == [done, size, square]
+    np.testing.assert_array_equal(whole.chosen[:size], closed.chosen[:size])
+    np.testing.assert_array_equal(whole.steps[:size], closed.steps[:size])
+    assert not np.isnan(whole.basis[size - 1]).any()
+    assert np.isnan(closed.basis[size - 1]).all()
