@@ -48,6 +48,7 @@ SHARED_SOURCES = (
     *sorted((_PACKAGE / "penalties").glob("*.py")),
     _PACKAGE / "_kernels" / "_blocks.py",
     _PACKAGE / "_kernels" / "_design.py",
+    _PACKAGE / "_kernels" / "_lasso_path.py",
     _PACKAGE / "_kernels" / "_omp.py",
     _PACKAGE / "_kernels" / "_support.py",
 )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sparselearn._kernels import _lasso_codes
+from sparselearn._kernels._lasso_path import Penalty, Scratch, Source
 from sparselearn._kernels._thresholds import compress
 from sparselearn._solvers._coding import Coder, Codes, squared_errors, stack_rows
 
@@ -103,7 +104,7 @@ class LassoCoder(Coder):
             penalty,
             self.tol,
             self.max_iter,
-            _scratch(atoms.size, penalty.most),
+            _scratch(penalty),
             products,
             squares,
             found,
@@ -128,7 +129,7 @@ class LassoCoder(Coder):
             penalty,
             self.tol,
             self.max_iter,
-            _scratch(atoms.size, penalty.most),
+            _scratch(penalty),
             products,
             squares,
             found,
@@ -144,7 +145,7 @@ class LassoCoder(Coder):
                 f"penalty_weights has {weights.size} numbers, and the dictionary has "
                 f"{size} atoms."
             )
-        return _lasso_codes.Penalty(
+        return Penalty(
             weights,
             float(self.alpha),
             float(self.l1_ratio),
@@ -156,7 +157,7 @@ class LassoCoder(Coder):
 
 
 def _all_products(atoms):
-    return _lasso_codes.Source(
+    return Source(
         rows=atoms.gram,
         slots=np.arange(atoms.size),
         transposed=np.empty((0, atoms.size)),
@@ -168,7 +169,7 @@ def _all_products(atoms):
 
 def _products_to_come(atoms):
     n_features = atoms.components.shape[1]
-    return _lasso_codes.Source(
+    return Source(
         rows=np.empty((atoms.size, atoms.size)),  # of which few pages are touched
         slots=np.empty(atoms.size, dtype=np.int64),
         transposed=atoms.transposed,
@@ -178,13 +179,14 @@ def _products_to_come(atoms):
     )
 
 
-def _scratch(size, most):
-    room = min(size, max(ROOM, most if most < size else 0))
-    return _lasso_codes.Scratch(
+def _scratch(penalty):
+    size = penalty.weights.size
+    most = penalty.most if penalty.most < size else 0
+    room = min(size, max(ROOM + np.count_nonzero(penalty.weights == 0.0), most))
+    return Scratch(
         correlation=np.empty(size),
         slope=np.empty(size),
         bound=np.empty(size),
-        candidates=np.empty(size, dtype=np.int64),
         codes=np.zeros(size),
         active=np.empty(room, dtype=np.int64),
         places=np.empty(room, dtype=np.int64),
