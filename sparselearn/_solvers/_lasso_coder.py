@@ -12,7 +12,13 @@ import numpy as np
 from sparselearn._kernels import _lasso_codes
 from sparselearn._kernels._lasso_path import Penalty, Scratch, Source
 from sparselearn._kernels._thresholds import compress
-from sparselearn._solvers._coding import Coder, Codes, squared_errors, stack_rows
+from sparselearn._solvers._coding import (
+    Coder,
+    Codes,
+    aligned,
+    squared_errors,
+    stack_rows,
+)
 
 __all__ = ["LassoCoder", "codes_of"]
 
@@ -170,7 +176,7 @@ def _all_products(atoms):
 def _products_to_come(atoms):
     n_features = atoms.components.shape[1]
     return Source(
-        rows=np.empty((atoms.size, atoms.size)),  # of which few pages are touched
+        rows=aligned(atoms.size, atoms.size),  # of which few pages are touched
         slots=np.empty(atoms.size, dtype=np.int64),
         transposed=atoms.transposed,
         features=np.empty(n_features, dtype=np.int64),
@@ -184,17 +190,17 @@ def _scratch(penalty):
     most = penalty.most if penalty.most < size else 0
     room = min(size, max(ROOM + np.count_nonzero(penalty.weights == 0.0), most))
     return Scratch(
-        correlation=np.empty(size),
-        slope=np.empty(size),
-        bound=np.empty(size),
+        correlation=aligned(size),
+        slope=aligned(size),
+        bound=aligned(size),
         codes=np.zeros(size),
         active=np.empty(room, dtype=np.int64),
         places=np.empty(room, dtype=np.int64),
-        inverse=np.empty((room, room)),
-        pull=np.empty(room),
-        direction=np.empty(room),
-        coef=np.empty(room),
-        spare=np.empty((2, room)),
+        inverse=aligned(room, room),
+        pull=aligned(room),
+        direction=aligned(room),
+        coef=aligned(room),
+        spare=aligned(2, room),
     )
 
 
