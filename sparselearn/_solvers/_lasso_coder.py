@@ -74,8 +74,8 @@ class LassoCoder(Coder):
             return
         if weights.ndim != 1 or not np.all(weights >= 0.0):
             raise ValueError(
-                "penalty_weights must be numbers >= 0, one for each atom; got "
-                f"{weights!r}."
+                "penalty_weights must be numbers >= 0 (0: unpenalised, inf: dropped), "
+                f"one for each atom; got {weights!r}."
             )
         if np.any(weights == 0.0):
             self._refuse_free()
@@ -148,8 +148,8 @@ class LassoCoder(Coder):
             weights = np.ones(size)
         elif weights.size != size:
             raise ValueError(
-                f"penalty_weights has {weights.size} numbers, and the dictionary has "
-                f"{size} atoms."
+                f"penalty_weights has shape {weights.shape}; it must have one weight "
+                f"for each atom, shape ({size},)."
             )
         return Penalty(
             weights,

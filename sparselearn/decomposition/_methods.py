@@ -76,8 +76,14 @@ def _gap(parameters):
 
 def _lasso(parameters):
     options = {"alpha": 0.0}
-    if parameters.alpha is not None or parameters.n_nonzero_coefs is None:
+    if parameters.n_nonzero_coefs is None:
         options = _alpha(parameters)
+    elif parameters.alpha is not None:
+        raise ValueError(
+            f"alpha={parameters.alpha} and n_nonzero_coefs="
+            f"{parameters.n_nonzero_coefs} with method='lasso': each says where on the "
+            "path the code is. Give one of them."
+        )
     weights = parameters.penalty_weights
     if weights is not None:
         weights = np.array(weights, dtype=np.float64)

@@ -170,3 +170,11 @@ def test_out_of_iterations(X, D):
 def test_errors_of_groups(X, D, groups, message):
     with pytest.raises(ValueError, match=message):
         GroupCoder(groups).encode(X, Atoms(D))
+
+
+def test_atoms_that_depend_on_those_of_other_groups(rng, X, D):
+    """Sweep by sweep most rows would miss the gap."""
+    D = D[:, :6] + 0.0
+    D[4], D[11] = -2.0 * D[0], D[1] + D[6] + 1e-3 * D[9]
+    codes = GroupCoder(GROUPS, 0.01, tol=1e-8, max_iter=1000).encode(X[:, :6], Atoms(D))
+    assert not np.any(codes.status)
