@@ -188,6 +188,7 @@ def test_units_do_not_matter(X, D, options, scale):
 # -- degenerate input -------------------------------------------------------------
 
 
+@pytest.mark.filterwarnings("ignore:The codes of")  # dependent groups take long
 @one_of_each
 def test_degenerate_samples_and_atoms(X, D, options):
     hard = D.copy()
@@ -628,10 +629,7 @@ def test_parameters_that_a_method_does_not_use_are_refused(X, D, method):
             {"method": "lasso", "l1_ratio": 0.5, "n_nonzero_coefs": 2},
             "n_nonzero_coefs=2 with l1_ratio=0.5",
         ),
-        (
-            {"method": "lasso", "penalty_weights": [1.0, 2.0]},
-            r"penalty_weights.*\(2,\)",
-        ),
+        ({"method": "lasso", "penalty_weights": [1.0, 2.0]}, "penalty_weights has 2"),
         ({"method": "lasso", "penalty_weights": [-1.0] * 10}, "penalty_weights.*-1"),
         ({"method": "group-lasso"}, "groups"),
         ({"method": "group-lasso", "groups": [0, 0, 1]}, "groups"),
