@@ -269,7 +269,7 @@ def squared_errors(rows, codes, atoms, observed=None):
     errors : float64 ndarray (n_rows,)
     """
     errors = np.empty(rows.shape[0])
-    few = max(1, NUMBERS // rows.shape[1])
+    few = max(1, NUMBERS // max(1, rows.shape[1]))
     for start in range(0, errors.size, few):
         part = slice(start, start + few)
         residuals = np.asarray(rows[part] - codes[part] @ atoms.components)
