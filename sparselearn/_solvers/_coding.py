@@ -246,7 +246,9 @@ class Coder(ABC):
 
 def has_gaps(rows):
     """Whether an entry of `rows` is NaN; of sparse ones none is."""
-    return not sp.issparse(rows) and bool(np.isnan(rows).any())
+    if sp.issparse(rows) or not rows.size:
+        return False
+    return bool(np.isnan(rows.min()))  # which NaN is, with no array of its own
 
 
 def join_codes(parts):
