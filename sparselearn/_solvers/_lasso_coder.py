@@ -22,7 +22,9 @@ from sparselearn._solvers._coding import (
 
 __all__ = ["LassoCoder", "codes_of"]
 
-# A path with more non-zeros than this is left for descent.
+# A path with more non-zeros than this is left for descent. So the density of a row is
+# found on the way, whatever other rows and threads do. With 60 non-zeros of 64 features
+# the path still is many times faster.
 ROOM = 256
 # Squared errors below this share of ||x||^2 are computed anew: as a difference of
 # products they are exact to rounding of ||x||^2 only.
