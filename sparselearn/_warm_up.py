@@ -116,7 +116,6 @@ def _targets_for(estimator, y):
 def _one_of_each(n_features):
     """Estimators that together use every kernel and every spec."""
     from sparselearn.cluster import KMeansCoder
-    from sparselearn.decomposition import MiniBatchDictionaryLearning
     from sparselearn.linear_model import (
         ElasticNet,
         GroupLasso,
@@ -158,4 +157,3 @@ def _one_of_each(n_features):
     yield OrthogonalMatchingPursuit(2)
     for encoder in ("hard", "triangle", "soft-threshold"):
         yield KMeansCoder(2, encoder=encoder, n_nonzero_coefs=1, random_state=0)
-    yield MiniBatchDictionaryLearning(3, max_iter=2, tol=0.0, random_state=0)
