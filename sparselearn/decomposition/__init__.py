@@ -1,6 +1,17 @@
 """Sparse codes, and dictionaries that make them."""
 
+from sparselearn.decomposition._discriminative import (
+    DiscriminativeDictionaryLearning,
+)
 from sparselearn.decomposition._functions import CodePath, encode_path, sparse_encode
+from sparselearn.decomposition._ksvd import KSVD
 from sparselearn.decomposition._sparse_coder import SparseCoder
 
-__all__ = ["CodePath", "SparseCoder", "encode_path", "sparse_encode"]
+__all__ = [
+    "KSVD",
+    "CodePath",
+    "DiscriminativeDictionaryLearning",
+    "SparseCoder",
+    "encode_path",
+    "sparse_encode",
+]

@@ -47,12 +47,12 @@ class DictionaryLearning(BatchLearner):
     atoms, atoms for given codes. `transform` makes codes by the same coder, so
     ``fit_transform(X)`` is ``fit(X).transform(X)``.
 
-    The objective never rises, if it is one: a sample keeps its code where the coder,
-    a greedy one, finds none better; atoms that no code uses are replaced by samples
-    with large errors, and nearly equal ones where that helps. With ``alpha_mode=
-    "relative"``, the default without `alpha`, the penalty of a sample depends on the
-    atoms, and a pursuit that stops at an error has none: then the coder's codes are
-    taken as they are.
+    The objective never rises, if it is one function: where the codes of a coder that is
+    greedy would raise it, samples keep theirs. Atoms that no code uses are replaced by
+    samples with large errors, and so are, while the objective falls, rarely used and
+    nearly equal ones. With ``alpha_mode="relative"``, the default without `alpha`, the
+    penalty of a sample depends on the atoms, and a pursuit that stops at an error has
+    no penalty: then codes are always those of the coder, and the objective may rise.
 
     For many samples :class:`MiniBatchDictionaryLearning` is faster.
 
