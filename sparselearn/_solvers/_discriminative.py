@@ -9,16 +9,14 @@ and Li, 2010). Codes of new samples know no targets: they are made by the d_j al
 brought to length 1, and what is to be predicted from them is fitted once more.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 import scipy.linalg
 import scipy.sparse as sp
 
-__all__ = ["Readout", "augmented", "fit_readout", "shares"]
+__all__ = ["augmented", "fit_readout", "shares"]
 
-# Ridge penalties tried, over the mean variance of a code's entry.
-RIDGES = 10.0 ** np.arange(-4, 3)
+# The ridge penalty, over the mean variance of an atom's entries.
+RIDGE = 0.1
 
 
 def augmented(X, targets, weights, gamma):
@@ -60,47 +58,29 @@ def shares(n_components, counts):
     return quotas
 
 
-class Readout(NamedTuple):
-    """A linear model on codes: ``z @ coef.T + intercept``."""
-
-    coef: np.ndarray
-    intercept: np.ndarray
-
-
 def fit_readout(codes, targets, weights):
-    """Ridge regression on codes, its penalty by generalised cross-validation.
+    """A linear model of targets on codes: ridge regression.
 
     Parameters
     ----------
     codes : csr_array (n_samples, n_components)
     targets : ndarray (n_samples, n_targets)
     weights : ndarray (n_samples,)
+
+    Returns
+    -------
+    coef : ndarray (n_targets, n_components)
+    intercept : ndarray (n_targets,)
+        The model is ``codes @ coef.T + intercept``.
     """
-    total = weights.sum()
-    mean = codes.T @ weights / total
-    target_mean = weights @ targets / total
+    weights = weights / weights.sum()
+    mean, target_mean = codes.T @ weights, weights @ targets
     weighted = codes.multiply(weights[:, None]).tocsr()
-    products = (codes.T @ weighted).toarray() - total * np.outer(mean, mean)
+    products = (codes.T @ weighted).toarray() - np.outer(mean, mean)
+    variance = max(np.trace(products) / mean.size, 0.0)
+    if variance == 0.0:
+        return np.zeros((target_mean.size, mean.size)), target_mean
+    products[np.diag_indices_from(products)] += RIDGE * variance
     moments = weighted.T @ (targets - target_mean)
-    values, vectors = scipy.linalg.eigh(products)
-    values = np.maximum(values, 0.0)
-    unit = values.mean()
-    if not unit > 0.0:
-        coef = np.zeros((targets.shape[1], codes.shape[1]))
-        return Readout(coef, target_mean)
-    rotated = vectors.T @ moments
-    square = weights @ np.sum((targets - target_mean) ** 2, axis=1)
-    best = least = None
-    for ridge in unit * RIDGES:
-        shrunk = rotated / (values + ridge)[:, None]
-        left = square - np.sum(shrunk * (2.0 * rotated - values[:, None] * shrunk))
-        freedom = 1.0 + np.sum(values / (values + ridge))
-        if freedom >= total:
-            continue
-        score = left / (1.0 - freedom / total) ** 2
-        if least is None or score < least:
-            best, least = shrunk, score
-    if best is None:
-        best = rotated / (values + unit * RIDGES[-1])[:, None]
-    coef = (vectors @ best).T
-    return Readout(coef, target_mean - coef @ mean)
+    coef = scipy.linalg.solve(products, moments, assume_a="pos").T
+    return coef, target_mean - coef @ mean
