@@ -52,6 +52,7 @@ class Answer:
     intercepts: np.ndarray
     alpha: float | None
     extra_bytes: int | None
+    private_bytes: int | None
     coef_bytes: int
 
 
@@ -104,10 +105,23 @@ class Library:
             raise RuntimeError(answer["error"])
         return answer
 
-    def call(self, function, problem, folder, *, more_time=0.0, **options):
+    def call(
+        self,
+        function,
+        problem,
+        folder,
+        *,
+        more_time=0.0,
+        threads=None,
+        private=False,
+        mapped=False,
+        **options,
+    ):
         """Let the library do `function` of `problem`, which lies in `folder`.
 
-        It may take `more_time` seconds more than the limit.
+        It may take `more_time` seconds more than the limit, and so many `threads` of
+        BLAS and OpenMP; None leaves them as they are. With `private` its private memory
+        is watched; with `mapped` its arrays are memory maps.
 
         Raises
         ------
@@ -120,10 +134,11 @@ class Library:
         task = {
             "function": function,
             "folder": str(folder),
-            "alphas": problem.alphas.tolist(),
-            "fit_intercept": problem.fit_intercept,
-            "group_size": problem.group_size,
+            "settings": problem.settings(),
             "options": options,
+            "threads": threads,
+            "private": private,
+            "mapped": mapped,
             "answer": str(file),
         }
         self.process.stdin.write(json.dumps(task).encode() + b"\n")
@@ -150,15 +165,11 @@ def start(names, limit, function):
 
 @contextmanager
 def on_disk(problem):
-    """A temporary folder with X and y as the workers read them."""
+    """A temporary folder with the problem's arrays as the workers read them."""
     folder = Path(tempfile.mkdtemp(prefix="benchmark-"))
     try:
-        if sp.issparse(problem.X):
-            for part in ("data", "indices", "indptr", "shape"):
-                np.save(folder / f"{part}.npy", getattr(problem.X, part))
-        else:
-            np.save(folder / "X.npy", np.asfortranarray(problem.X))
-        np.save(folder / "y.npy", problem.y)
+        for name, array in problem.arrays().items():
+            np.save(folder / f"{name}.npy", array)
         yield folder
     finally:
         shutil.rmtree(folder)

@@ -30,6 +30,21 @@ class PathProblem:
     real: bool = False
     group_size: int = 1
 
+    def arrays(self):
+        """What the workers read, by name; a sparse X is in parts."""
+        if sp.issparse(self.X):
+            parts = ("data", "indices", "indptr", "shape")
+            return {"y": self.y} | {part: getattr(self.X, part) for part in parts}
+        return {"X": np.asfortranarray(self.X), "y": self.y}
+
+    def settings(self):
+        """What the workers are told besides."""
+        return {
+            "alphas": self.alphas.tolist(),
+            "fit_intercept": self.fit_intercept,
+            "group_size": self.group_size,
+        }
+
 
 def _toeplitz(rng, n, p, rho):
     """Rows of p variables, neighbours correlated rho^|i - j|."""

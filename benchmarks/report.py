@@ -22,6 +22,11 @@ TITLES = {
     "cross-validation": "Choice of alpha by cross-validation, default settings",
     "growth": "Growth of the time of a path",
     "memory": "Memory",
+    "coding": "Codes of image patches",
+    "dictionary learning": "Dictionaries of image patches",
+    "planted": "Planted atoms found again",
+    "coding memory": "Memory that codes take, of rows in a memory map",
+    "compile time": "The first fit in a fresh process",
 }
 MEBIBYTE = 2**20
 
@@ -206,6 +211,147 @@ def memory(results):
     return intro + "\n\n" + markdown(["task", "n x p", "X", *names], rows)
 
 
+def per_row(row):
+    return row["median"] / row["rows"]
+
+
+def whole(row):
+    return row["median"]
+
+
+def ratio_to_ours(row, rows, cost=per_row):
+    """Its time over that of our fastest with as many threads."""
+    ours = [
+        cost(other)
+        for other in rows.values()
+        if other["library"] == OURS
+        and other["threads"] == row["threads"]
+        and other["median"] is not None
+    ]
+    return number(cost(row) / min(ours)) if ours else ""
+
+
+def codings(results):
+    parts = [
+        "Microseconds a row, with the library's own call around all rows. `loss` is "
+        "the mean objective (Lasso) or squared error (pursuit) that the judge found, "
+        "`above` how far that is above the best of all libraries on each row."
+    ]
+    for title, record in results["problems"].items():
+        n, p = record["shape"]
+        rows, header = [], ["codes", "rows", "µs a row", f"over {OURS}"]
+        header += ["non-zeros", "loss", "above"]
+        for name, row in record["libraries"].items():
+            if row["median"] is None:
+                rows.append([name, row["rows"], row["note"], "", "", "", ""])
+                continue
+            rows.append(
+                [
+                    name,
+                    row["rows"],
+                    number(1e6 * per_row(row)),
+                    ratio_to_ours(row, record["libraries"]),
+                    f"{row['active']:.1f}",
+                    f"{row['loss']:.6f}",
+                    f"{row['excess']:.1e}",
+                ]
+            )
+        parts.append(f"**{title}**, {n} x {p}\n\n" + markdown(header, rows))
+    return "\n\n".join(parts)
+
+
+def learning(results):
+    parts = []
+    for title, record in results["problems"].items():
+        n, p = record["shape"]
+        rows = []
+        for name, row in record["libraries"].items():
+            if row["median"] is None:
+                rows.append([name, "", row["note"], "", ""])
+                continue
+            same_goal = {
+                key: other
+                for key, other in record["libraries"].items()
+                if other["goal"] == row["goal"]
+            }
+            rows.append(
+                [
+                    name,
+                    "default" if row["epochs"] is None else number(row["epochs"]),
+                    number(row["median"]),
+                    ratio_to_ours(row, same_goal, whole),
+                    f"{row['objective']:.6f}",
+                ]
+            )
+        header = ["learner", "epochs", "seconds", f"over {OURS}", "objective"]
+        batch = f"batches of {record['batch_size']}"
+        parts.append(f"**{title}**, {n} x {p}, {batch}\n\n" + markdown(header, rows))
+    return "\n\n".join(parts)
+
+
+def planted(results):
+    parts = []
+    for title, record in results["problems"].items():
+        n, p = record["shape"]
+        rows = []
+        for name, row in record["libraries"].items():
+            if row["median"] is None:
+                rows.append([name, "", "", row["note"], ""])
+                continue
+            shares = row["recovered"]
+            rows.append(
+                [
+                    name,
+                    f"{np.mean(shares):.3f}",
+                    f"{min(shares):.2f}",
+                    number(row["median"]),
+                    ratio_to_ours(row, record["libraries"], whole),
+                ]
+            )
+        header = ["learner", "share found", "least", "seconds", f"over {OURS}"]
+        parts.append(f"**{title}**, {n} x {p}\n\n" + markdown(header, rows))
+    return "\n\n".join(parts)
+
+
+def coding_memory(results):
+    rows = []
+    for dtype, record in results["problems"].items():
+        n, p = record["shape"]
+        for name, row in record["libraries"].items():
+            cells = [row["note"], "", ""]
+            if row["private_bytes"] is not None:
+                cells = [
+                    f"{row['private_bytes'] / MEBIBYTE:.0f}",
+                    f"{row['code_bytes'] / MEBIBYTE:.0f}",
+                    number(row["seconds"]),
+                ]
+            size = f"{record['bytes'] / MEBIBYTE:.0f}"
+            rows.append([f"{name}, {dtype}", f"{n} x {p}", size, *cells])
+    intro = (
+        "MiB: the file, the peak of private memory during the call over what was "
+        "private before it, and of that the codes that are returned."
+    )
+    header = ["codes", "n x p", "file", "private", "codes", "seconds"]
+    return intro + "\n\n" + markdown(header, rows)
+
+
+def first_fits(results):
+    rows = [
+        [name, *(number(row[key]) for key in ("warm", "cold", "second"))]
+        if row["warm"] is not None
+        else [name, row["note"], "", ""]
+        for name, row in results["problems"].items()
+    ]
+    intro = (
+        "Seconds. Importing all of the package takes "
+        f"{results['imports']:.2f} on top of scikit-learn. For each estimator: the "
+        "first fit in a fresh process less the second, with the kernels cached on disk "
+        "and with none cached, and the second fit."
+    )
+    header = ["estimator", "first, cached", "first, no cache", "second fit"]
+    return intro + "\n\n" + markdown(header, rows)
+
+
 TABLES = {
     "path": times,
     "logistic path": times,
@@ -214,6 +360,11 @@ TABLES = {
     "cross-validation": cross_validations,
     "growth": growth,
     "memory": memory,
+    "coding": codings,
+    "dictionary learning": learning,
+    "planted": planted,
+    "coding memory": coding_memory,
+    "compile time": first_fits,
 }
 
 

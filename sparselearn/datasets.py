@@ -192,9 +192,9 @@ def make_sparse_coded_signal(
     >>> X, D, codes = make_sparse_coded_signal(
     ...     n_samples=100, n_features=40, random_state=0
     ... )
-    >>> found = sparse_encode(X, D, method="omp", n_nonzero_coefs=3)  # doctest: +SKIP
-    >>> round(support_f1(codes, found), 2)  # doctest: +SKIP
-    0.99
+    >>> found = sparse_encode(X, D, n_nonzero_coefs=3)
+    >>> support_f1(codes, found) > 0.99
+    True
     """
     rng = check_random_state(random_state)
     dictionary = rng.standard_normal((n_components, n_features))

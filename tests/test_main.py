@@ -28,12 +28,13 @@ from sklearn.preprocessing import StandardScaler
 
 from sparselearn.__main__ import main
 from sparselearn._report import _figures
-from sparselearn._report._data import ReportError, load
+from sparselearn._report._data import Data, ReportError, load
 from sparselearn._report._models import MODELS, Model
 from sparselearn._report._prepare import prepare
 from sparselearn._report._progress import Progress
-from sparselearn._report._sweep import one_se_below, sparsest
-from sparselearn.linear_model import Lasso
+from sparselearn._report._search import sparsest
+from sparselearn._report._sweep import one_se_below
+from sparselearn.linear_model import GroupLasso, Lasso
 
 pd = pytest.importorskip("pandas")
 pytest.importorskip("jinja2")
@@ -270,6 +271,70 @@ def test_regression_and_sparse_rows(run, out, tmp_path):
     assert load_pipeline(out).predict(X).shape == (150,)
 
 
+def test_group_lasso_takes_text_columns_whole(run, out, mixed, tmp_path):
+    """As with the indices of the columns of each category, given by hand."""
+    mixed["city_size"] = mixed["age"] ** 2  # no category of the column city
+    mixed["size_1"], mixed["size_2"] = mixed["noise"] ** 2, mixed["noise"] ** 3
+    mixed["plan"] = np.random.default_rng(1).choice(["a", "b_c", "b_d"], len(mixed))
+    mixed.to_csv(tmp_path / "mixed.csv", index=False)
+    arguments = ("--target", "bought", "--models", "group-lasso")
+    status, _, _ = run(tmp_path / "mixed.csv", *arguments)
+    assert status == 0
+    row = rows_of(out)[1]
+    assert row["model"] == "group-lasso"
+    pipeline = load_pipeline(out)
+    (model,) = pipeline[-1].estimators_
+    names = list(pipeline[:-1].get_feature_names_out())
+    blocks = [
+        [names.index(f"text__{column}_{category}") for category in categories]
+        for column, categories in [
+            ("city", ["Bergen", "Oslo", "Voss", "missing"]),
+            ("plan", ["a", "b_c", "b_d"]),
+        ]
+    ]
+    raw = pd.read_csv(tmp_path / "mixed.csv")
+    problem = prepare(load(tmp_path / "mixed.csv", "bought"), 0)
+    by_hand = GroupLasso(model.alpha, groups=blocks)
+    by_hand.fit(problem.X, problem.y == "yes")
+    np.testing.assert_allclose(model.coef_, by_hand.coef_, atol=1e-5)
+    assert len(model.groups_) == len(by_hand.groups_) == problem.X.shape[1] - 5
+    assert float(row["nonzeros"]) == np.count_nonzero(model.coef_)
+    assert model.coef_[blocks[0]].any()
+    assert set(pipeline.predict(raw)) == {"yes", "no"}
+
+
+def test_group_lasso_is_left_out_where_it_is_the_lasso(run, out, wine, monkeypatch):
+    for name in set(MODELS) - {"lasso", "group-lasso"}:
+        monkeypatch.delitem(MODELS, name)
+    run(wine)
+    assert [row["model"] for row in rows_of(out)] == ["dense", "lasso"]
+    assert "The model group-lasso was left out: its groups are" in page_of(out)
+
+
+def test_a_block_has_columns_in_every_fold(rng):
+    """Text columns of rare and of single values lose their columns in some folds."""
+    n = 40
+    few = rng.choice(["a", "b"], (n, 6), p=[0.96, 0.04]).astype(object)
+    few[rng.random((n, 6)) < 0.02] = np.nan
+    frame = pd.DataFrame(few, columns=[f"few{j}" for j in range(6)])
+    frame["single"] = [f"s{i}" for i in range(n)]
+    frame["twice"] = [f"s{i // 2}" for i in range(n)]
+    y = rng.choice(["yes", "no"], n)
+    frame = frame.astype(object)
+    data = Data("table", frame, y, "y", "classification", [*frame], None, [])
+    problem = prepare(data, 0)
+    X, y = problem.train
+    prefixes = [f"{name}_" for name in frame]
+    named = [set(prefixes)]
+    for train, _ in [(np.arange(len(y)), None), *problem.cv.split(X, y)]:
+        steps = clone(problem.preparation).fit(X.iloc[train], y[train])
+        names = steps.get_feature_names_out()
+        named.append(
+            {p for p in prefixes if sum(name.startswith(p) for name in names) > 1}
+        )
+    assert problem.blocks == [p for p in prefixes if p in set.intersection(*named)]
+
+
 def test_images_show_centroids_and_where_weights_are(run, out, tmp_path):
     X, y = load_digits(n_class=3, return_X_y=True)
     np.savez(tmp_path / "images.npz", X=X.reshape(-1, 8, 8)[:120], y=y[:120])
@@ -471,6 +536,7 @@ MISTAKES = [
     lambda path: ([path / "nowhere.csv"], "no such file"),
     lambda path: (["--target", "size"], "no column 'size'"),
     lambda path: (["--models", "forest"], "no model 'forest'; there are: lasso"),
+    lambda path: (["--models", "group-lasso"], "without text each column is alone"),
     lambda path: (["--jobs", "0"], "0 is neither -1 nor at least 1"),
     lambda path: (["--seed", "-1"], "-1 is not from 0"),
     lambda path: (["--task", "ranking"], "invalid choice: 'ranking'"),
@@ -615,14 +681,29 @@ def test_model_that_does_not_do_the_task_is_refused(wine, monkeypatch, tmp_path)
 SUITED = [(name, task) for name, model in MODELS.items() for task in model.tasks]
 
 
+def problem_of(name, X, y, folder):
+    """The problem that the model `name` gets of X and y, and its rows.
+
+    For the group Lasso a text column is added, a function of the second column.
+    """
+    if not MODELS[name].named:
+        np.savez(folder / "a.npz", X=X, y=y)
+        problem = prepare(load(folder / "a.npz"), 0)
+        return problem, problem.X
+    frame = pd.DataFrame(X, columns=[f"x_{j}" for j in range(X.shape[1])])
+    frame["kind"] = np.array(["low", "middle", "high"])[np.digitize(X[:, 1], [-1, 1])]
+    frame.assign(y=y).to_csv(folder / "a.csv", index=False)
+    problem = prepare(load(folder / "a.csv"), 0)
+    return problem, pd.DataFrame(problem.X, columns=problem.names)
+
+
 @pytest.mark.parametrize(("name", "task"), SUITED)
 def test_every_model_sweeps_its_sparsity(name, task, tmp_path, rng):
     """Its ends fit, the sparsity read is that of the fit, and it can be saved."""
     X = rng.normal(size=(60, 9))
     score = X[:, 0] + 0.3 * rng.normal(size=60)
     y = (score > 0).astype(int) if task == "classification" else score
-    np.savez(tmp_path / "a.npz", X=X, y=y)
-    problem = prepare(load(tmp_path / "a.npz"), 0)
+    problem, rows = problem_of(name, X, y, tmp_path)
     model = MODELS[name]
     ((parameter, values),) = model.grid(problem).items()
     found = []
@@ -633,7 +714,7 @@ def test_every_model_sweeps_its_sparsity(name, task, tmp_path, rng):
         pipeline[position].set_params(**{rest: value})
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
-            pipeline.fit(problem.X, problem.y)
+            pipeline.fit(rows, problem.y)
         n_nonzero, sparsity = model.read(pipeline)
         assert n_nonzero >= 1
         if parameter.endswith("sparsity"):
@@ -643,12 +724,10 @@ def test_every_model_sweeps_its_sparsity(name, task, tmp_path, rng):
     saved = skops.dumps(pipeline)
     trusted = skops.get_untrusted_types(data=saved)
     loaded = skops.loads(saved, trusted=trusted)
-    np.testing.assert_array_equal(
-        loaded.predict(problem.X), pipeline.predict(problem.X)
-    )
+    np.testing.assert_array_equal(loaded.predict(rows), pipeline.predict(rows))
 
 
-SWEPT_BY_ALPHA = {"lasso", "elastic-net", "logistic", "adaptive-lasso"}
+SWEPT_BY_ALPHA = {"lasso", "elastic-net", "group-lasso", "logistic", "adaptive-lasso"}
 PENALISED = [pair for pair in SUITED if pair[0] in SWEPT_BY_ALPHA]
 
 
@@ -663,14 +742,13 @@ def test_alphas_begin_where_the_first_coefficient_enters(
     X[:, 2] = score + 0.5 * rng.normal(size=60)
     score += 0.3 * rng.normal(size=60)
     y = np.digitize(score, cuts) if task == "classification" else score
-    np.savez(tmp_path / "a.npz", X=X, y=y)
-    problem = prepare(load(tmp_path / "a.npz"), 0)
+    problem, rows = problem_of(name, X, y, tmp_path)
     ((parameter, alphas),) = MODELS[name].grid(problem).items()
     ((step, model),) = MODELS[name].build(problem)
     model, largest = clone(model), alphas[0] / 0.7
     for alpha, enters in ((1.001 * largest, False), (0.98 * largest, True)):
         model.set_params(**{parameter.removeprefix(f"{step}__"): alpha})
-        pipeline = make_pipeline(model).fit(problem.X, problem.y)
+        pipeline = make_pipeline(model).fit(rows, problem.y)
         n_nonzero, _ = MODELS[name].read(pipeline)
         assert (n_nonzero > 0) == enters
     assert np.all(np.diff(alphas) < 0)

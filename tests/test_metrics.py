@@ -1,5 +1,7 @@
 """Metrics are their formulas, in every storage, and leave what they measure alone."""
 
+from itertools import permutations
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -13,6 +15,7 @@ from sklearn.preprocessing import StandardScaler
 from sparselearn.metrics import (
     explained_variance,
     hoyer_sparsity,
+    match_atoms,
     sparsity,
     support_f1,
 )
@@ -255,3 +258,70 @@ def test_support_f1_of_stored_zeros():
 def test_support_f1_refuses():
     with pytest.raises(ValueError, match=r"\(2,\) and estimated \(1, 2\)"):
         support_f1([1, 0], [[1, 0]])
+
+
+# match_atoms
+
+
+def test_match_undoes_order_sign_and_scale(rng):
+    D = rng.standard_normal((9, 12))
+    order, signs = rng.permutation(9), rng.choice([-1.0, 1.0], size=9)
+    found = (D * signs[:, None] * rng.uniform(1e-3, 1e3, size=(9, 1)))[order]
+    match = match_atoms(D, found)
+    np.testing.assert_array_equal(order[match.indices], np.arange(9))
+    np.testing.assert_array_equal(match.signs, signs)
+    np.testing.assert_allclose(match.cosines, 1.0, rtol=1e-12)
+    assert np.all(match.cosines <= 1.0)
+    assert match.recovered == 1.0
+
+
+def test_match_is_the_best_of_all(rng):
+    """Against every permutation; the greedy choice is not always it."""
+    for _ in range(20):
+        D, found = rng.standard_normal((5, 3)), rng.standard_normal((5, 3))
+        cosines = np.abs(D @ found.T) / np.outer(
+            np.linalg.norm(D, axis=1), np.linalg.norm(found, axis=1)
+        )
+        best = max(permutations(range(5)), key=lambda p: cosines[range(5), p].sum())
+        match = match_atoms(D, found, threshold=0.7)
+        np.testing.assert_array_equal(match.indices, best)
+        np.testing.assert_allclose(match.cosines, cosines[range(5), best])
+        assert match.recovered == np.mean(match.cosines > 0.7)
+        np.testing.assert_array_equal(
+            match.signs, np.sign(np.sum(D * found[match.indices], axis=1))
+        )
+
+
+def test_match_of_more_and_of_fewer_atoms(rng):
+    D = rng.standard_normal((6, 8))
+    more = match_atoms(D, np.vstack([rng.standard_normal((3, 8)), D]))
+    np.testing.assert_array_equal(more.indices, np.arange(3, 9))
+    assert more.recovered == 1.0
+    fewer = match_atoms(D, D[[4, 1]])
+    np.testing.assert_array_equal(fewer.indices, [-1, 1, -1, -1, 0, -1])
+    np.testing.assert_array_equal(fewer.signs, [0, 1, 0, 0, 1, 0])
+    np.testing.assert_allclose(fewer.cosines, [0, 1, 0, 0, 1, 0], rtol=1e-12)
+    assert fewer.recovered == pytest.approx(2 / 6)
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-8, 1e200])
+def test_match_of_tiny_huge_and_zero_atoms(rng, scale):
+    D = rng.standard_normal((4, 5))
+    D[2] = 0.0
+    match = match_atoms(scale * D, D[::-1])
+    np.testing.assert_array_equal(match.indices, [3, 2, 1, 0])
+    np.testing.assert_allclose(match.cosines, [1, 1, 0, 1], rtol=1e-12)
+
+
+def test_match_leaves_its_inputs(rng):
+    D = rng.standard_normal((4, 5))
+    D.flags.writeable = False
+    assert match_atoms(D, D.astype(np.float32)).recovered == 1.0
+
+
+def test_match_refuses(rng):
+    D = rng.standard_normal((4, 5))
+    with pytest.raises(ValueError, match="D_true has 5 features and D_found 4"):
+        match_atoms(D, D[:, :4])
+    with pytest.raises(ValueError, match="D_found contains NaN"):
+        match_atoms(D, np.full_like(D, np.nan))

@@ -1,8 +1,9 @@
 """One file a library: how it solves a problem at a given tolerance.
 
 A file has ``DISTRIBUTION``, its name at the package index; ``TOLERANCES``, loose to
-tight, in the library's own meaning; and those of these functions that the library can
-do, each of a problem (`X`, `y`, `alphas`, `fit_intercept`, `group_size`) and options:
+tight, in the library's own meaning, if it has any of the first of these functions; and
+those of the functions that the library can do, each of a problem (`X`, `y`, `alphas`,
+`fit_intercept`, `group_size`) and options:
 
 ``path(problem, tol)``
     Coefficients (n_features, n_alphas) and intercepts (n_alphas,).
@@ -17,6 +18,16 @@ do, each of a problem (`X`, `y`, `alphas`, `fit_intercept`, `group_size`) and op
     As `path`, of L1-penalised logistic regression; y is 0 or 1.
 ``mcp_path(problem, tol, gamma)``, ``mcp_fit(problem, tol, gamma)``
     As `path` and `fit`, with the minimax concave penalty on columns of mean square 1.
+
+Codes and dictionaries are of problems with `X`, the rows; `atoms`, which have length 1;
+`n_components`, `alpha`, `n_nonzero_coefs` and a `seed`:
+
+``encode(problem, method, n_jobs)``
+    Codes (n_rows, n_components), dense or sparse, as the library makes them.
+``learn(problem, n_jobs, epochs, batch_size)``
+    Atoms (n_components, n_features), learned online with codes of the Lasso.
+``ksvd(problem, n_jobs, epochs)``
+    The same by K-SVD with codes of so many non-zeros.
 
 `worker.py` runs one of these files in a process of its own.
 """

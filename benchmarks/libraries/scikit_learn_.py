@@ -5,6 +5,7 @@ sparse data it is a loop of warm-started `Lasso.fit`, as a user would write it.
 """
 
 import numpy as np
+from sklearn.decomposition import MiniBatchDictionaryLearning, sparse_encode
 from sklearn.linear_model import Lasso, LassoCV, LogisticRegression, lasso_path
 
 from libraries.intercept import loop_of_classifiers, loop_of_fits, path_or_fits
@@ -45,3 +46,30 @@ def logistic_path(problem, tol):
         random_state=0,
     )
     return loop_of_classifiers(problem, model)
+
+
+def encode(problem, method, n_jobs):
+    """By `method` as `sparse_encode` calls it."""
+    options = {"alpha": problem.alpha}
+    if method == "omp":
+        options = {"n_nonzero_coefs": problem.n_nonzero_coefs}
+    return sparse_encode(
+        problem.X, problem.atoms, algorithm=method, n_jobs=n_jobs, **options
+    )
+
+
+def learn(problem, n_jobs, epochs, batch_size):
+    """With `epochs` None it stops as it does by default.
+
+    In one process, whatever `n_jobs`: more of them take it several times as long.
+    """
+    model = MiniBatchDictionaryLearning(
+        problem.n_components,
+        alpha=problem.alpha,
+        fit_algorithm="cd",
+        batch_size=batch_size,
+        random_state=problem.seed,
+    )
+    if epochs is not None:
+        model.set_params(max_iter=epochs, tol=0.0, max_no_improvement=None)
+    return model.fit(problem.X).components_

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sparselearn import penalties
+from sparselearn import decomposition, penalties
 from sparselearn._solvers._folded_concave import follow_path
 from sparselearn._solvers._problem import make_problem
 from sparselearn._validation import check_regression
@@ -84,3 +84,37 @@ def mcp_fit(problem, tol, gamma=3.0):
     model = MCPRegressor(alpha, gamma=gamma, fit_intercept=False, tol=tol)
     model.fit(problem.X, problem.y)
     return model.coef_[:, None], np.array([model.intercept_])
+
+
+def encode(problem, method, n_jobs):
+    options = {"n_nonzero_coefs": problem.n_nonzero_coefs}
+    if method == "lasso":
+        options = {"alpha": problem.alpha}
+    return decomposition.sparse_encode(
+        problem.X, problem.atoms, method=method, n_jobs=n_jobs, **options
+    )
+
+
+def learn(problem, n_jobs, epochs, batch_size):
+    model = decomposition.MiniBatchDictionaryLearning(
+        problem.n_components,
+        alpha=problem.alpha,
+        batch_size=batch_size,
+        max_iter=epochs,
+        tol=0.0,
+        random_state=problem.seed,
+        n_jobs=n_jobs,
+    )
+    return model.fit(problem.X).components_
+
+
+def ksvd(problem, n_jobs, epochs):
+    model = decomposition.KSVD(
+        problem.n_components,
+        n_nonzero_coefs=problem.n_nonzero_coefs,
+        max_iter=epochs,
+        tol=0.0,
+        random_state=problem.seed,
+        n_jobs=n_jobs,
+    )
+    return model.fit(problem.X).components_

@@ -4,14 +4,16 @@
 
 It needs numpy, scipy and the library only, so that a library whose requirements
 conflict with the others' can live in another environment. A task is a line of JSON;
-the problem lies in a folder as .npy files, is read before the clock starts, and the
-coefficients are written after it has stopped.
+the problem's arrays lie in a folder as .npy files, are read before the clock starts,
+and what the library returns is written after it has stopped.
 """
 
+import contextlib
 import importlib
 import json
 import os
 import sys
+import threading
 import time
 import warnings
 from importlib import metadata
@@ -29,25 +31,36 @@ FUNCTIONS = (
     "group_path",
     "mcp_path",
     "mcp_fit",
+    "encode",
+    "learn",
+    "ksvd",
 )
+# A sample of the memory this often meets what lasts longer.
+SAMPLING = 0.005
 
 
-def read_problem(folder):
-    """X, Fortran-ordered or CSC, and y."""
-    if not (folder / "indptr.npy").exists():
-        return np.load(folder / "X.npy"), np.load(folder / "y.npy")
-    parts = [np.load(folder / f"{part}.npy") for part in ("data", "indices", "indptr")]
-    shape = tuple(np.load(folder / "shape.npy"))
-    return sp.csc_matrix(tuple(parts), shape=shape), np.load(folder / "y.npy")
+def read_arrays(folder, *, mapped=False):
+    """The arrays of a problem by name; a sparse X, which lies in parts, is CSC.
+
+    With `mapped` they are memory maps.
+    """
+    mode = "r" if mapped else None
+    files = sorted(folder.glob("*.npy"))
+    arrays = {file.stem: np.load(file, mmap_mode=mode) for file in files}
+    if "indptr" in arrays:
+        parts = tuple(arrays.pop(part) for part in ("data", "indices", "indptr"))
+        arrays["X"] = sp.csc_matrix(parts, shape=tuple(arrays.pop("shape")))
+    return arrays
 
 
-def resident(key):
-    """VmRSS or VmHWM of this process in bytes; None where there is no /proc."""
+def memory(key):
+    """VmRSS, VmHWM or RssAnon of this process in bytes; None where no /proc has it."""
     try:
         lines = Path("/proc/self/status").read_text().splitlines()
     except OSError:
         return None
-    return next(int(s.split()[1]) * 1024 for s in lines if s.startswith(key + ":"))
+    found = (int(s.split()[1]) * 1024 for s in lines if s.startswith(key + ":"))
+    return next(found, None)
 
 
 def forget_peak():
@@ -62,29 +75,73 @@ def forget_peak():
 def stored_bytes(coefs):
     """What the coefficients take as the library returned them."""
     if sp.issparse(coefs):
-        coefs = coefs.tocsc()
+        if coefs.format not in ("csc", "csr"):
+            coefs = coefs.tocsc()
         return coefs.data.nbytes + coefs.indices.nbytes + coefs.indptr.nbytes
     return np.asarray(coefs).nbytes
 
 
-def run(library, task, X, y):
+@contextlib.contextmanager
+def private_peak():
+    """Give a list whose last entry is, afterwards, the peak of private memory so far.
+
+    Pages of a file that is mapped are not private. The system keeps no peak of these
+    alone, so a thread looks now and then.
+    """
+    peaks, stop = [memory("RssAnon") or 0], threading.Event()
+
+    def watch():
+        while not stop.wait(SAMPLING):
+            peaks.append(max(peaks[-1], memory("RssAnon") or 0))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield peaks
+    finally:
+        stop.set()
+        watcher.join()
+        peaks.append(max(peaks[-1], memory("RssAnon") or 0))
+
+
+@contextlib.contextmanager
+def threads(number):
+    """At most so many threads of BLAS and OpenMP; None leaves them as they are."""
+    if number is None:
+        yield
+        return
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(number):
+        yield
+
+
+def run(library, task, arrays):
     """Carry out one task; the clock is around the library's function alone."""
-    problem = SimpleNamespace(
-        X=X,
-        y=y,
-        alphas=np.array(task["alphas"]),
-        fit_intercept=task["fit_intercept"],
-        group_size=task["group_size"],
-    )
+    settings = task["settings"]
+    if "alphas" in settings:
+        settings["alphas"] = np.array(settings["alphas"])
+    problem = SimpleNamespace(**arrays, **settings)
     function = getattr(library, task["function"])
-    before, peak_known = resident("VmRSS"), forget_peak()
-    with warnings.catch_warnings():
+    watched = private_peak() if task["private"] else contextlib.nullcontext([])
+    before, private = memory("VmRSS"), memory("RssAnon")
+    peak_known = forget_peak()
+    with warnings.catch_warnings(), threads(task["threads"]), watched as peaks:
         # What a warning would say, that the gap was missed, the judge finds out.
         warnings.simplefilter("ignore")
         start = time.perf_counter()
-        coefs, intercepts, *alpha = function(problem, **task["options"])
+        returned = function(problem, **task["options"])
         seconds = time.perf_counter() - start
-    peak = resident("VmHWM")
+    peak = memory("VmHWM")
+    coefs, *rest = returned if isinstance(returned, tuple) else (returned,)
+    intercepts, *alpha = rest or [np.zeros(0)]
+    answer = {
+        "seconds": seconds,
+        "alpha": float(alpha[0]) if alpha else None,
+        "extra_bytes": peak - before if peak_known else None,
+        "private_bytes": peaks[-1] - private if peaks and private else None,
+        "coef_bytes": stored_bytes(coefs),
+    }
     sparse = sp.csc_matrix(coefs)
     np.savez(
         task["answer"],
@@ -94,12 +151,7 @@ def run(library, task, X, y):
         shape=sparse.shape,
         intercepts=intercepts,
     )
-    return {
-        "seconds": seconds,
-        "alpha": float(alpha[0]) if alpha else None,
-        "extra_bytes": peak - before if peak_known else None,
-        "coef_bytes": stored_bytes(coefs),
-    }
+    return answer
 
 
 def main(name):
@@ -116,19 +168,19 @@ def main(name):
         return answer(missing=str(error))
     answer(
         version=metadata.version(library.DISTRIBUTION),
-        tolerances=library.TOLERANCES,
+        tolerances=getattr(library, "TOLERANCES", None),
         functions=[f for f in FUNCTIONS if hasattr(library, f)],
     )
-    folder = None
+    source = arrays = None
     for line in sys.stdin:
         task = json.loads(line)
-        if task["folder"] != folder:
-            X = y = None  # let the last problem go before the next one comes
-            folder = task["folder"]
-            X, y = read_problem(Path(folder))
+        if (task["folder"], task["mapped"]) != source:
+            arrays = None  # let the last problem go before the next one comes
+            source = task["folder"], task["mapped"]
+            arrays = read_arrays(Path(task["folder"]), mapped=task["mapped"])
         answer(started=True)
         try:
-            answer(**run(library, task, X, y))
+            answer(**run(library, task, arrays))
         except Exception as error:  # a peer's failure is a result
             answer(error=f"{type(error).__name__}: {error}")
 

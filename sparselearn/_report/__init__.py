@@ -14,7 +14,8 @@ from sparselearn._report._files import (
 from sparselearn._report._models import BASELINE, MODELS
 from sparselearn._report._prepare import prepare
 from sparselearn._report._progress import Progress
-from sparselearn._report._sweep import plan, recorded_warnings, sweep
+from sparselearn._report._search import recorded_warnings
+from sparselearn._report._sweep import plan, sweep
 
 __all__ = ["ReportError", "run"]
 
@@ -46,8 +47,9 @@ def run(options, command):
     check_folder(out)
     with recorded_warnings() as warned:
         data = load(options.data, options.target, options.task)
-        models = _chosen(options.models, data.task)
+        _check_names(options.models, data.task)
         problem = prepare(data, options.seed)
+        models = _chosen(options.models, problem)
     outcomes, failures = [], []
     try:
         _sweep_all(problem, models, options.jobs, outcomes, failures)
@@ -57,16 +59,30 @@ def run(options, command):
     return 1 if failures else 0
 
 
-def _chosen(names, task):
-    """The baseline, and of the models those asked for, or all that suit the task."""
+def _check_names(names, task):
+    """Refuse models that do not exist or do not do the task."""
     for name in names or []:
         if name not in MODELS:
             raise ReportError(f"no model {name!r}; there are: {', '.join(MODELS)}")
         if task not in MODELS[name].tasks:
             raise ReportError(f"model {name!r} does not do {task}")
-    suited = [name for name, model in MODELS.items() if task in model.tasks]
-    chosen = {name: MODELS[name] for name in names or suited}
-    return {"dense": BASELINE, **chosen}
+
+
+def _chosen(names, problem):
+    """The baseline, and of the models those asked for, or all that suit the problem."""
+    chosen = {"dense": BASELINE}
+    for name in names or MODELS:
+        model = MODELS[name]
+        if problem.task not in model.tasks:
+            continue
+        reason = model.unsuited(problem)
+        if reason is None:
+            chosen[name] = model
+        elif names:
+            raise ReportError(f"model {name!r} does not suit these data: {reason}")
+        else:
+            problem.notes.append(f"The model {name} was left out: {reason}.")
+    return chosen
 
 
 def _sweep_all(problem, models, n_jobs, outcomes, failures):

@@ -22,10 +22,12 @@ from sparselearn.cluster import KMeansCoder
 from sparselearn.linear_model import (
     AdaptiveLasso,
     ElasticNet,
+    GroupLasso,
     Lasso,
     OrthogonalMatchingPursuit,
     SparseLogisticRegression,
     alpha_max,
+    group_lasso_path,
 )
 from sparselearn.pruning import Pruner
 
@@ -74,6 +76,15 @@ class Model(NamedTuple):
         Fitted pipeline -> (non-zeros, sparsity).
     unit : str
         What is counted as non-zero.
+    unsuited : callable
+        Problem -> why the model would not be worth its row, as a clause; or None.
+    named : bool
+        Whether its steps need the names of prepared features: rows are then passed on
+        as data frames.
+    one_pass : bool
+        Whether the step before the last learns a dictionary, by whose `components_`
+        rows are encoded at all levels of the one parameter of `grid`, numbers of
+        non-zeros, in one pass.
     """
 
     build: Callable
@@ -81,6 +92,9 @@ class Model(NamedTuple):
     tasks: tuple = ("classification", "regression")
     read: Callable = read_sparsity
     unit: str = "coefficients"
+    unsuited: Callable = lambda problem: None
+    named: bool = False
+    one_pass: bool = False
 
 
 # -- dense --------------------------------------------------------------------
@@ -140,11 +154,16 @@ def _alphas(l1_ratio, weights=lambda X, y: None):
             alpha_max(X, y, l1_ratio=l1_ratio, penalty_weights=weights(X, y))
             for y in targets(problem).T
         )
-        # At the largest itself all is zero; half a step below, something is not.
-        alphas = largest * np.geomspace(0.7, ALPHA_EPS, N_ALPHAS)
-        return {_of_each(problem, "alpha"): alphas}
+        return _below(problem, largest)
 
     return grid
+
+
+def _below(problem, largest):
+    """The grid of alphas of a regressor in the last step."""
+    # At the largest itself all is zero; half a step below, something is not.
+    alphas = largest * np.geomspace(0.7, ALPHA_EPS, N_ALPHAS)
+    return {_of_each(problem, "alpha"): alphas}
 
 
 def _logistic_alphas(problem):
@@ -152,6 +171,31 @@ def _logistic_alphas(problem):
     # where least squares is.
     (alphas,) = _alphas(1.0)(problem).values()
     return {"penalised__alpha": alphas}
+
+
+def _of_blocks(problem):
+    return _least_squares(GroupLasso(groups=problem.blocks))(problem)
+
+
+def _block_alphas(problem):
+    import pandas as pd
+
+    X = pd.DataFrame(problem.X, columns=problem.names)
+    # A path of one alpha is of the largest.
+    paths = [
+        group_lasso_path(X, y, groups=problem.blocks, n_alphas=1)
+        for y in targets(problem).T
+    ]
+    return _below(problem, max(path.alphas[0] for path in paths))
+
+
+def _no_blocks(problem):
+    if problem.blocks:
+        return None
+    return (
+        "its groups are the one-hot columns of a text column, and without text each "
+        "column is alone, as in the Lasso"
+    )
 
 
 # One-hot columns depend on one another; of the pilots, ridge bears that best.
@@ -226,6 +270,9 @@ BASELINE = Model(build=lambda p: [("linear", _linear(p))], grid=lambda problem: 
 MODELS = {
     "lasso": Model(build=_least_squares(Lasso()), grid=_alphas(1.0)),
     "elastic-net": Model(build=_least_squares(ElasticNet()), grid=_alphas(0.5)),
+    "group-lasso": Model(
+        build=_of_blocks, grid=_block_alphas, unsuited=_no_blocks, named=True
+    ),
     "logistic": Model(
         build=lambda problem: [("penalised", SparseLogisticRegression())],
         grid=_logistic_alphas,

@@ -24,6 +24,7 @@ HELD_OUT = 0.25
 N_FOLDS, MANY_ROWS, N_FOLDS_OF_MANY = 5, 5000, 3
 IMBALANCE = 3  # largest class over smallest, from which accuracy is balanced
 CATEGORIES = 50  # of one text column, at most
+MISSING = "missing"  # the category of a missing text
 
 
 class Problem(NamedTuple):
@@ -40,6 +41,9 @@ class Problem(NamedTuple):
         What made X, fitted; every model's pipeline begins with a clone of its steps.
     names : ndarray of str of shape (n_features,)
         Names of the prepared features.
+    blocks : list of str
+        What the names of the one-hot columns of a text column begin with, for each that
+        has more than one such column in all folds.
     train, test : (rows, target)
         As they were read.
     metric : str
@@ -57,6 +61,7 @@ class Problem(NamedTuple):
     seed: int
     preparation: Pipeline
     names: np.ndarray
+    blocks: list
     train: tuple
     test: tuple
     metric: str
@@ -92,6 +97,7 @@ def prepare(data, seed):
         f"{n_folds}-fold cross-validation; every fold prepares its own training rows."
     )
     splitter = StratifiedKFold if classes else KFold
+    cv = splitter(n_folds, shuffle=True, random_state=seed)
     return Problem(
         data,
         X,
@@ -100,10 +106,11 @@ def prepare(data, seed):
         seed,
         preparation,
         preparation.get_feature_names_out(data.names),
+        _blocks(X_train, cv.split(X_train, y_train)),
         (X_train, y_train),
         (X_test, y_test),
         _metric(data, notes),
-        splitter(n_folds, shuffle=True, random_state=seed),
+        cv,
         notes,
     )
 
@@ -127,7 +134,7 @@ def _clean(data, notes):
 
 
 def _clean_columns(frame, notes):
-    text = [name for name in frame.columns if frame[name].dtype == object]
+    text = _text_columns(frame)
     numbers = [name for name in frame.columns if name not in text]
     missing = frame.isna().sum()
     gaps = {name: count for name, count in missing.items() if count}
@@ -135,7 +142,7 @@ def _clean_columns(frame, notes):
         counts = listed(f"{name} ({count})" for name, count in gaps.items())
         notes.append(
             f"{sum(gaps.values())} missing values: the median of a column of numbers, "
-            f'a category "missing" in one of text (SimpleImputer): {counts}.'
+            f'a category "{MISSING}" in one of text (SimpleImputer): {counts}.'
         )
     if text:
         notes.append(
@@ -143,7 +150,7 @@ def _clean_columns(frame, notes):
             f"categories each, those seen once taken together): {listed(text)}."
         )
     one_hot = make_pipeline(
-        SimpleImputer(strategy="constant", fill_value="missing"),
+        SimpleImputer(strategy="constant", fill_value=MISSING),
         OneHotEncoder(
             min_frequency=2,
             max_categories=CATEGORIES,
@@ -155,13 +162,41 @@ def _clean_columns(frame, notes):
         ("number", SimpleImputer(strategy="median", keep_empty_features=True), numbers),
         ("text", one_hot, text),
     ]
-    # A column "sex_male" beside a column "sex": only the group tells them apart.
-    ambiguous = any(n.startswith(f"{t}_") for t in text for n in numbers + text)
     return ColumnTransformer(
         [group for group in groups if group[2]],
         sparse_threshold=0,
-        verbose_feature_names_out=ambiguous,
+        verbose_feature_names_out=_ambiguous(frame),
     )
+
+
+def _text_columns(frame):
+    return [name for name in frame.columns if frame[name].dtype == object]
+
+
+def _ambiguous(frame):
+    """Whether a column is called "sex_male" beside a text column "sex".
+
+    Only the name of its group then tells it from a one-hot column.
+    """
+    text = _text_columns(frame)
+    return any(name.startswith(f"{t}_") for t in text for name in frame.columns)
+
+
+def _blocks(rows, folds):
+    """The `blocks` of a `Problem`, by the training rows and those of each fold."""
+    if not hasattr(rows, "columns"):
+        return []
+    folds = [slice(None), *(train for train, _ in folds)]
+
+    def encoded(column):
+        """Whether it has several categories, not all of which are seen once."""
+        values = column.fillna(MISSING)
+        counts = [values.iloc[train].value_counts() for train in folds]
+        return all(len(found) > 1 and found.iloc[0] > 1 for found in counts)
+
+    home = "text__" if _ambiguous(rows) else ""
+    names = _text_columns(rows)
+    return [f"{home}{name}_" for name in names if encoded(rows[name])]
 
 
 def _scale(data, notes):

@@ -3,7 +3,8 @@
 import csv
 import io
 
-from sparselearn._report._sweep import as_text, one_se_below, sparsest
+from sparselearn._report._search import sparsest
+from sparselearn._report._sweep import as_text, one_se_below
 
 __all__ = ["METRICS", "rows", "rows_as_csv", "summary", "table"]
 

@@ -1,28 +1,24 @@
 """The search over each model's sparsity, and what is measured of its choice."""
 
-import functools
 import time
-import warnings
 from collections import Counter
-from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
 from sklearn.base import clone
 from sklearn.metrics import get_scorer
-from sklearn.model_selection import GridSearchCV, ParameterGrid
+from sklearn.model_selection import ParameterGrid
 from sklearn.pipeline import Pipeline
 
-__all__ = [
-    "Choice",
-    "Outcome",
-    "as_text",
-    "one_se_below",
-    "plan",
-    "recorded_warnings",
-    "sparsest",
-    "sweep",
-]
+from sparselearn._report._search import (
+    GridSearch,
+    LevelSearch,
+    QuietPipeline,
+    recorded_warnings,
+    sparsest,
+)
+
+__all__ = ["Choice", "Outcome", "as_text", "one_se_below", "plan", "sweep"]
 
 N_TIMINGS = 7
 
@@ -72,46 +68,6 @@ class Outcome(NamedTuple):
     warnings: list
 
 
-@contextmanager
-def recorded_warnings():
-    """Keep warnings from the terminal; give a list that has their texts afterwards."""
-    texts = []
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        try:
-            yield texts
-        finally:
-            for warning in caught:
-                message = " ".join(str(warning.message).split())
-                texts.append(f"{warning.category.__name__}: {message[:300]}")
-
-
-class QuietPipeline(Pipeline):
-    """A pipeline that keeps the warnings of its fit, which a worker would print."""
-
-    def fit(self, X, y=None, **params):
-        """Fit, and set `warnings_`."""
-        with recorded_warnings() as caught:
-            super().fit(X, y, **params)
-        self.warnings_ = list(caught)
-        return self
-
-
-class TickingSearch(GridSearchCV):
-    """A grid search that calls its attribute `tick` after each candidate."""
-
-    tick = None
-
-    def _run_search(self, evaluate_candidates):
-        for candidate in ParameterGrid(self.param_grid):
-            evaluate_candidates([candidate])
-            self.tick(self.cv.get_n_splits())
-
-    def __getstate__(self):
-        # Workers are sent the search; a progress bar stays here.
-        return {**super().__getstate__(), "tick": None}
-
-
 def plan(problem, model):
     """The number of fits that `sweep` makes of `model`; 0 if it will fail."""
     try:
@@ -138,22 +94,16 @@ def sweep(problem, name, model, n_jobs, tick):
     outcome : Outcome
     """
     steps = [*problem.preparation.steps, *model.build(problem)]
-    search = TickingSearch(
-        QuietPipeline([(step, clone(estimator)) for step, estimator in steps]),
-        model.grid(problem),
-        scoring=functools.partial(_measure, metric=problem.metric, read=model.read),
-        refit=_best_index,
-        cv=problem.cv,
-        n_jobs=n_jobs,
-        error_score="raise",
-    )
+    pipeline = QuietPipeline([(step, clone(estimator)) for step, estimator in steps])
+    if model.named:
+        pipeline.set_output(transform="pandas")
+    kind = LevelSearch if model.one_pass else GridSearch
+    search = kind.of(problem, model, pipeline, n_jobs)
     search.tick = tick
     with recorded_warnings() as caught:
         search.fit(*problem.train)
         tick(1)
-        best = _choice(
-            problem, model, search, search.best_index_, search.best_estimator_
-        )
+        best = _choice(problem, model, search, search.best_index_)
         sparse = _sparsest(problem, model, search, best)
         if len(search.cv_results_["params"]) > 1:
             tick(1)
@@ -174,19 +124,6 @@ def sweep(problem, name, model, n_jobs, tick):
 # -- the search ---------------------------------------------------------------
 
 
-def _measure(pipeline, X, y, *, metric, read):
-    """What the search records of one fit, on rows that the fit has not seen."""
-    with recorded_warnings() as caught:
-        score = get_scorer(metric)(pipeline, X, y)
-    n_nonzero, sparsity = read(pipeline)
-    return {
-        "score": score,
-        "sparsity": sparsity,
-        "n_nonzero": n_nonzero,
-        "warned": float(bool(pipeline.warnings_ or caught)),
-    }
-
-
 def _summary(problem, search, caught):
     """The warnings of a search, in sentences."""
     lines = []
@@ -200,34 +137,20 @@ def _summary(problem, search, caught):
         fold, candidate = np.argwhere(warned)[0]
         lines.append(
             f"{warned.sum():.0f} of {warned.size} fits of the cross-validation warned, "
-            f"for example: {_warning_of(problem, search, fold, candidate)}"
+            "for example: "
+            + (
+                search.warning_of(fold, candidate, *problem.train)
+                or "one that did not come again"
+            )
         )
-    texts = Counter([*search.best_estimator_.warnings_, *caught])
+    texts = Counter([*search.best_warnings, *caught])
     return lines + [
         f"with all training rows: {text}{f' ({n} times)' if n > 1 else ''}"
         for text, n in texts.items()
     ]
 
 
-def _warning_of(problem, search, fold, candidate):
-    """What one fit said; a search carries only numbers back, so it is made again."""
-    train, test = list(problem.cv.split(*problem.train))[fold]
-    X, y = problem.train
-    rows = X.iloc if hasattr(X, "iloc") else X
-    pipeline = clone(search.estimator)
-    pipeline.set_params(**search.cv_results_["params"][candidate])
-    with recorded_warnings() as caught:
-        pipeline.fit(rows[train], y[train])
-        get_scorer(problem.metric)(pipeline, rows[test], y[test])
-    return next(iter([*pipeline.warnings_, *caught]), "one that did not come again")
-
-
 # -- the choice ---------------------------------------------------------------
-
-
-def _best_index(cv_results):
-    """The best mean score; among equal ones, the sparsest."""
-    return sparsest(cv_results, np.max(cv_results["mean_test_score"]))
 
 
 def one_se_below(cv_results, i):
@@ -238,16 +161,6 @@ def one_se_below(cv_results, i):
     # std_test_score divides by the number of folds, not by one less.
     error = cv_results["std_test_score"][i] / np.sqrt(n_splits - 1)
     return cv_results["mean_test_score"][i] - error
-
-
-def sparsest(cv_results, enough):
-    """Index of the sparsest candidate whose mean score is `enough`; None without one.
-
-    Among equally sparse ones, that with the best score.
-    """
-    score, sparsity = cv_results["mean_test_score"], cv_results["mean_test_sparsity"]
-    good = np.flatnonzero(score >= enough)
-    return max(good, key=lambda i: (sparsity[i], score[i]), default=None)
 
 
 def as_text(params):
@@ -262,16 +175,12 @@ def as_text(params):
 def _sparsest(problem, model, search, best):
     results = search.cv_results_
     index = sparsest(results, one_se_below(results, search.best_index_))
-    if index == search.best_index_:
-        return best
-    pipeline = clone(search.best_estimator_)
-    pipeline.set_params(**results["params"][index])
-    pipeline.fit(*problem.train)
-    return _choice(problem, model, search, index, pipeline)
+    return best if index == best.index else _choice(problem, model, search, index)
 
 
-def _choice(problem, model, search, index, pipeline):
+def _choice(problem, model, search, index):
     results = search.cv_results_
+    pipeline = search.fitted(index, *problem.train)
     n_nonzero, sparsity = model.read(pipeline)
     return Choice(
         int(index),

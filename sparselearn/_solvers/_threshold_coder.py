@@ -10,15 +10,11 @@ length 1 the soft threshold is one step of proximal gradient descent from 0.
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.sparse as sp
 
 from sparselearn._kernels import _thresholds
-from sparselearn._solvers._coding import Coder, Codes, stack_rows
+from sparselearn._solvers._coding import Coder, Codes, squared_errors, stack_rows
 
 __all__ = ["ThresholdCoder", "compressed"]
-
-# Residuals of sparse rows are dense: so many numbers at a time.
-BLOCK = 2**21
 
 
 @dataclass(frozen=True)
@@ -68,11 +64,5 @@ def compressed(codes, counts, rows, atoms, status):
     data = np.empty(counts.sum())
     indices = np.empty(data.size, dtype=np.int32)
     _thresholds.compress(codes, data, indices)
-    fitted = stack_rows(data, indices, counts, atoms.size)
-    errors = np.empty(counts.size)
-    step = max(1, BLOCK // max(1, rows.shape[1]) if sp.issparse(rows) else counts.size)
-    for start in range(0, counts.size, step):
-        some = slice(start, start + step)
-        residuals = np.asarray(rows[some] - fitted[some] @ atoms.components)
-        errors[some] = np.einsum("ij,ij->i", residuals, residuals)
+    errors = squared_errors(rows, stack_rows(data, indices, counts, atoms.size), atoms)
     return Codes(data, indices, counts, errors, np.zeros(errors.size), status)

@@ -21,8 +21,10 @@ __all__ = [
     "check_rows",
     "check_weights",
     "chunk_rows",
+    "compact",
     "encode",
     "explained",
+    "map_rows",
     "observed_mean",
     "stack_codes",
     "warn_of",
@@ -74,16 +76,33 @@ def chunk_rows(X, n_components=1):
     return max(1, min(CHUNK, BLOCK // width))
 
 
+def map_rows(function, X, atoms, coder, n_jobs=None):
+    """``function(X[rows])`` for chunks of rows, in threads that share `atoms`."""
+    bounded(coder.prepare, atoms)
+    step = chunk_rows(X, atoms.size)
+    return map_chunks(lambda rows: function(X[rows]), X.shape[0], step, n_jobs)
+
+
 def encode(X, atoms, coder, n_jobs=None):
     """`Codes` of the rows of X, by what is not NaN in them; in threads."""
-    bounded(coder.prepare, atoms)
-    parts = map_chunks(
-        lambda rows: coder.encode_rows(X[rows], atoms),
-        X.shape[0],
-        chunk_rows(X, atoms.size),
-        n_jobs,
+    return join_codes(
+        map_rows(
+            lambda rows: compact(coder.encode_rows(rows, atoms)),
+            X,
+            atoms,
+            coder,
+            n_jobs,
+        )
     )
-    return join_codes(parts)
+
+
+def compact(codes):
+    """`codes` without the room that a coder made for longer ones."""
+    data, indices = codes.data, codes.indices
+    return codes._replace(
+        data=data if data.base is None else data.copy(),
+        indices=indices if indices.base is None else indices.copy(),
+    )
 
 
 def stack_codes(codes, n_components, dtype, *, split_sign=False):

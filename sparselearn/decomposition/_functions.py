@@ -6,12 +6,12 @@ import numpy as np
 import scipy.sparse as sp
 
 from sparselearn._compat import validate_params
-from sparselearn._parallel import map_chunks
 from sparselearn._solvers._coding import Atoms, has_gaps, join_codes
 from sparselearn.decomposition._coding import (
     check_rows,
-    chunk_rows,
+    compact,
     encode,
+    map_rows,
     stack_codes,
     warn_of,
     warn_of_none,
@@ -35,7 +35,7 @@ def sparse_encode(
     X,
     dictionary,
     *,
-    method="threshold",
+    method="omp",
     n_nonzero_coefs=None,
     alpha=None,
     alpha_mode="absolute",
@@ -84,7 +84,7 @@ def sparse_encode(
     >>> from sparselearn.decomposition import sparse_encode
     >>> D = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 1.0], [0.0, 0.0, 1.0]])
     >>> X = np.array([[3.0, 2.0, 2.0], [0.0, 0.0, -4.0]])
-    >>> sparse_encode(X, D, method="omp", n_nonzero_coefs=2).toarray()  # doctest: +SKIP
+    >>> sparse_encode(X, D, n_nonzero_coefs=2).toarray()
     array([[ 3.,  2.,  0.],
            [ 0.,  0., -4.]])
     """
@@ -149,7 +149,7 @@ def encode_path(
     dictionary,
     *,
     n_nonzero_coefs=(1, 2, 4, 8),
-    method="threshold",
+    method="omp",
     positive=False,
     split_sign=False,
     missing="error",
@@ -188,11 +188,11 @@ def encode_path(
     >>> from sparselearn.decomposition import encode_path
     >>> X, y = load_digits(return_X_y=True)
     >>> D, X = X[:500], X[500:]
-    >>> path = encode_path(X, D, n_nonzero_coefs=[2, 4, 8])  # doctest: +SKIP
-    >>> [codes.nnz / 1297 for codes in path.codes]  # doctest: +SKIP
+    >>> path = encode_path(X, D, n_nonzero_coefs=[2, 4, 8])
+    >>> [codes.nnz / 1297 for codes in path.codes]
     [2.0, 4.0, 8.0]
-    >>> (path.errors.sum(axis=1) / (X**2).sum()).round(2)  # doctest: +SKIP
-    array([0.12, 0.07, 0.04])
+    >>> (path.errors.sum(axis=1) / (X**2).sum()).round(2)
+    array([0.08, 0.05, 0.03])
     """
     levels = _check_levels(n_nonzero_coefs)
     coding = SparseCoder(
@@ -207,12 +207,13 @@ def encode_path(
     coder = make_coder(coding)
 
     def at_all_levels(rows):
-        if has_gaps(X[rows]):
-            coders = map(coder.at_level, levels)
-            return [one.encode_rows(X[rows], atoms) for one in coders]
-        return coder.encode_levels(X[rows], atoms, levels)
+        if has_gaps(rows):
+            path = (coder.at_level(level).encode_rows(rows, atoms) for level in levels)
+        else:
+            path = coder.encode_levels(rows, atoms, levels)
+        return [compact(codes) for codes in path]
 
-    parts = map_chunks(at_all_levels, X.shape[0], chunk_rows(X, atoms.size), n_jobs)
+    parts = map_rows(at_all_levels, X, atoms, coder, n_jobs)
     by_level = [list(level) for level in zip(*parts)]
     parts.clear()  # so that joining a level frees its parts
     path = [join_codes(level) for level in by_level]

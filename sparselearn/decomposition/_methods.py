@@ -1,5 +1,7 @@
 """From the flat parameters of an estimator to a coder: one function a method."""
 
+from numbers import Real
+
 from sparselearn._solvers._iht_coder import IHTCoder
 from sparselearn._solvers._pursuit_coder import PursuitCoder
 from sparselearn._solvers._threshold_coder import ThresholdCoder
@@ -81,6 +83,7 @@ USES = {
     "threshold": {"n_nonzero_coefs", "alpha"},
     "hard-threshold": {"n_nonzero_coefs", "alpha"},
 }
+# Their values where they are not given.
 UNUSED = {
     "alpha": None,
     "n_nonzero_coefs": None,
@@ -110,7 +113,8 @@ def make_coder(parameters):
     method = parameters.method
     for name in UNUSED.keys() - USES[method]:
         value = getattr(parameters, name)
-        if value is not None and value is not UNUSED[name] and value != UNUSED[name]:
+        silent = isinstance(value, Real) and value == UNUSED[name]
+        if value is not None and not silent:
             others = sorted(other for other, used in USES.items() if name in used)
             raise ValueError(
                 f"method={method!r} does not use {name}, got {name}={value!r}. "

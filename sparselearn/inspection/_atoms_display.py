@@ -9,7 +9,7 @@ from sparselearn.inspection._style import FAINT, MUTED, PALETTE, axes, cut
 
 __all__ = ["AtomsDisplay"]
 
-MAX_NAME = 18  # letters of a feature's name; half a panel holds so many
+MAX_NAME = 20  # letters of a feature's name; half a panel holds so many
 MAX_PANELS = 12  # atoms drawn as bars, unless they are asked for by number
 
 
@@ -139,7 +139,7 @@ class AtomsDisplay:
         self.image_, self.bars_, self.labels_ = None, [], []
         n_rows = -(-chosen.size // n_columns)
         if self.image_shape is None:
-            size = (max(4.0, 3.2 * n_columns), 0.5 + n_rows * (0.6 + 0.25 * n_features))
+            size = (max(4.0, 3.6 * n_columns), 0.5 + n_rows * (0.6 + 0.25 * n_features))
             self.ax_ = axes(ax, figsize=size)
             self._draw_bars(drawn, chosen, n_columns, n_features)
         else:
