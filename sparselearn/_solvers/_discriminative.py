@@ -15,8 +15,10 @@ import scipy.sparse as sp
 
 __all__ = ["augmented", "fit_readout", "shares"]
 
-# The ridge penalty, over the mean variance of an atom's entries.
-RIDGE = 0.1
+# Ridge penalties, over the mean variance of an atom's entries, the largest first.
+RIDGES = 10.0 ** np.arange(1, -6, -1)
+# What a degree of freedom counts for (Kim and Gu, 2004, for splines).
+CAUTION = 1.4
 
 
 def augmented(X, targets, weights, gamma):
@@ -59,7 +61,14 @@ def shares(n_components, counts):
 
 
 def fit_readout(codes, targets, weights):
-    """A linear model of targets on codes: ridge regression.
+    r"""A linear model of targets on codes: ridge regression.
+
+    Its penalty is that of the least generalised cross-validation score,
+
+    .. math:: \sum_i w_i (h_i - \hat h_i)^2 / (1 - a f / n)^2,
+
+    where f are the effective degrees of freedom, and a > 1 guards against choosing too
+    small a penalty where these are near the number n of samples.
 
     Parameters
     ----------
@@ -73,14 +82,26 @@ def fit_readout(codes, targets, weights):
     intercept : ndarray (n_targets,)
         The model is ``codes @ coef.T + intercept``.
     """
+    # Whole weights are numbers of samples.
+    n_samples = max(weights.sum(), np.count_nonzero(weights))
     weights = weights / weights.sum()
     mean, target_mean = codes.T @ weights, weights @ targets
     weighted = codes.multiply(weights[:, None]).tocsr()
     products = (codes.T @ weighted).toarray() - np.outer(mean, mean)
-    variance = max(np.trace(products) / mean.size, 0.0)
-    if variance == 0.0:
-        return np.zeros((target_mean.size, mean.size)), target_mean
-    products[np.diag_indices_from(products)] += RIDGE * variance
     moments = weighted.T @ (targets - target_mean)
-    coef = scipy.linalg.solve(products, moments, assume_a="pos").T
+    square = weights @ np.sum((targets - target_mean) ** 2, axis=1)
+    values, vectors = scipy.linalg.eigh(products)
+    values, rotated = np.maximum(values, 0.0), vectors.T @ moments
+    if not values.any():
+        return np.zeros((target_mean.size, mean.size)), target_mean
+    best, least = None, np.inf
+    for ridge in RIDGES * values.mean():
+        coef = rotated / (values + ridge)[:, None]
+        left = square - np.sum(coef * (2.0 * rotated - values[:, None] * coef))
+        freedom = 1.0 + np.sum(values / (values + ridge))
+        share = 1.0 - CAUTION * freedom / n_samples
+        score = left / share**2 if share > 0.0 else np.inf
+        if best is None or score < least:
+            best, least = coef, score
+    coef = (vectors @ best).T
     return coef, target_mean - coef @ mean

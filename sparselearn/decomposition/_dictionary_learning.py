@@ -1,10 +1,14 @@
 """Dictionary learning from all samples at a time."""
 
+import numpy as np
+
 from sparselearn._compat import StrOptions
+from sparselearn._parallel import row_chunks
 from sparselearn._solvers._atom_updates import DescentUpdate, LeastSquaresUpdate
 from sparselearn._solvers._batch_dictionary import Alternation, learn
 from sparselearn._solvers._coding import Atoms
-from sparselearn.decomposition._coding import encode
+from sparselearn._solvers._kmeans_codes import distinct_rows, project
+from sparselearn.decomposition._coding import chunk_rows, encode
 from sparselearn.decomposition._learner import DictionaryLearner
 
 __all__ = ["BatchLearner", "DictionaryLearning"]
@@ -17,8 +21,24 @@ class BatchLearner(DictionaryLearner):
     """
 
     def _learn(self, X, weights, coder, random_state):
+        chosen, weights = self._distinct(X, weights)
+        X = X[chosen]
         atoms = self._initial_atoms(X, weights, random_state)
         return learn(X, weights, atoms, self._alternation(coder), random_state)
+
+    def _distinct(self, X, weights, targets=None):
+        """Where X, and `targets` beside it, has distinct rows; and summed weights.
+
+        So atoms depend neither on the order of samples, nor on whether one comes with a
+        weight of two or twice.
+        """
+        random = np.random.default_rng(0)
+        direction = random.standard_normal(X.shape[1])
+        parts = row_chunks(X.shape[0], chunk_rows(X))
+        keys = np.concatenate([project(X[rows], direction) for rows in parts])
+        if targets is not None:
+            keys += project(targets, random.standard_normal(targets.shape[1]))
+        return distinct_rows(X, weights, keys)
 
     def _alternation(self, coder):
         """How to alternate, with the solver's `coder`."""
@@ -83,8 +103,8 @@ class DictionaryLearning(BatchLearner):
     max_time : float, default=None
         Seconds after which no alternation begins.
     tol : float, default=1e-3
-        Stop when an alternation changes the objective by less than this share of it.
-        0 goes on until rounding is left.
+        Stop when an alternation changes the objective by less than this share of it,
+        or than its square of the objective of zero codes. 0 goes on to the end.
     positive_atoms : bool, default=False
         Whether atoms are constrained to be >= 0. With `positive` this is non-negative
         matrix factorisation with sparse codes.

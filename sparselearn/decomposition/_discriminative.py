@@ -7,11 +7,13 @@ from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils import (
     ClassifierTags,
     RegressorTags,
+    assert_all_finite,
     check_array,
     check_consistent_length,
     check_random_state,
     column_or_1d,
 )
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
@@ -47,8 +49,8 @@ class DiscriminativeDictionaryLearning(BatchLearner):
 
     Then atoms are brought to length 1. A new sample has no targets, so `transform`
     makes codes by the atoms alone, and the linear model that `predict` uses is fitted
-    to such codes of the training samples: least squares with a ridge of a tenth of the
-    mean variance of a code's entry.
+    to such codes of the training samples: ridge regression, its penalty by generalised
+    cross-validation.
 
     Parameters
     ----------
@@ -72,12 +74,13 @@ class DiscriminativeDictionaryLearning(BatchLearner):
         Atoms to start from: samples; samples that those before explain badly; singular
         vectors, each from every class for as many atoms as its share; or an array of
         shape (n_components, n_features).
-    max_iter : int, default=100
+    max_iter : int, default=200
         Alternations between codes and atoms, at most.
     max_time : float, default=None
         Seconds after which no alternation begins.
     tol : float, default=1e-3
-        Stop when an alternation changes the objective by less than this share of it.
+        Stop when an alternation changes the objective by less than this share of it,
+        or than its square of the objective of zero codes. 0 goes on to the end.
     positive_atoms : bool, default=False
         Whether atoms are constrained to be >= 0.
     random_state : int, RandomState instance or None, default=None
@@ -177,7 +180,7 @@ class DiscriminativeDictionaryLearning(BatchLearner):
         n_nonzero_coefs=None,
         positive=False,
         init="data",
-        max_iter=100,
+        max_iter=200,
         max_time=None,
         tol=1e-3,
         positive_atoms=False,
@@ -258,13 +261,14 @@ class DiscriminativeDictionaryLearning(BatchLearner):
         coder = self._make_coder()
         X, weights = self._check(X, sample_weight, reset=True)
         labels, targets = self._check_targets(X, y, weights)
-        present = weights > 0.0
         random_state = check_random_state(self.random_state)
+        # Equal samples with equal targets are one, of their summed weight.
+        chosen, masses = self._distinct(X, weights, targets)
         learned = self._learn_beside(
-            X[present],
-            targets[present],
-            None if labels is None else labels[present],
-            weights[present],
+            X[chosen],
+            targets[chosen],
+            None if labels is None else labels[chosen],
+            masses,
             coder,
             random_state,
         )
@@ -281,6 +285,7 @@ class DiscriminativeDictionaryLearning(BatchLearner):
             )
         if self.target == "classes":
             y = column_or_1d(y, warn=True)
+            assert_all_finite(y, input_name="y")
             check_consistent_length(X, y)
             check_classification_targets(y)
             classes, labels = np.unique(y, return_inverse=True)
@@ -374,6 +379,7 @@ class DiscriminativeDictionaryLearning(BatchLearner):
             return self.classes_[(scores[:, 0] > 0.0).astype(int)]
         return self.classes_[np.argmax(scores, axis=1)]
 
+    @available_if(lambda self: self.target == "classes")
     def decision_function(self, X):
         """How much the linear model on the codes speaks for each class.
 

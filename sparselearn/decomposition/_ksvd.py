@@ -52,13 +52,13 @@ class KSVD(BatchLearner):
     init : {"data", "k-means++", "svd"} or array-like, default="data"
         Atoms to start from: samples; samples that those before explain badly; singular
         vectors; or an array of shape (n_components, n_features).
-    max_iter : int, default=100
+    max_iter : int, default=200
         Alternations, at most.
     max_time : float, default=None
         Seconds after which no alternation begins.
     tol : float, default=1e-3
         Stop when an alternation changes the squared error by less than this share of
-        it. 0 goes on until rounding is left.
+        it, or than its square of the summed squares of X. 0 goes on to the end.
     positive_atoms : bool, default=False
         Whether atoms are constrained to be >= 0.
     random_state : int, RandomState instance or None, default=None
@@ -149,7 +149,7 @@ class KSVD(BatchLearner):
         n_nonzero_coefs=None,
         positive=False,
         init="data",
-        max_iter=100,
+        max_iter=200,
         max_time=None,
         tol=1e-3,
         positive_atoms=False,
