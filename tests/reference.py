@@ -612,3 +612,24 @@ def update_atoms_one_by_one(atoms, A, B, project):
             moved = project(atoms[j] + (B[j] - A[j] @ atoms) / A[j, j])
             atoms[j] = atoms[j] if moved is None else moved
     return atoms
+
+
+def online_dictionary(X, weights, atoms, code, batch_size):
+    """Atoms after one pass: every sum over the window anew, nothing replaced."""
+    K, p = atoms.shape
+    older, newer, n_seen = [], [], 0
+    for start in range(0, X.shape[0], batch_size):
+        rows = range(start, min(start + batch_size, X.shape[0]))
+        codes = [code(X[i], atoms) for i in rows]
+        newer += [(weights[i], z, X[i]) for i, z in zip(rows, codes)]
+        A = sum(w * np.outer(z, z) for w, z, _ in older + newer)
+        B = sum(w * np.outer(z, x) for w, z, x in older + newer)
+        atoms = update_atoms_one_by_one(
+            atoms, A, B, lambda v: v / np.sqrt(np.sum(v**2))
+        )
+        n_seen += len(rows)
+        uses = np.mean([np.count_nonzero(z) for z in codes])
+        half = max(min(n_seen, 2 * K * p / uses), n_seen / 8, 4 * batch_size)
+        if len(newer) >= half:
+            older, newer = newer, []
+    return atoms

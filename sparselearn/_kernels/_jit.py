@@ -61,14 +61,19 @@ def shared_digest():
     return digest.hexdigest()[:8]
 
 
-def kernel(function=None, *, fastmath=False):
+def kernel(function=None, *, fastmath=False, borrowing=False):
     """Compile `function` at its first call, and cache it on disk if that can be.
 
-    A kernel calls only functions of its own file and of ``SHARED_SOURCES``.
+    A kernel calls only functions of its own file and of ``SHARED_SOURCES``. One that is
+    `borrowing` counts no references: it makes no arrays but views of those it is given,
+    which its caller keeps. To count takes as long as a step of a few microseconds that
+    hands arrays to a handful of functions. It compiles to an error if it does more.
     """
     if function is None:
-        return functools.partial(kernel, fastmath=fastmath)
+        return functools.partial(kernel, fastmath=fastmath, borrowing=borrowing)
     options = OPTIONS | {"fastmath": set(fastmath) if fastmath else False}
+    if borrowing:
+        options |= {"_nrt": False}
     name = function.__qualname__
     # numba names the cache's files after the qualified name.
     function.__qualname__ = f"{name}-{shared_digest()}"

@@ -45,7 +45,7 @@ DONE = -1
 FULL = -2
 SPENT = -3
 # Columns are updated in blocks that stay in the first-level cache.
-BLOCK = 1024
+BLOCK = 512
 # The best of so many scores is found before the best of all.
 FEW = 64
 # A column of which less than this share is new depends on those taken.
@@ -124,7 +124,7 @@ class Goal(NamedTuple):
     closing: bool
 
 
-@kernel(fastmath=REASSOCIATE)
+@kernel(fastmath=REASSOCIATE, borrowing=True)
 def pursue(rows, slots, pursuit, size, square, goal):
     """Go on with a pursuit, overwriting its state, until it ends or lacks something.
 
@@ -153,7 +153,7 @@ def pursue(rows, slots, pursuit, size, square, goal):
     size, square
     """
     correlation, scale, _, score, basis, factor, steps, chosen, coef = pursuit
-    _rate(pursuit, 0, score.size, goal)
+    _rate(pursuit, goal)
     while size < goal.most and square > goal.enough:
         j = largest_score(score)
         if j < 0 or _gain(score[j], goal) <= goal.floor:
@@ -191,7 +191,7 @@ def pursue(rows, slots, pursuit, size, square, goal):
             new_size, square = _keep_signs(rows, slots, pursuit, size, square, goal)
             if new_size < size:
                 size = new_size
-                _rate(pursuit, 0, score.size, goal)
+                _rate(pursuit, goal)
             if not square < before:  # what is left is rounding
                 return SPENT, size, square
     return DONE, size, square
@@ -200,7 +200,7 @@ def pursue(rows, slots, pursuit, size, square, goal):
 @inlined(fastmath=REASSOCIATE)
 def largest_gain(pursuit, goal):
     """By how much the best single column, by its score, lowers the squared residual."""
-    _rate(pursuit, 0, pursuit.score.size, goal)
+    _rate(pursuit, goal)
     j = largest_score(pursuit.score)
     return 0.0 if j < 0 else _gain(pursuit.score[j], goal)
 
@@ -211,12 +211,11 @@ def _gain(score, goal):
 
 
 @inlined(fastmath=REASSOCIATE)
-def _rate(pursuit, start, stop, goal):
-    """Write the scores of columns from `start` to `stop`; none is NaN."""
-    correlation = pursuit.correlation[start:stop]
-    scale, score = pursuit.scale[start:stop], pursuit.score[start:stop]
+def _rate(pursuit, goal):
+    """Write the scores of all columns; none is NaN."""
+    correlation, scale, score = pursuit.correlation, pursuit.scale, pursuit.score
     if goal.optimised:
-        novelty = pursuit.novelty[start:stop]
+        novelty = pursuit.novelty
         for i in range(score.size):
             share = correlation[i] * scale[i]
             if goal.positive:
@@ -256,54 +255,85 @@ def largest_score(score):
     return where
 
 
+# Loops over blocks count in unsigned integers: of others numba would have to ask for
+# each entry whether it counts from the end, and would not vectorise. Nor are loops
+# vectorised that write to more than two arrays: that none overlaps another is found out
+# when they run, but for so many pairs only.
 @inlined(fastmath=REASSOCIATE)
 def _add_direction(row, pursuit, position, goal):
-    """Form q of the column taken last, at `position`; take it from r and from h."""
-    basis, steps = pursuit.basis, pursuit.steps
+    """Form q of the column taken last, at `position`; update r, h and the scores."""
+    correlation, scale, basis = pursuit.correlation, pursuit.scale, pursuit.basis
+    score, shares = pursuit.score, pursuit.coef[1]
     inverse = 1.0 / pursuit.factor[position, position]
-    shares = pursuit.coef[1]
     for t in range(position):
         shares[t] = pursuit.factor[position, t] * inverse
-    step = steps[position]
-    for start in range(0, row.size, BLOCK):
-        stop = min(start + BLOCK, row.size)
-        new = basis[position, start:stop]
-        _combine(row[start:stop], inverse, basis[:, start:stop], shares, position, new)
-        correlation = pursuit.correlation[start:stop]
-        for i in range(new.size):
-            correlation[i] -= step * new[i]
+    step = pursuit.steps[position]
+    for block in range(0, row.size, BLOCK):
+        start, stop = np.uint64(block), np.uint64(min(block + BLOCK, row.size))
+        _combine(row, inverse, basis, shares, position, start, stop)
         if goal.optimised:
-            novelty, scale = pursuit.novelty[start:stop], pursuit.scale[start:stop]
-            for i in range(new.size):
-                novelty[i] -= (new[i] * scale[i]) ** 2
-        _rate(pursuit, start, stop, goal)
+            for i in range(start, stop):
+                correlation[i] -= step * basis[position, i]
+            _renew(pursuit, position, goal.positive, start, stop)
+        elif goal.positive:
+            for i in range(start, stop):
+                rest = correlation[i] - step * basis[position, i]
+                correlation[i] = rest
+                score[i] = rest * scale[i]
+        else:
+            for i in range(start, stop):
+                rest = correlation[i] - step * basis[position, i]
+                correlation[i] = rest
+                score[i] = abs(rest * scale[i])
 
 
 @inlined(fastmath=REASSOCIATE)
-def _combine(row, inverse, basis, shares, size, out):
-    """Write ``inverse * row - shares' basis[:size]``, with up to four rows a pass."""
+def _renew(pursuit, position, positive, start, stop):
+    """Take a direction from h, and write the scores by what is left."""
+    correlation, scale, basis = pursuit.correlation, pursuit.scale, pursuit.basis
+    novelty, score = pursuit.novelty, pursuit.score
+    for i in range(start, stop):
+        share, part = correlation[i] * scale[i], basis[position, i] * scale[i]
+        if positive:
+            share = max(share, 0.0)
+        rest = novelty[i] - part * part
+        novelty[i] = rest
+        gain = share * share / rest
+        score[i] = gain if rest > DEPENDENT else 0.0
+
+
+@inlined(fastmath=REASSOCIATE)
+def _combine(row, inverse, basis, shares, size, start, stop):
+    """Write ``inverse * row - shares' basis[:size]`` to ``basis[size]``.
+
+    From `start` to `stop`, with up to four rows of the basis in a pass.
+    """
     t = size % 4
     if t == 0:
-        for i in range(out.size):
-            out[i] = inverse * row[i]
+        for i in range(start, stop):
+            basis[size, i] = inverse * row[i]
     elif t == 1:
-        a, p = shares[0], basis[0]
-        for i in range(out.size):
-            out[i] = inverse * row[i] - a * p[i]
+        a = shares[0]
+        for i in range(start, stop):
+            basis[size, i] = inverse * row[i] - a * basis[0, i]
     elif t == 2:
-        a, b, p, q = shares[0], shares[1], basis[0], basis[1]
-        for i in range(out.size):
-            out[i] = inverse * row[i] - a * p[i] - b * q[i]
+        a, b = shares[0], shares[1]
+        for i in range(start, stop):
+            basis[size, i] = inverse * row[i] - a * basis[0, i] - b * basis[1, i]
     else:
         a, b, c = shares[0], shares[1], shares[2]
-        p, q, r = basis[0], basis[1], basis[2]
-        for i in range(out.size):
-            out[i] = inverse * row[i] - a * p[i] - b * q[i] - c * r[i]
+        for i in range(start, stop):
+            known = a * basis[0, i] + b * basis[1, i] + c * basis[2, i]
+            basis[size, i] = inverse * row[i] - known
     while t < size:
         a, b, c, d = shares[t], shares[t + 1], shares[t + 2], shares[t + 3]
-        p, q, r, s = basis[t], basis[t + 1], basis[t + 2], basis[t + 3]
-        for i in range(out.size):
-            out[i] -= a * p[i] + b * q[i] + c * r[i] + d * s[i]
+        for i in range(start, stop):
+            basis[size, i] -= (
+                a * basis[t, i]
+                + b * basis[t + 1, i]
+                + c * basis[t + 2, i]
+                + d * basis[t + 3, i]
+            )
         t += 4
 
 

@@ -26,7 +26,7 @@ from sparselearn._kernels._omp import (
     write_code,
 )
 
-__all__ = ["Dictionary", "Found", "Wish", "pursue_rows"]
+__all__ = ["Dictionary", "Found", "Wish", "form_errors", "pursue_rows"]
 
 
 class Dictionary(NamedTuple):
@@ -104,6 +104,8 @@ class Found(NamedTuple):
     penalties : (n_levels, n)
     spent : bool (n_levels, n)
         Whether no atom was left that explains any of the row.
+    filled : int (n_levels,)
+        Scratch: how much of `data` is written.
     """
 
     data: np.ndarray
@@ -112,9 +114,10 @@ class Found(NamedTuple):
     errors: np.ndarray
     penalties: np.ndarray
     spent: np.ndarray
+    filled: np.ndarray
 
 
-@kernel(fastmath=REASSOCIATE)
+@kernel(fastmath=REASSOCIATE, borrowing=True)
 def pursue_rows(products, squares, dictionary, wish, pursuit, found):
     """Write the codes of rows, at all levels, to `found`.
 
@@ -133,11 +136,15 @@ def pursue_rows(products, squares, dictionary, wish, pursuit, found):
     """
     n_rows, levels, scale = squares.size, wish.levels, dictionary.scale
     n_formed = 0
-    filled = np.zeros(levels.size, dtype=np.int64)
+    filled = found.filled
+    for level in range(levels.size):
+        filled[level] = 0
     for i in range(n_rows):
-        pursuit.correlation[:] = products[i]
-        pursuit.scale[:] = scale[min(i, scale.shape[0] - 1)]
-        pursuit.novelty[:] = 1.0
+        for k in range(pursuit.scale.size):
+            pursuit.correlation[k] = products[i, k]
+            pursuit.scale[k] = scale[min(i, scale.shape[0] - 1), k]
+        for k in range(pursuit.novelty.size):
+            pursuit.novelty[k] = 1.0
         goal = Goal(0, 0.0, 0.0, 0.0, wish.positive, wish.optimised, levels.size == 1)
         worth = 2.0 * wish.alpha
         if wish.relative:
@@ -189,7 +196,7 @@ def _form(dictionary, pursuit, i, j, size, n_formed):
     if n_formed == held.size:
         # Of an atom that has left: fewer are taken than there is room for.
         slot = 0
-        while held[slot] in pursuit.chosen[:size]:
+        while _is_among(held[slot], pursuit.chosen, size):
             slot += 1
         slots[held[slot]] = -1
     else:
@@ -197,11 +204,9 @@ def _form(dictionary, pursuit, i, j, size, n_formed):
     slots[j], held[slot] = slot, j
     out, atom = dictionary.rows[slot], dictionary.components[j]
     subtract = dictionary.subtract[i]
-    if subtract:
-        out[:] = dictionary.gram[j]
-    else:
-        out[:] = 0.0
     sign = -1.0 if subtract else 1.0
+    for k in range(out.size):
+        out[k] = dictionary.gram[j, k] if subtract else 0.0
     for f in range(atom.size):
         if dictionary.missing[i, f] == subtract:
             value, column = sign * atom[f], dictionary.transposed[f]
@@ -210,3 +215,46 @@ def _form(dictionary, pursuit, i, j, size, n_formed):
     # The diagonal by which the choice was scaled.
     out[j] = dictionary.scale[i, j] ** -2
     return n_formed
+
+
+@inlined
+def _is_among(j, chosen, size):
+    found = False
+    for a in range(size):
+        found |= chosen[a] == j
+    return found
+
+
+@kernel(fastmath=REASSOCIATE, borrowing=True)
+def form_errors(rows, seen, which, starts, found, level, components, residual):
+    """Overwrite the errors of some rows by what their residuals say.
+
+    Parameters
+    ----------
+    rows : (m, p)
+    seen : bool (m, p)
+        Which entries count; (0, p) if all do.
+    which : int (m,)
+        The rows' numbers among all n.
+    starts : int (n,)
+        Where in `found.data[level]` the code of each of all rows starts.
+    found : Found
+        Its errors are overwritten.
+    level : int
+    components : (K, p)
+    residual : (p,)
+        Scratch.
+    """
+    for m in range(which.size):
+        i = which[m]
+        for f in range(residual.size):
+            residual[f] = rows[m, f]
+        for a in range(starts[i], starts[i] + found.lengths[level, i]):
+            z, atom = found.data[level, a], components[found.indices[level, a]]
+            for f in range(residual.size):
+                residual[f] -= z * atom[f]
+        error = 0.0
+        for f in range(residual.size):
+            if seen.shape[0] == 0 or seen[m, f]:
+                error += residual[f] * residual[f]
+        found.errors[level, i] = error

@@ -21,8 +21,9 @@ __all__ = [
     "canonical",
     "coherence",
     "dead_atoms",
-    "filled_rows",
+    "dense_rows",
     "initial_atoms",
+    "new_atoms",
     "update_dictionary",
 ]
 
@@ -57,6 +58,8 @@ class Learned(NamedTuple):
         How often an atom was replaced.
     converged : bool
         False where passes ended before the objective was steady, though asked to.
+    state : object
+        What a learner needs to go on from here, if it can.
     """
 
     atoms: np.ndarray
@@ -65,6 +68,7 @@ class Learned(NamedTuple):
     n_iter: int
     n_replaced: int
     converged: bool
+    state: object = None
 
 
 @dataclass(frozen=True)
@@ -138,14 +142,16 @@ def update_dictionary(atoms, products, moments, atom_set):
 # -- atoms to start from ------------------------------------------------------
 
 
-def filled_rows(X, rows):
-    """Some `rows` of X, dense and float64; what is NaN is 0."""
-    some = X[rows]
+def dense_rows(X, samples):
+    """Some rows of X, dense and float64; what is NaN is 0."""
+    some = X[samples]
     some = some.toarray() if sp.issparse(some) else some
     return np.nan_to_num(some.astype(np.float64))
 
 
-def initial_atoms(X, weights, n_components, init, atom_set, random_state):
+def initial_atoms(
+    X, weights, n_components, init, atom_set, random_state, *, samples=None
+):
     """Atoms to start from.
 
     Parameters
@@ -153,7 +159,7 @@ def initial_atoms(X, weights, n_components, init, atom_set, random_state):
     X : ndarray or csr_array (n_samples, n_features)
         NaN counts as 0.
     weights : ndarray (n_samples,)
-        Samples are drawn in proportion; all positive.
+        Samples are drawn in proportion; one of weight 0 is absent.
     n_components : int
         May exceed the number of samples: what samples do not give is random.
     init : {"data", "k-means++", "svd"} or ndarray (n_components, n_features)
@@ -162,15 +168,20 @@ def initial_atoms(X, weights, n_components, init, atom_set, random_state):
         these atoms.
     atom_set : AtomSet
     random_state : RandomState
+    samples : ndarray of int, optional
+        Rows of X that alone are samples, those of the `weights`.
 
     Returns
     -------
     atoms : float64 ndarray (n_components, n_features)
     """
     if isinstance(init, str):
-        found = STARTS[init](X, weights, n_components, atom_set, random_state)
+        if samples is None:
+            samples = np.arange(X.shape[0])
+        drawn = (X, samples, weights, n_components, atom_set, random_state)
+        found = STARTS[init](*drawn)
         if found.shape[0] < n_components and init != "data":
-            others = _samples(X, weights, n_components, atom_set, random_state)
+            others = _samples(*drawn)
             found = _distinct(np.concatenate([found, others]))[:n_components]
         atoms = _fill_up(found, n_components, atom_set, random_state)
     else:
@@ -200,37 +211,43 @@ def _distinct(atoms):
     return atoms[twins < 0]
 
 
-def _candidates(X, weights, n_most, atom_set, random_state):
+def _candidates(X, samples, weights, n_most, atom_set, random_state):
     """Usable samples as atoms, drawn by weight, and their squared lengths."""
-    n_most = min(n_most, X.shape[0])
-    # The largest w_i-th roots of uniform numbers: a draw in proportion to w without
-    # replacement (Efraimidis and Spirakis, 2006).
-    keys = np.log(1.0 - random_state.random_sample(X.shape[0])) / weights
-    chosen = np.argsort(-keys, kind="stable")[:n_most]
-    rows = filled_rows(X, chosen)
+    rows = dense_rows(X, samples[_draw(weights, n_most, random_state)])
     squares = np.einsum("ij,ij->i", rows, rows)
     atoms, usable = atom_set.project(rows)
     usable &= squares > ZERO**2 * squares.max(initial=0.0)
     return atoms[usable], squares[usable]
 
 
-def _samples(X, weights, n_components, atom_set, random_state):
+def _draw(mass, n_most, random_state):
+    """Where `mass` is not 0, drawn in proportion without replacement, in that order.
+
+    By the largest m_i-th roots of uniform numbers (Efraimidis and Spirakis, 2006).
+    """
+    candidates = np.flatnonzero(mass > 0.0)
+    mass = mass[candidates]
+    keys = np.log(1.0 - random_state.random_sample(mass.size)) / (mass / mass.max())
+    return candidates[np.argsort(-keys, kind="stable")[:n_most]]
+
+
+def _samples(X, samples, weights, n_components, atom_set, random_state):
     # Most often the first samples do.
     for n_most in (n_components, max(CANDIDATES * n_components, MANY)):
-        atoms, _ = _candidates(X, weights, n_most, atom_set, random_state)
+        atoms, _ = _candidates(X, samples, weights, n_most, atom_set, random_state)
         atoms = _distinct(atoms)[:n_components]
-        if atoms.shape[0] == n_components or n_most >= X.shape[0]:
+        if atoms.shape[0] == n_components or n_most >= samples.size:
             break
     return atoms
 
 
-def _far_samples(X, weights, n_components, atom_set, random_state):
+def _far_samples(X, samples, weights, n_components, atom_set, random_state):
     """Samples drawn by what the atoms before leave of them (Arthur, 2007, for points).
 
     That is ``||x||^2 - max_j (d_j'x)^2 / ||d_j||^2``: here atoms stand for lines.
     """
     n_most = max(CANDIDATES * n_components, MANY)
-    atoms, squares = _candidates(X, weights, n_most, atom_set, random_state)
+    atoms, squares = _candidates(X, samples, weights, n_most, atom_set, random_state)
     lengths = np.einsum("ij,ij->i", atoms, atoms)
     left = squares.copy()
     chosen = []
@@ -245,10 +262,12 @@ def _far_samples(X, weights, n_components, atom_set, random_state):
     return atoms[chosen]
 
 
-def _singular_vectors(X, weights, n_components, atom_set, random_state):
-    scale = np.sqrt(weights / weights.max())[:, None]
-    rows = X.multiply(scale).tocsr() if sp.issparse(X) else np.nan_to_num(X) * scale
-    n_most = min(n_components, *X.shape)
+def _singular_vectors(X, samples, weights, n_components, atom_set, random_state):
+    rows = X[samples[weights > 0.0]]
+    scale = np.sqrt(weights[weights > 0.0] / weights.max())[:, None]
+    sparse = sp.issparse(rows)
+    rows = rows.multiply(scale).tocsr() if sparse else np.nan_to_num(rows) * scale
+    n_most = min(n_components, *rows.shape)
     _, values, vectors = randomized_svd(rows, n_most, random_state=random_state)
     vectors = vectors[values > ZERO * values.max(initial=0.0)]
     atoms, usable = atom_set.project(vectors)
@@ -283,7 +302,7 @@ def dead_atoms(gram, energies, ages=None):
     n_components = energies.size
     twin_of = np.empty(n_components, dtype=np.int64)
     kernels.find_twins(gram, np.diagonal(gram).copy(), SAME, twin_of)
-    unused = energies <= UNUSED * np.mean(energies)
+    unused = energies < UNUSED * np.mean(energies)
     if ages is not None:
         unused &= ages
     heirs = np.where(unused, -1, np.arange(n_components))
@@ -303,7 +322,7 @@ def _survivor(heirs, j):
     return j
 
 
-def badly_coded(errors, squares, weights, n, random_state):
+def badly_coded(errors, squares, weights, n_most, random_state):
     """Samples to become atoms: drawn by their squared error, without replacement.
 
     Errors count up to their 95th percentile, so that outliers are no likelier than
@@ -314,21 +333,27 @@ def badly_coded(errors, squares, weights, n, random_state):
     errors, squares : ndarray (n_samples,)
         Squared errors of the codes, and squared lengths of the samples.
     weights : ndarray (n_samples,)
-    n : int
-        How many at most: fewer where few samples have an error.
+    n_most : int
+        Fewer are drawn where few samples have an error.
     random_state : RandomState
 
     Returns
     -------
     samples : ndarray of int
     """
-    candidates = np.flatnonzero((errors > ZERO * squares) & (weights > 0.0))
-    if candidates.size == 0:
-        return candidates
-    errors = errors[candidates]
-    mass = np.minimum(errors, np.quantile(errors, CLIP)) * weights[candidates]
-    keys = np.log(1.0 - random_state.random_sample(mass.size)) / (mass / mass.max())
-    return candidates[np.argsort(-keys, kind="stable")[:n]]
+    bad = errors > ZERO * squares
+    if not np.any(weights[bad] > 0.0):
+        return np.empty(0, dtype=np.intp)
+    mass = np.where(bad, np.minimum(errors, np.quantile(errors[bad], CLIP)), 0.0)
+    return _draw(mass * weights, n_most, random_state)
+
+
+def new_atoms(atoms, others):
+    """Those of `atoms` that nearly repeat neither one of `others` nor one before."""
+    squares, limits = (np.einsum("ij,ij->i", some, some) for some in (atoms, others))
+    products = atoms @ others.T
+    known = products**2 > SAME**2 * squares[:, None] * limits
+    return _distinct(atoms[~known.any(axis=1)])
 
 
 # -- atoms in order -----------------------------------------------------------

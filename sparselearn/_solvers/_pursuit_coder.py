@@ -10,10 +10,17 @@ or the least squared error with so many non-zeros, greedily. The pursuits are in
 from dataclasses import dataclass
 
 import numpy as np
+import scipy.sparse as sp
 
 from sparselearn._kernels._omp import Pursuit
-from sparselearn._kernels._pursuit_codes import Dictionary, Found, Wish, pursue_rows
-from sparselearn._solvers._coding import Coder, Codes, squared_errors, stack_rows
+from sparselearn._kernels._pursuit_codes import (
+    Dictionary,
+    Found,
+    Wish,
+    form_errors,
+    pursue_rows,
+)
+from sparselearn._solvers._coding import Coder, Codes, aligned
 
 __all__ = [
     "PursuitCoder",
@@ -31,6 +38,8 @@ FLOOR = 1e-9
 ROUNDING = 1e4
 # Below this share of the squared length a squared error is worth a look at the row.
 NEAR = 1e-6
+# So many rows are looked at together.
+FEW = 128
 # Of an atom's squared length at least so much must be observed of a row for products
 # to be formed by what is missing: what is left has two digits less.
 OBSERVED = 1e-4
@@ -180,10 +189,21 @@ def codes_of(found, level, rows, atoms, squares, observed=None):
     stop = lengths.sum()
     data, indices = found.data[level, :stop], found.indices[level, :stop]
     near = np.flatnonzero(errors < NEAR * squares)
-    if near.size:
-        codes = stack_rows(data, indices, lengths, atoms.size)[near]
-        seen = None if observed is None else observed[near]
-        errors[near] = squared_errors(rows[near], codes, atoms, seen)
+    starts = np.cumsum(lengths) - lengths
+    # A few at a time, since sparse rows become dense.
+    for start in range(0, near.size, FEW):
+        some = near[start : start + FEW]
+        part = rows[some].toarray() if sp.issparse(rows) else rows[some]
+        form_errors(
+            part.astype(np.float64, copy=False),
+            np.empty((0, part.shape[1]), bool) if observed is None else observed[some],
+            some,
+            starts,
+            found,
+            level,
+            atoms.components,
+            np.empty(part.shape[1]),
+        )
     status = np.zeros(lengths.size, dtype=np.int8)
     return Codes(data, indices, lengths, errors, found.penalties[level], status)
 
@@ -206,16 +226,17 @@ def room_for(n_levels, n_rows, most):
         errors=np.empty((n_levels, n_rows)),
         penalties=np.empty((n_levels, n_rows)),
         spent=np.empty((n_levels, n_rows), dtype=bool),
+        filled=np.empty(n_levels, dtype=np.int64),
     )
 
 
 def scratch_for(most, n_components, *, optimised):
     return Pursuit(
-        correlation=np.empty(n_components),
-        scale=np.empty(n_components),
-        novelty=np.empty(n_components if optimised else 0),
-        score=np.empty(n_components),
-        basis=np.empty((most, n_components)),
+        correlation=aligned(n_components),
+        scale=aligned(n_components),
+        novelty=aligned(n_components if optimised else 0),
+        score=aligned(n_components),
+        basis=aligned(most, n_components),
         factor=np.empty((most, most)),
         steps=np.empty(most),
         chosen=np.empty(most, dtype=np.int64),

@@ -12,7 +12,6 @@ from sklearn.utils import check_array, check_random_state
 from sparselearn._compat import (
     Interval,
     StrOptions,
-    check_sample_weight,
     fit_context,
     validate_parameter_constraints,
 )
@@ -24,14 +23,15 @@ from sparselearn._solvers._dictionary import (
     coherence,
     initial_atoms,
 )
-from sparselearn._validation import row_weights
 from sparselearn.decomposition._coding import (
     CodesMixin,
     check_rows,
+    check_weights,
     encode,
     explained,
     observed_mean,
     warn_of,
+    warn_of_none,
 )
 from sparselearn.decomposition._methods import make_coder
 from sparselearn.decomposition._sparse_coder import SparseCoder
@@ -176,17 +176,16 @@ class DictionaryLearner(CodesMixin, BaseEstimator, ABC):
     def _check(self, X, sample_weight, *, reset):
         """X as kernels read it, and the weights of its rows."""
         X = check_rows(self, X, missing=self._coding.missing, reset=reset)
-        weights = check_sample_weight(
-            sample_weight, X, dtype=np.float64, ensure_non_negative=True
-        )
-        row_weights(weights, X)  # refuses those that are all zero
-        return X, weights
+        return X, check_weights(sample_weight, X)
 
     def _atom_set(self):
         return AtomSet(self.positive_atoms)
 
-    def _initial_atoms(self, X, weights, random_state):
-        """Atoms to start from: float64 ndarray (n_components, n_features)."""
+    def _initial_atoms(self, X, weights, random_state, samples=None):
+        """Atoms to start from: float64 ndarray (n_components, n_features).
+
+        From the rows `samples` of X, if given, which have the `weights`.
+        """
         n_components = self.n_components
         init = self.init
         if not isinstance(init, str):
@@ -206,42 +205,44 @@ class DictionaryLearner(CodesMixin, BaseEstimator, ABC):
             init,
             self._atom_set(),
             random_state,
+            samples=samples,
         )
 
     def _store(self, learned, X, weights, coder, *, stacklevel):
         """Set the fitted attributes; return the codes of X by the final atoms."""
         keep_signs = self._coding.positive or self.positive_atoms
         order, signs = canonical(learned.usage, learned.atoms, keep_signs=keep_signs)
-        atoms = learned.atoms[order] * signs[:, None]
-        components = np.ascontiguousarray(atoms, dtype=X.dtype)
+        components = self._as_components(learned.atoms[order] * signs[:, None], X)
         codes = encode(X, Atoms(components), coder, self.n_jobs)
         mean = observed_mean(X, weights)
-        explained_variance = explained(X, codes, weights, components, mean)
+        self._set_fitted(learned, components, mean, X, codes, weights)
+        self._warn(learned, codes, stacklevel=stacklevel + 1)
+        return codes
 
-        # All at the end: an interrupted fit leaves the attributes of the last one.
+    def _as_components(self, atoms, X):
+        return np.ascontiguousarray(atoms, dtype=X.dtype)
+
+    def _set_fitted(self, learned, components, mean, X, codes, weights):
+        """Set the fitted attributes, all at the end: an interrupt leaves the last."""
+        explained_variance = explained(X, codes, weights, components, mean)
+        coherence_now = bounded(coherence, components)
         self.components_ = components
         self.mean_ = mean
         self.explained_variance_ = explained_variance
-        self.coherence_ = bounded(coherence, components)
+        self.coherence_ = coherence_now
         self.objective_path_ = np.array(learned.objective_path)
         self.n_iter_ = learned.n_iter
         self.n_replaced_ = learned.n_replaced
         self._store_codes(codes, weights)
-        self._warn(learned, codes, stacklevel=stacklevel + 1)
-        return codes
 
     def _warn(self, learned, codes, *, stacklevel):
         """One warning of what went wrong, if anything did."""
         if codes.data.size == 0:
-            warnings.warn(
-                "All codes are zero, so the atoms say nothing about X. Lower alpha.",
-                ConvergenceWarning,
-                stacklevel=stacklevel + 1,
-            )
+            warn_of_none(codes, self._coding, stacklevel=stacklevel + 1)
         elif not learned.converged:
             warnings.warn(
-                f"The objective still changed by more than tol={self.tol} after "
-                f"max_iter={self.max_iter} passes. Raise max_iter or tol.",
+                f"The objective still fell by more than a share of tol={self.tol} in "
+                f"the last of max_iter={self.max_iter} passes. Raise max_iter or tol.",
                 ConvergenceWarning,
                 stacklevel=stacklevel + 1,
             )

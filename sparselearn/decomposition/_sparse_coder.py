@@ -70,9 +70,9 @@ class SparseCoder(CodesMixin, BaseEstimator):
     dictionary : array-like of shape (n_components, n_features), default=None
         The atoms. None takes the samples of `fit`, codes by examples: those that are
         distinct and of positive weight, in ascending order, NaN as 0.
-    method : {"omp", "ormp", "iht", "lasso", "group-lasso", "threshold", \
-            "hard-threshold"}, default="omp"
-        How a code is found, see above. A parameter below that is given but means
+    method : str, default="omp"
+        How a code is found: "omp", "ormp", "iht", "lasso", "group-lasso", "threshold"
+        or "hard-threshold", see above. A parameter below that is given but means
         nothing to the method is an error.
     n_nonzero_coefs : int, default=None
         Non-zeros of a code, at most. More than there are atoms is the same as all.

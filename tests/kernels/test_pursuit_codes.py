@@ -78,6 +78,7 @@ def encode(D, X, dictionary, levels, *, positive=False, optimised=False):
         errors=np.full((levels.size, n_rows), np.nan),
         penalties=np.full((levels.size, n_rows), np.nan),
         spent=np.zeros((levels.size, n_rows), dtype=bool),
+        filled=np.full(levels.size, -1),
     )
     squares = np.sum(X**2, axis=1)
     pursue_rows(X @ D.T, squares, dictionary, wish, scratch, found)

@@ -159,14 +159,22 @@ def test_badly_coded_samples(rng):
 
 
 def test_no_sample_is_badly_coded():
-    none = solver.badly_coded(
-        np.full(4, 1e-14), np.ones(4), np.ones(4), 2, np.random.RandomState(0)
-    )
-    assert none.size == 0
-    few = solver.badly_coded(
-        np.array([0.0, 1.0]), np.ones(2), np.ones(2), 5, np.random.RandomState(0)
-    )
-    np.testing.assert_array_equal(few, [1])
+    def draw(errors, weights):
+        squares = np.array([2e-6, 1e6])
+        errors, weights = np.array(errors), np.array(weights)
+        return solver.badly_coded(errors, squares, weights, 5, np.random.RandomState(0))
+
+    assert draw([1e-20, 1e-8], [1.0, 1.0]).size == 0
+    assert draw([0.0, 1.0], [1.0, 0.0]).size == 0
+    np.testing.assert_array_equal(draw([1e-20, 1e-5], [1.0, 1.0]), [1])
+    np.testing.assert_array_equal(draw([1e-8, 1e-8], [1.0, 1.0]), [0])
+
+
+def test_new_atoms_repeat_none():
+    others = np.array([[2.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
+    atoms = np.array([[-3, 0.1, 0], [0, 1, 1], [0, 2, 2.1], [0.5, 1, 0]], dtype=float)
+    np.testing.assert_array_equal(solver.new_atoms(atoms, others), atoms[[1, 3]])
+    assert solver.new_atoms(atoms[:0], others).shape == (0, 3)
 
 
 # -- atoms in order -----------------------------------------------------------
