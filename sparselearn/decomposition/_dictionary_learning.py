@@ -3,12 +3,12 @@
 import numpy as np
 
 from sparselearn._compat import StrOptions
-from sparselearn._parallel import row_chunks
+from sparselearn._parallel import row_chunks, stream
 from sparselearn._solvers._atom_updates import DescentUpdate, LeastSquaresUpdate
 from sparselearn._solvers._batch_dictionary import Alternation, learn
-from sparselearn._solvers._coding import Atoms
+from sparselearn._solvers._coding import Atoms, join_codes
 from sparselearn._solvers._kmeans_codes import distinct_rows, project
-from sparselearn.decomposition._coding import chunk_rows, encode
+from sparselearn.decomposition._coding import chunk_rows
 from sparselearn.decomposition._learner import DictionaryLearner
 
 __all__ = ["BatchLearner", "DictionaryLearning"]
@@ -24,7 +24,29 @@ class BatchLearner(DictionaryLearner):
         chosen, weights = self._distinct(X, weights)
         X = X[chosen]
         atoms = self._initial_atoms(X, weights, random_state)
-        return learn(X, weights, atoms, self._alternation(coder), random_state)
+        return self._alternate(X, weights, atoms, coder, random_state)
+
+    def _alternate(self, X, weights, atoms, coder, random_state):
+        """`Learned` from the atoms given, with the solver's `coder`."""
+        with stream(self.n_jobs) as run:
+
+            def encode(X, components):
+                atoms = Atoms(components)
+                coder.prepare(atoms)
+                rows = row_chunks(X.shape[0], chunk_rows(X, atoms.size))
+                parts = run(lambda part: coder.encode_rows(X[part], atoms), rows)
+                return join_codes(list(parts))
+
+            how = Alternation(
+                encode=encode,
+                update=self._update(coder),
+                atom_set=self._atom_set(),
+                downhill=coder.has_objective,
+                max_iter=self.max_iter,
+                max_time=self.max_time,
+                tol=self.tol,
+            )
+            return learn(X, weights, atoms, how, random_state)
 
     def _distinct(self, X, weights, targets=None):
         """Where X, and `targets` beside it, has distinct rows; and summed weights.
@@ -39,18 +61,6 @@ class BatchLearner(DictionaryLearner):
         if targets is not None:
             keys += project(targets, random.standard_normal(targets.shape[1]))
         return distinct_rows(X, weights, keys)
-
-    def _alternation(self, coder):
-        """How to alternate, with the solver's `coder`."""
-        return Alternation(
-            encode=lambda X, atoms: encode(X, Atoms(atoms), coder, self.n_jobs),
-            update=self._update(coder),
-            atom_set=self._atom_set(),
-            downhill=coder.has_objective,
-            max_iter=self.max_iter,
-            max_time=self.max_time,
-            tol=self.tol,
-        )
 
 
 class DictionaryLearning(BatchLearner):

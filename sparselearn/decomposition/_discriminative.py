@@ -20,7 +20,6 @@ from sklearn.utils.validation import check_is_fitted
 from sparselearn._compat import Interval, StrOptions, fit_context
 from sparselearn._parallel import bounded
 from sparselearn._solvers._atom_updates import DescentUpdate, KSVDUpdate
-from sparselearn._solvers._batch_dictionary import learn
 from sparselearn._solvers._dictionary import initial_atoms
 from sparselearn._solvers._discriminative import augmented, fit_readout, shares
 from sparselearn.decomposition._coding import check_rows, stack_codes
@@ -306,7 +305,7 @@ class DiscriminativeDictionaryLearning(BatchLearner):
             targets = targets - shift
         wide = augmented(X, targets, weights, self.gamma)
         atoms = self._first_atoms(X, wide, labels, weights, random_state)
-        learned = learn(wide, weights, atoms, self._alternation(coder), random_state)
+        learned = self._alternate(wide, weights, atoms, coder, random_state)
         atoms, _ = self._atom_set().project(learned.atoms[:, : X.shape[1]])
         return learned._replace(atoms=atoms)
 
