@@ -261,8 +261,10 @@ class DiscriminativeDictionaryLearning(BatchLearner):
         X, weights = self._check(X, sample_weight, reset=True)
         labels, targets = self._check_targets(X, y, weights)
         random_state = check_random_state(self.random_state)
+        present = np.flatnonzero(weights > 0.0)
         # Equal samples with equal targets are one, of their summed weight.
-        chosen, masses = self._distinct(X, weights, targets)
+        chosen, masses = self._distinct(X[present], weights[present], targets[present])
+        chosen = present[chosen]
         learned = self._learn_beside(
             X[chosen],
             targets[chosen],
