@@ -49,8 +49,9 @@ class SparseCoder(CodesMixin, BaseEstimator):
           \tfrac12 \|x - D^T z\|^2 + \alpha \sum_j \left( \rho\, w_j |z_j| +
           \tfrac{1 - \rho}{2} z_j^2 \right),
 
-      certified by a duality gap; with `n_nonzero_coefs` instead of `alpha` the
-      solution with at most so many non-zeros of the least penalty on the path.
+      certified by a duality gap. With `n_nonzero_coefs` the path of solutions, from the
+      largest penalty down to `alpha`, or to 0 without it, ends before there are more
+      non-zeros.
     - "group-lasso": the minimum, where atoms come in groups g and are used or not as
       groups, of
 
@@ -93,7 +94,8 @@ class SparseCoder(CodesMixin, BaseEstimator):
     penalty_weights : array-like of shape (n_components,), default=None
         The w of "lasso": 0 leaves an atom unpenalised, inf drops it. None is 1 for all.
     groups : array-like of shape (n_components,) or list of lists, default=None
-        Of "group-lasso": the label of each atom's group, or the atoms of each group.
+        Of "group-lasso": the label of each atom's group, or the atoms of each group,
+        where an atom that is in none is a group by itself.
     positive : bool, default=False
         Whether to constrain codes to be >= 0.
     split_sign : bool, default=False
@@ -143,7 +145,7 @@ class SparseCoder(CodesMixin, BaseEstimator):
     ------
     ValueError
         For a dictionary of another width than X, a parameter that `method` does not
-        use, both `alpha` and `n_nonzero_coefs` for "lasso", no `groups` for
+        use, `n_nonzero_coefs` with an `l1_ratio` for "lasso", no `groups` for
         "group-lasso", infinity in the data, NaN in it but for ``missing="mask"`` and
         dense X, weights that are negative or all zero.
 

@@ -8,7 +8,7 @@ import pytest
 import scipy.sparse as sp
 from sklearn.exceptions import ConvergenceWarning
 
-from sparselearn._solvers._coding import Atoms, Coder
+from sparselearn._solvers._coding import Atoms, Coder, join_codes
 from sparselearn.decomposition import SparseCoder, encode_path, sparse_encode
 from sparselearn.decomposition import _coding as module
 from sparselearn.decomposition._methods import METHODS, USES, make_coder
@@ -197,6 +197,22 @@ def test_a_method_without_levels_is_refused(X, D):
     for method in METHODS.keys() - set(LEVELLED):
         with pytest.raises(ValueError, match="does not use n_nonzero_coefs"):
             encode_path(X, D, method=method)
+
+
+def test_codes_are_joined_without_their_room(X, D):
+    """Coders may hand out views of longer arrays; no chunk keeps these alive."""
+    coder = make_coder(SparseCoder(method="omp", tol=0.5))
+    found = coder.encode(X, Atoms(D))
+    small = module.compact(found)
+    assert small.data.base is None
+    assert small.indices.base is None
+    np.testing.assert_array_equal(small.data, found.data)
+    parts = [small, coder.encode(X[:7], Atoms(D))]
+    joined = join_codes(parts)
+    assert parts == []
+    assert joined.lengths.size == 57
+    np.testing.assert_array_equal(joined.data[: small.data.size], small.data)
+    np.testing.assert_array_equal(joined.lengths[50:], small.lengths[:7])
 
 
 def test_inputs_stay_as_they_are(X, D):

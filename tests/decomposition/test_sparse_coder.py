@@ -625,8 +625,8 @@ def test_parameters_that_a_method_does_not_use_are_refused(X, D, method):
         ({"missing": "ignore"}, "missing.*'ignore'"),
         ({"max_iter": 0}, "max_iter.*Got 0"),
         (
-            {"method": "lasso", "alpha": 0.1, "n_nonzero_coefs": 2},
-            "(?s)alpha.*n_nonzero_coefs|n_nonzero_coefs.*alpha",
+            {"method": "lasso", "l1_ratio": 0.5, "n_nonzero_coefs": 2},
+            "n_nonzero_coefs=2 with l1_ratio=0.5",
         ),
         (
             {"method": "lasso", "penalty_weights": [1.0, 2.0]},
