@@ -189,7 +189,8 @@ def test_missing_entries(learner, rng):
     y = (X[:, 0] > 1.0).astype(int)
     gaps = rng.uniform(size=X.shape) < 0.15
     holed = np.where(gaps, np.nan, X)
-    model = with_coder(ready(learner, n_components=4), missing="mask").fit(holed, y)
+    model = ready(learner, n_components=4, tol=1e-4, max_iter=1000)
+    model = with_coder(model, missing="mask").fit(holed, y)
     filled = model.inverse_transform(model.transform(holed))
     error = np.mean((filled - X)[gaps] ** 2)
     assert error < 0.2 * np.mean((model.mean_ - X)[gaps] ** 2)
