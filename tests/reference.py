@@ -3,6 +3,7 @@
 import itertools
 
 import numpy as np
+from scipy.linalg import orth
 from scipy.optimize import nnls
 
 
@@ -633,3 +634,49 @@ def online_dictionary(X, weights, atoms, code, batch_size):
         if len(newer) >= half:
             older, newer = newer, []
     return atoms
+
+
+# -- codes under penalties of size ----------------------------------------------
+
+
+def code_objective(x, D, z, l1, l2):
+    """``||x - D'z||^2 / 2 + sum_j l1_j |z_j| + l2 ||z||^2 / 2``."""
+    on = z != 0.0
+    penalty = l1[on] @ np.abs(z[on]) + 0.5 * l2 * z @ z
+    return 0.5 * np.sum((x - z @ D) ** 2) + penalty
+
+
+def code_gap(x, D, z, l1, l2, *, positive=False):
+    """Primal minus dual objective, from x, D and z: D is extended by sqrt(l2) I.
+
+    Atoms without a penalty ask of a dual point to be orthogonal to them (not for
+    codes >= 0): the residual is projected.
+    """
+    D = np.column_stack([D, np.sqrt(l2) * np.eye(len(D))])
+    x = np.append(x, np.zeros(len(D)))
+    theta = x - z @ D
+    free = l1 == 0.0
+    if free.any():
+        basis = orth(D[free].T)
+        theta = theta - basis @ (basis.T @ theta)
+    pull = D @ theta
+    pull = np.where(free, 0.0, np.maximum(pull, 0.0) if positive else np.abs(pull))
+    pull, allowed = pull[pull > 0.0], l1[pull > 0.0]
+    theta = theta * np.min(allowed / pull, initial=1.0)
+    on = z != 0.0
+    primal = 0.5 * np.sum((x - z @ D) ** 2) + l1[on] @ np.abs(z[on])
+    return primal - (theta @ x - 0.5 * theta @ theta)
+
+
+def group_code_gap(x, D, z, groups, lam, *, positive=False):
+    """Primal minus dual objective with ``sum_g lam_g ||z_g||``."""
+    theta = x - z @ D
+    pull = D @ theta
+    if positive:
+        pull = np.maximum(pull, 0.0)
+    lengths = np.array([np.linalg.norm(pull[group]) for group in groups])
+    scale = np.min(lam[lengths > 0.0] / lengths[lengths > 0.0], initial=1.0)
+    penalty = sum(lam_g * np.linalg.norm(z[group]) for group, lam_g in zip(groups, lam))
+    primal = 0.5 * theta @ theta + penalty
+    theta = scale * theta
+    return primal - (theta @ x - 0.5 * theta @ theta)

@@ -46,7 +46,9 @@ _PACKAGE = Path(__file__).resolve().parent.parent
 SHARED_SOURCES = (
     _PACKAGE / "losses.py",
     *sorted((_PACKAGE / "penalties").glob("*.py")),
+    _PACKAGE / "_kernels" / "_blocks.py",
     _PACKAGE / "_kernels" / "_design.py",
+    _PACKAGE / "_kernels" / "_lasso_path.py",
     _PACKAGE / "_kernels" / "_omp.py",
     _PACKAGE / "_kernels" / "_support.py",
 )

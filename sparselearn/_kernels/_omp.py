@@ -66,7 +66,7 @@ class Pursuit(NamedTuple):
     scale : (K,)
         ``1 / sqrt(G_jj)``; 0 for a column that must not be taken, or is.
     novelty : (K,)
-        Of an optimised pursuit, ``h_j / G_jj``; at first 1.
+        Of an optimised pursuit, h; at first G_jj. It is inf where `scale` is 0.
     score : (K,)
         Scratch: what the choice goes by.
     basis : (M, K)
@@ -152,7 +152,7 @@ def pursue(rows, slots, pursuit, size, square, goal):
         room, or the column whose row is wanted.
     size, square
     """
-    correlation, scale, _, score, basis, factor, steps, chosen, coef = pursuit
+    correlation, scale, novelty, score, basis, factor, steps, chosen, coef = pursuit
     _rate(pursuit, goal)
     while size < goal.most and square > goal.enough:
         j = largest_score(score)
@@ -170,6 +170,8 @@ def pursue(rows, slots, pursuit, size, square, goal):
             rest -= basis[t, j] ** 2
         if rest <= DEPENDENT * row[j]:
             scale[j] = score[j] = 0.0
+            if goal.optimised:
+                novelty[j] = np.inf
             continue
         length = np.sqrt(rest)
         step = correlation[j] / length
@@ -179,6 +181,8 @@ def pursue(rows, slots, pursuit, size, square, goal):
         steps[size] = step
         chosen[size] = j
         scale[j] = 0.0
+        if goal.optimised:
+            novelty[j] = np.inf
         size += 1
         before = square
         square -= step * step
@@ -212,16 +216,17 @@ def _gain(score, goal):
 
 @inlined(fastmath=REASSOCIATE)
 def _rate(pursuit, goal):
-    """Write the scores of all columns; none is NaN."""
+    """Write the scores of all columns.
+
+    In the optimised one a column that depends on those taken may have any score, as
+    both r and h are rounding; it is found out where it is chosen.
+    """
     correlation, scale, score = pursuit.correlation, pursuit.scale, pursuit.score
     if goal.optimised:
         novelty = pursuit.novelty
         for i in range(score.size):
-            share = correlation[i] * scale[i]
-            if goal.positive:
-                share = max(share, 0.0)
-            gain = share * share / novelty[i]
-            score[i] = gain if novelty[i] > DEPENDENT else 0.0
+            share = max(correlation[i], 0.0) if goal.positive else correlation[i]
+            score[i] = share * share / novelty[i]
     elif goal.positive:
         for i in range(score.size):
             score[i] = correlation[i] * scale[i]
@@ -256,9 +261,7 @@ def largest_score(score):
 
 
 # Loops over blocks count in unsigned integers: of others numba would have to ask for
-# each entry whether it counts from the end, and would not vectorise. Nor are loops
-# vectorised that write to more than two arrays: that none overlaps another is found out
-# when they run, but for so many pairs only.
+# each entry whether it counts from the end, and would not vectorise.
 @inlined(fastmath=REASSOCIATE)
 def _add_direction(row, pursuit, position, goal):
     """Form q of the column taken last, at `position`; update r, h and the scores."""
@@ -272,8 +275,6 @@ def _add_direction(row, pursuit, position, goal):
         start, stop = np.uint64(block), np.uint64(min(block + BLOCK, row.size))
         _combine(row, inverse, basis, shares, position, start, stop)
         if goal.optimised:
-            for i in range(start, stop):
-                correlation[i] -= step * basis[position, i]
             _renew(pursuit, position, goal.positive, start, stop)
         elif goal.positive:
             for i in range(start, stop):
@@ -289,17 +290,17 @@ def _add_direction(row, pursuit, position, goal):
 
 @inlined(fastmath=REASSOCIATE)
 def _renew(pursuit, position, positive, start, stop):
-    """Take a direction from h, and write the scores by what is left."""
-    correlation, scale, basis = pursuit.correlation, pursuit.scale, pursuit.basis
-    novelty, score = pursuit.novelty, pursuit.score
+    """Take a direction from r and h, and write the scores by what is left."""
+    correlation, novelty, basis = pursuit.correlation, pursuit.novelty, pursuit.basis
+    score, step = pursuit.score, pursuit.steps[position]
     for i in range(start, stop):
-        share, part = correlation[i] * scale[i], basis[position, i] * scale[i]
-        if positive:
-            share = max(share, 0.0)
-        rest = novelty[i] - part * part
-        novelty[i] = rest
-        gain = share * share / rest
-        score[i] = gain if rest > DEPENDENT else 0.0
+        part = basis[position, i]
+        rest = correlation[i] - step * part
+        correlation[i] = rest
+        new = novelty[i] - part * part
+        novelty[i] = new
+        share = max(rest, 0.0) if positive else rest
+        score[i] = share * share / new
 
 
 @inlined(fastmath=REASSOCIATE)
@@ -391,9 +392,9 @@ def _keep_signs(rows, slots, pursuit, size, square, goal):
         if leaving != new:
             scale[leaving] = 1.0 / np.sqrt(rows[slots[leaving], leaving])
             if goal.optimised:
-                rest = 1.0
+                rest = rows[slots[leaving], leaving]
                 for t in range(size):
-                    rest -= (pursuit.basis[t, leaving] * scale[leaving]) ** 2
+                    rest -= pursuit.basis[t, leaving] ** 2
                 pursuit.novelty[leaving] = rest
     return size, square
 
@@ -439,5 +440,5 @@ def _drop(pursuit, position, size, square, goal):
         correlation[i] += steps[last] * gone[i]
     if goal.optimised:
         for i in range(correlation.size):
-            pursuit.novelty[i] += (gone[i] * pursuit.scale[i]) ** 2
+            pursuit.novelty[i] += gone[i] ** 2
     return square + steps[last] ** 2

@@ -144,7 +144,7 @@ def pursue_rows(products, squares, dictionary, wish, pursuit, found):
             pursuit.correlation[k] = products[i, k]
             pursuit.scale[k] = scale[min(i, scale.shape[0] - 1), k]
         for k in range(pursuit.novelty.size):
-            pursuit.novelty[k] = 1.0
+            pursuit.novelty[k] = (1.0 / pursuit.scale[k]) ** 2
         goal = Goal(0, 0.0, 0.0, 0.0, wish.positive, wish.optimised, levels.size == 1)
         worth = 2.0 * wish.alpha
         if wish.relative:

@@ -56,6 +56,7 @@ class Atoms:
     def __init__(self, components):
         self.components = np.ascontiguousarray(components, dtype=np.float64)
         self.squares = np.einsum("ij,ij->i", self.components, self.components)
+        self._made = {}
 
     @property
     def size(self):
@@ -70,8 +71,16 @@ class Atoms:
         np.fill_diagonal(gram, self.squares)
         return gram
 
+    def once(self, key, make):
+        """``make()`` the first time, and what that was from then on: a coder's own."""
+        if key not in self._made:
+            # Of two threads that are here together both get what the first has made.
+            return self._made.setdefault(key, make())
+        return self._made[key]
+
     @cached_property
-    def _transposed(self):
+    def transposed(self):
+        """D', C-ordered."""
         # scipy's product of a sparse and a dense matrix wants the latter C-ordered.
         return np.ascontiguousarray(self.components.T)
 
@@ -91,7 +100,7 @@ class Atoms:
         rows = rows.astype(np.float64, copy=False)
         if sp.issparse(rows):
             squares = np.asarray(rows.multiply(rows).sum(axis=1)).ravel()
-            return np.ascontiguousarray(rows @ self._transposed), squares
+            return np.ascontiguousarray(rows @ self.transposed), squares
         inner = aligned(rows.shape[0], self.size)
         np.matmul(rows, self.components.T, out=inner)
         return inner, np.einsum("ij,ij->i", rows, rows)
@@ -237,7 +246,9 @@ class Coder(ABC):
 
 def has_gaps(rows):
     """Whether an entry of `rows` is NaN; of sparse ones none is."""
-    return not sp.issparse(rows) and bool(np.isnan(rows).any())
+    if sp.issparse(rows) or not rows.size:
+        return False
+    return bool(np.isnan(rows.min()))  # which NaN is, with no array of its own
 
 
 def join_codes(parts):

@@ -13,12 +13,8 @@ import scipy.sparse as sp
 from scipy.linalg.lapack import dpotrs
 
 from sparselearn import penalties
-from sparselearn._kernels._groups import (
-    Blocks,
-    correlate,
-    descend_columns,
-    descend_groups,
-)
+from sparselearn._kernels._blocks import Blocks, descend_groups
+from sparselearn._kernels._groups import correlate, descend_columns
 from sparselearn._solvers._blocks import SmoothSupport, cholesky
 from sparselearn._solvers._certificates import Fit, bound_of_groups
 from sparselearn._solvers._moments import MomentProblem

@@ -2,7 +2,11 @@
 
 from numbers import Real
 
+import numpy as np
+
+from sparselearn._solvers._group_coder import GroupCoder
 from sparselearn._solvers._iht_coder import IHTCoder
+from sparselearn._solvers._lasso_coder import LassoCoder
 from sparselearn._solvers._pursuit_coder import PursuitCoder
 from sparselearn._solvers._threshold_coder import ThresholdCoder
 
@@ -12,6 +16,8 @@ __all__ = ["METHODS", "USES", "make_coder"]
 RELATIVE_ALPHA = 0.1
 # Non-zeros of a greedy code of which nothing else is asked.
 N_NONZERO = 10
+# The relative duality gap where no tol is given.
+GAP = 1e-6
 
 
 def _alpha(parameters):
@@ -64,10 +70,64 @@ def _iht(parameters):
     )
 
 
+def _gap(parameters):
+    return GAP if parameters.tol is None else float(parameters.tol)
+
+
+def _lasso(parameters):
+    options = {"alpha": 0.0}
+    if parameters.n_nonzero_coefs is None:
+        options = _alpha(parameters)
+    elif parameters.alpha is not None:
+        raise ValueError(
+            f"alpha={parameters.alpha} and n_nonzero_coefs="
+            f"{parameters.n_nonzero_coefs} with method='lasso': each says where on the "
+            "path the code is. Give one of them."
+        )
+    weights = parameters.penalty_weights
+    if weights is not None:
+        weights = np.array(weights, dtype=np.float64)
+    return LassoCoder(
+        **options,
+        n_nonzero=parameters.n_nonzero_coefs,
+        l1_ratio=float(parameters.l1_ratio),
+        positive=parameters.positive,
+        penalty_weights=weights,
+        tol=_gap(parameters),
+        max_iter=parameters.max_iter,
+    )
+
+
+def _group_lasso(parameters):
+    if parameters.groups is None:
+        raise ValueError(
+            "method='group-lasso' needs groups: a list of lists of atoms, or an "
+            "array with a label for each atom."
+        )
+    return GroupCoder(
+        _hashable(parameters.groups),
+        **_alpha(parameters),
+        positive=parameters.positive,
+        tol=_gap(parameters),
+        max_iter=parameters.max_iter,
+    )
+
+
+def _hashable(groups):
+    """Lists and arrays as tuples, to any depth."""
+    if isinstance(groups, np.ndarray):
+        groups = groups.tolist()
+    if isinstance(groups, list | tuple):
+        return tuple(map(_hashable, groups))
+    return groups
+
+
 METHODS = {
     "omp": _pursuit,
     "ormp": _optimised_pursuit,
     "iht": _iht,
+    "lasso": _lasso,
+    "group-lasso": _group_lasso,
     "threshold": _threshold,
     "hard-threshold": _hard_threshold,
 }

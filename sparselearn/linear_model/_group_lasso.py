@@ -6,13 +6,10 @@ from numbers import Integral, Real
 import numpy as np
 
 from sparselearn._compat import Interval
+from sparselearn._solvers._feature_groups import find_groups, make_partition
 from sparselearn._validation import check_penalty_weights
 from sparselearn.linear_model._base import SquaredLossRegressor
-from sparselearn.linear_model._groups import (
-    find_groups,
-    group_penalty,
-    make_partition,
-)
+from sparselearn.linear_model._groups import group_penalty
 
 __all__ = ["GroupLasso", "GroupPenalised", "SparseGroupLasso"]
 

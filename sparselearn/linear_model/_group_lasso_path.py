@@ -6,14 +6,11 @@ from numbers import Integral, Real
 from sparselearn._compat import Interval, validate_params
 from sparselearn._parallel import team
 from sparselearn._solvers._certificates import critical_alpha
+from sparselearn._solvers._feature_groups import find_groups, make_partition
 from sparselearn._solvers._path import alpha_grid, check_alphas, solve_path
 from sparselearn._solvers._problem import make_problem
 from sparselearn._validation import check_penalty_weights, check_regression
-from sparselearn.linear_model._groups import (
-    find_groups,
-    group_penalty,
-    make_partition,
-)
+from sparselearn.linear_model._groups import group_penalty
 from sparselearn.linear_model._path import PATH_PARAMETERS, warn_of_path
 
 __all__ = ["group_lasso_path"]

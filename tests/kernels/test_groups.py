@@ -8,14 +8,14 @@ import scipy.sparse as sp
 from reference import group_descent, prox_of_group
 
 from sparselearn import penalties
-from sparselearn._kernels import _groups
+from sparselearn._kernels import _blocks
+from sparselearn._kernels._blocks import descend_groups
 from sparselearn._kernels._coordinate_descent import descend
 from sparselearn._kernels._design import Dense, columns_axpy
 from sparselearn._kernels._groups import (
     certify_groups,
     correlate,
     descend_columns,
-    descend_groups,
     pulls_on_groups,
 )
 from sparselearn._solvers._group_working_set import GroupWorkingSet
@@ -194,7 +194,7 @@ def test_the_length_of_a_block(rng, spread, guess):
     for lam in (1e-6, 0.1, 0.9):
         v = rng.standard_normal(6) * (d > 0.0)
         v /= np.linalg.norm(v)
-        h = _groups._root(d, v, lam, 1.0, guess)
+        h = _blocks._root(d, v, lam, 1.0, guess)
         assert np.sum((v / (d * h + lam)) ** 2) == pytest.approx(1.0, rel=1e-9)
 
 
@@ -211,7 +211,7 @@ def test_a_proximal_step_is_that_of_the_penalty(data, kind, rng):
     largest = np.linalg.eigvalsh(gram.reshape(2, 2))[-1]
     lam, mu = blocks.lam[1], blocks.mu[1]
     positive = penalty.positive
-    _groups._proximal_steps(
+    _blocks._proximal_steps(
         gram, largest, lam, mu, positive, coef, pull, change, np.empty((2, 2)), 1
     )
     z, step = coef + pull / largest, 1.0 / largest

@@ -31,7 +31,7 @@ def state_of(A, b, room):
     return Pursuit(
         correlation=A.T @ b,
         scale=scale,
-        novelty=np.ones(K),
+        novelty=np.where(lengths > 0.0, lengths**2, np.inf),
         score=np.full(K, np.nan),
         basis=np.full((room, K), np.nan),
         factor=np.full((room, room), np.nan),
@@ -134,8 +134,9 @@ def test_features_leave_where_signs_are_bound(optimised):
         if optimised:
             new = A - A[:, order] @ np.linalg.lstsq(A[:, order], A)[0]
             free = state.scale > 0.0
-            share = np.sum(new**2, axis=0) / np.sum(A**2, axis=0)
-            np.testing.assert_allclose(state.novelty[free], share[free], atol=1e-9)
+            rest = np.sum(new**2, axis=0)
+            np.testing.assert_allclose(state.novelty[free], rest[free], atol=1e-9)
+            assert np.all(np.isinf(state.novelty[~free]))
         assert list(state.chosen[:size]) == list(order)
         np.testing.assert_allclose(solution(state, size), slow, atol=1e-8)
         left += first not in order

@@ -18,6 +18,7 @@ import sparselearn
 from sparselearn import penalties
 from sparselearn._kernels import _groups
 from sparselearn._solvers._certificates import critical_alpha
+from sparselearn._solvers._feature_groups import find_groups
 from sparselearn._solvers._group_working_set import GroupWorkingSet
 from sparselearn._solvers._problem import make_problem
 from sparselearn._validation import column_major
@@ -29,7 +30,6 @@ from sparselearn.linear_model import (
     SparseGroupLasso,
     alpha_max,
 )
-from sparselearn.linear_model._groups import find_groups
 
 STORAGES = {"dense": np.asarray, "csr": sp.csr_array, "csc": sp.csc_matrix}
 each_storage = pytest.mark.parametrize("storage", STORAGES.values(), ids=STORAGES)
