@@ -2,13 +2,15 @@
 An image without its noise
 ==========================
 
-Noise has no structure that few atoms could share, an image has: what a dictionary learned
-from the patches of a noisy image can say with few of its atoms is nearly the image.
+Noise has no structure that few atoms could share, an image has: what a dictionary
+learned from the patches of a noisy image can say with few of its atoms is nearly the
+image.
 """
 
 # %%
-# A part of a photograph, and Gaussian noise of a standard deviation of 20 grey levels. The
-# peak signal-to-noise ratio (PSNR) measures how near an image is to the one without noise.
+# A part of a photograph, and Gaussian noise of a standard deviation of 20 grey levels.
+# The peak signal-to-noise ratio (PSNR) measures how near an image is to the one without
+# noise.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -32,9 +34,10 @@ def psnr(image):
 
 
 # %%
-# All patches of 8 by 8 pixels, which overlap, less the mean of each. A dictionary of 128
-# atoms is learned from every fourth. The price ``alpha`` of an atom in a code is set so that
-# an atom must explain more than noise alone does: by a part of length 3.2 sigma along it.
+# All patches of 8 by 8 pixels, which overlap, less the mean of each. A dictionary of
+# 128 atoms is learned from every fourth. The price ``alpha`` of an atom in a code is
+# set so that an atom must explain more than noise alone does: by a part of length 3.2
+# sigma along it.
 
 patches = extract_patches_2d(noisy, (8, 8)).reshape(-1, 64)
 means = patches.mean(axis=1, keepdims=True)
@@ -46,8 +49,8 @@ codes = learner.transform(patches - means)
 print(f"{codes.nnz / codes.shape[0]:.1f} atoms a patch of 64 pixels")
 
 # %%
-# A pixel is in up to 64 patches; the mean of what they say is the image. The same with a
-# fixed dictionary, the cosines of the JPEG format, is for comparison.
+# A pixel is in up to 64 patches; the mean of what they say is the image. The same with
+# a fixed dictionary, the cosines of the JPEG format, is for comparison.
 
 
 def image_of(fitted):

@@ -2,8 +2,9 @@
 Pixels that are missing
 =======================
 
-NaN in X may be what it says: an entry that is not known. A coder with ``missing="mask"``
-fits a code to the entries that are, and the atoms of the code say what the others are.
+NaN in X may be what it says: an entry that is not known. A coder with
+``missing="mask"`` fits a code to the entries that are, and the atoms of the code say
+what the others are.
 """
 
 # %%
@@ -23,8 +24,8 @@ holed = np.where(lost, np.nan, image)
 
 # %%
 # The patches of 8 by 8 pixels, less the mean of what is left of each. K-SVD learns from
-# patches with gaps: it takes what the codes say for what is missing, and then atoms that fit
-# this better, by turns. No atom has seen a whole patch.
+# patches with gaps: it takes what the codes say for what is missing, and then atoms
+# that fit this better, by turns. No atom has seen a whole patch.
 
 patches = np.lib.stride_tricks.sliding_window_view(holed, (8, 8)).reshape(-1, 64)
 means = np.nanmean(patches, axis=1, keepdims=True)
@@ -37,8 +38,8 @@ restored = reconstruct_from_patches_2d(filled.reshape(-1, 8, 8), image.shape)
 restored = np.where(lost, restored, image)
 
 # %%
-# How good is it? The root mean squared error over the lost pixels, and that of the mean of
-# the patches around them.
+# How good is it? The root mean squared error over the lost pixels, and that of the mean
+# of the patches around them.
 
 flat = np.broadcast_to(means, patches.shape).reshape(-1, 8, 8)
 simple = np.where(lost, reconstruct_from_patches_2d(flat, image.shape), image)
@@ -63,8 +64,8 @@ for ax, (name, picture) in zip(axes.flat, shown.items()):
 plt.show()
 
 # %%
-# Entries that are known can be hidden to see how well they are filled in, which chooses the
-# number of non-zeros without a look at the lost ones.
+# Entries that are known can be hidden to see how well they are filled in, which chooses
+# the number of non-zeros without a look at the lost ones.
 
 known = (patches - means)[1::50]
 held_out = ~np.isnan(known) & (rng.uniform(size=known.shape) < 0.2)

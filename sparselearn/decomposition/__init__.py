@@ -1,5 +1,6 @@
 """Sparse codes, and dictionaries that make them."""
 
+from sparselearn.decomposition._dictionary_learning import DictionaryLearning
 from sparselearn.decomposition._discriminative import (
     DiscriminativeDictionaryLearning,
 )
@@ -10,6 +11,7 @@ from sparselearn.decomposition._sparse_coder import SparseCoder
 __all__ = [
     "KSVD",
     "CodePath",
+    "DictionaryLearning",
     "DiscriminativeDictionaryLearning",
     "SparseCoder",
     "encode_path",

@@ -10,6 +10,7 @@ from sklearn.pipeline import make_pipeline
 
 from sparselearn.decomposition import (
     KSVD,
+    DictionaryLearning,
     DiscriminativeDictionaryLearning,
     SparseCoder,
 )
@@ -17,6 +18,8 @@ from sparselearn.decomposition import (
 N, P, K = 90, 8, 12
 
 LEARNERS = [
+    DictionaryLearning(method="omp", n_nonzero_coefs=3),
+    DictionaryLearning(method="omp", n_nonzero_coefs=3, update="mod"),
     KSVD(n_nonzero_coefs=3),
     KSVD(method="ormp", n_nonzero_coefs=3, positive=True, positive_atoms=True),
     DiscriminativeDictionaryLearning(n_nonzero_coefs=3),
@@ -56,7 +59,7 @@ def with_coder(learner, **options):
         **options,
     )
     return learner.set_params(
-        coder=coder, method="omp", n_nonzero_coefs=None, positive=False
+        coder=coder, method=type(learner)().method, n_nonzero_coefs=None, positive=False
     )
 
 
