@@ -40,16 +40,67 @@ def warm_up(dtypes=("float64", "float32")):
             y = X @ np.linspace(-1.0, 1.0, X.shape[1])
             for estimator in _one_of_each(X.shape[1]):
                 for target in _targets_for(estimator, y):
-                    with warnings.catch_warnings():
-                        # What comes out does not matter, only what it takes.
-                        warnings.simplefilter("ignore", ConvergenceWarning)
-                        estimator.fit(X, target)
-                if hasattr(estimator, "transform"):
-                    estimator.transform(X)
+                    _use(estimator, X, target)
+        _use_coders(rng.standard_normal((40, 8)).astype(dtype), rng)
         # A group of so many columns that no Gram matrix is formed.
         X = rng.uniform(size=(10, 600)).astype(dtype)
         for storage in (np.asarray, sp.csr_array):
             GroupLasso(alpha=1e-3, groups=600).fit(storage(X), X[:, 0])
+
+
+def _use(estimator, X, y=None):
+    with warnings.catch_warnings():
+        # What comes out does not matter, only what it takes.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        estimator.fit(X, y)
+        if hasattr(estimator, "transform"):
+            estimator.transform(X)
+
+
+def _use_coders(X, rng):
+    """Codes by every method, with all signs and without, with and without gaps."""
+    from sparselearn.decomposition import SparseCoder
+    from sparselearn.decomposition._methods import METHODS, USES
+
+    atoms = rng.standard_normal((12, X.shape[1]))
+    sparse = sp.csr_array(np.where(X > 0.5, X, 0.0))
+    gaps = np.where(rng.uniform(size=X.shape) < 0.1, np.nan, X)
+    for method in METHODS:
+        options = {"groups": np.arange(12) // 3, "n_nonzero_coefs": 2}
+        options = {k: v for k, v in options.items() if k in USES[method]}
+        settings = [options, {**options, "positive": True}]
+        if {"n_nonzero_coefs", "alpha"} <= USES[method]:
+            relative = {"alpha": 0.1, "alpha_mode": "relative"}
+            settings += [relative, {**relative, "positive": True}]
+        for chosen in settings:
+            coder = SparseCoder(atoms, method=method, missing="mask", **chosen)
+            for rows in (X, sparse, gaps):
+                _use(coder, rows)
+    for learner in _learners():
+        for rows in (X, sparse):
+            _use(learner, rows, np.arange(X.shape[0]) % 2)
+
+
+def _learners():
+    """Learners of dictionaries that together use every kernel."""
+    from sparselearn.decomposition._dictionary_learning import DictionaryLearning
+    from sparselearn.decomposition._discriminative import (
+        DiscriminativeDictionaryLearning,
+    )
+    from sparselearn.decomposition._ksvd import KSVD
+    from sparselearn.decomposition._minibatch_dictionary_learning import (
+        MiniBatchDictionaryLearning,
+    )
+
+    common = {"n_nonzero_coefs": 2, "max_iter": 2, "random_state": 0}
+    for positive in (False, True):
+        signs = {"positive": positive, "positive_atoms": positive}
+        yield KSVD(4, **signs, **common)
+        for update in ("bcd", "mod"):
+            yield DictionaryLearning(4, method="omp", update=update, **signs, **common)
+        yield MiniBatchDictionaryLearning(4, method="omp", **signs, **common)
+    yield MiniBatchDictionaryLearning(4, method="omp", atom_l1_ratio=0.5, **common)
+    yield DiscriminativeDictionaryLearning(4, **common)
 
 
 def _targets_for(estimator, y):

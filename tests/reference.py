@@ -202,6 +202,17 @@ def sparse_regression(rng, n, p):
     return X, X @ coef + 0.5 * rng.standard_normal(n) + 4.0
 
 
+def planted_dictionary(rng, *, p=20, K=50, n=1500, k=3, noise=0.1):
+    """Sums of k of K random atoms each, with noise; and the atoms."""
+    atoms = rng.standard_normal((K, p))
+    atoms /= np.sqrt(np.sum(atoms**2, axis=1))[:, None]
+    Z = np.zeros((n, K))
+    for z in Z:
+        z[rng.choice(K, k, replace=False)] = rng.standard_normal(k)
+    X, E = Z @ atoms, rng.standard_normal((n, p))
+    return X + E * noise * np.linalg.norm(X) / np.linalg.norm(E), atoms
+
+
 def distances(X, centroids):
     """Of each row of X from each centroid."""
     return np.linalg.norm(X[:, None, :] - centroids[None, :, :], axis=2)

@@ -32,8 +32,9 @@ from sparselearn._report._data import Data, ReportError, load
 from sparselearn._report._models import MODELS, Model
 from sparselearn._report._prepare import prepare
 from sparselearn._report._progress import Progress
-from sparselearn._report._search import sparsest
+from sparselearn._report._search import LevelSearch, sparsest
 from sparselearn._report._sweep import one_se_below
+from sparselearn.decomposition import SparseCoder
 from sparselearn.linear_model import GroupLasso, Lasso
 
 pd = pytest.importorskip("pandas")
@@ -264,7 +265,8 @@ def test_regression_and_sparse_rows(run, out, tmp_path):
     X, y = load_diabetes(return_X_y=True)
     X = sp.csr_array(np.where(np.abs(X) > 0.03, X, 0.0)[:150])
     dump_svmlight_file(X, y[:150], str(tmp_path / "d.svm"))
-    status, _, _ = run(tmp_path / "d.svm", "--models", "elastic-net", "kmeans-codes")
+    names = ("elastic-net", "kmeans-codes", "dictionary-codes")
+    status, _, _ = run(tmp_path / "d.svm", "--models", *names)
     assert status == 0
     assert {row["metric"] for row in rows_of(out)} == {"r2"}
     assert "MaxAbsScaler" in page_of(out)
@@ -335,11 +337,15 @@ def test_a_block_has_columns_in_every_fold(rng):
     assert problem.blocks == [p for p in prefixes if p in set.intersection(*named)]
 
 
-def test_images_show_centroids_and_where_weights_are(run, out, tmp_path):
+def test_images_show_atoms_centroids_and_where_weights_are(run, out, tmp_path):
     X, y = load_digits(n_class=3, return_X_y=True)
     np.savez(tmp_path / "images.npz", X=X.reshape(-1, 8, 8)[:120], y=y[:120])
-    run(tmp_path / "images.npz", "--models", "kmeans-codes", "pruned-linear")
+    names = ("kmeans-codes", "dictionary-codes", "pruned-linear")
+    status, _, _ = run(tmp_path / "images.npz", "--models", *names)
+    assert status == 0
     page = page_of(out)
+    assert 'alt="Atoms as images"' in page
+    assert "entries of a code in kmeans-codes, and " in page
     assert 'alt="Centroids as images"' in page
     assert 'alt="Weights of each model, as images"' in page
     assert "pixel_3_4" in page
@@ -600,7 +606,7 @@ class Nuisance(ClassifierMixin, BaseEstimator):
         return self
 
     def predict(self, X):
-        return np.full(len(X), self.classes_[0])
+        return np.full(X.shape[0], self.classes_[0])
 
     def __sklearn_clone__(self):
         return Nuisance(self.trouble, self.size)
@@ -697,7 +703,11 @@ def problem_of(name, X, y, folder):
     return problem, pd.DataFrame(problem.X, columns=problem.names)
 
 
-@pytest.mark.parametrize(("name", "task"), SUITED)
+# Levels of one pass have a search, and tests, of their own.
+FITTED_ALONE = [pair for pair in SUITED if not MODELS[pair[0]].one_pass]
+
+
+@pytest.mark.parametrize(("name", "task"), FITTED_ALONE)
 def test_every_model_sweeps_its_sparsity(name, task, tmp_path, rng):
     """Its ends fit, the sparsity read is that of the fit, and it can be saved."""
     X = rng.normal(size=(60, 9))
@@ -770,6 +780,102 @@ def test_matching_pursuit_chooses_what_the_grid_says(tmp_path, rng):
         n_nonzero, sparsity = model.read(pipeline.fit(problem.X, problem.y))
         assert n_nonzero == 3 * size
         assert sparsity == pytest.approx(1 - size / 200)
+
+
+def one_pass_problem(folder):
+    X, y = load_digits(n_class=4, return_X_y=True)
+    np.savez(folder / "a.npz", X=X.reshape(-1, 8, 8)[:160], y=y[:160])
+    return prepare(load(folder / "a.npz"), 0)
+
+
+def search_of(problem, model, tick=lambda n_fits: None):
+    steps = [*problem.preparation.steps, *model.build(problem)]
+    search = LevelSearch.of(problem, model, Pipeline(steps), 1)
+    search.tick = tick
+    return search.fit(*problem.train)
+
+
+def test_levels_are_those_of_pipelines_with_the_dictionary_of_the_fold(tmp_path):
+    """Scores, non-zeros and predictions, as if each level had been encoded alone."""
+    problem = one_pass_problem(tmp_path)
+    model = MODELS["dictionary-codes"]
+    search = search_of(problem, model)
+    ((parameter, levels),) = model.grid(problem).items()
+    results = search.cv_results_
+    assert [p[parameter] for p in results["params"]] == levels
+    X, y = problem.train
+    (_, learner), (_, head) = model.build(problem)
+
+    def by_hand(train, level):
+        rows = clone(problem.preparation)
+        atoms = clone(learner).fit(rows.fit_transform(X[train])).components_
+        coder = SparseCoder(atoms, n_nonzero_coefs=level)
+        return Pipeline([*rows.steps, ("coder", coder), ("linear", clone(head))]).fit(
+            X[train], y[train]
+        )
+
+    for i in (0, len(levels) - 1):
+        fits = [
+            (by_hand(train, levels[i]), test) for train, test in problem.cv.split(X, y)
+        ]
+        scores = [fit.score(X[test], y[test]) for fit, test in fits]
+        assert results["mean_test_score"][i] == pytest.approx(np.mean(scores))
+        assert results["std_test_score"][i] == pytest.approx(np.std(scores))
+        coders = [fit["coder"] for fit, _ in fits]
+        for name, attribute in (
+            ("sparsity", "sparsity_"),
+            ("n_nonzero", "n_nonzero_coefs_"),
+        ):
+            found = np.mean([getattr(coder, attribute) for coder in coders])
+            assert results[f"mean_test_{name}"][i] == pytest.approx(found)
+        whole, expected = search.fitted(i, X, y), by_hand(slice(None), levels[i])
+        held_out = problem.test[0]
+        np.testing.assert_array_equal(
+            whole.predict_proba(held_out), expected.predict_proba(held_out)
+        )
+        assert model.read(whole) == model.read(expected)
+        saved = skops.dumps(whole)
+        loaded = skops.loads(saved, trusted=skops.get_untrusted_types(data=saved))
+        np.testing.assert_array_equal(loaded.predict(held_out), whole.predict(held_out))
+
+
+def test_one_dictionary_a_fold_serves_all_levels(tmp_path, monkeypatch):
+    learned, ticks = [], []
+    problem = one_pass_problem(tmp_path)
+    model = MODELS["dictionary-codes"]
+    (_, learner), _ = model.build(problem)
+    fit = type(learner).fit
+
+    def counting(self, X, y=None, sample_weight=None):
+        learned.append(len(X))
+        return fit(self, X, y, sample_weight)
+
+    monkeypatch.setattr(type(learner), "fit", counting)
+    search_of(problem, model, ticks.append)
+    n_folds, (levels,) = problem.cv.get_n_splits(), model.grid(problem).values()
+    assert len(learned) == n_folds + 1
+    assert learned[-1] == len(problem.y)
+    assert ticks == [len(levels)] * n_folds
+
+
+def test_warnings_of_levels_are_told_by_fold(tmp_path):
+    problem = one_pass_problem(tmp_path)
+    (coder, _), grid = (
+        MODELS["dictionary-codes"].build(problem),
+        {"nuisance__size": [1, 2]},
+    )
+    model = Model(
+        build=lambda problem: [
+            coder,
+            ("nuisance", Nuisance(ConvergenceWarning("too few"))),
+        ],
+        grid=lambda problem: grid,
+        one_pass=True,
+    )
+    search = search_of(problem, model)
+    assert np.all(search.cv_results_["split1_test_warned"] == 1.0)
+    assert "ConvergenceWarning: too few" in search.warning_of(1, 0, *problem.train)
+    assert "ConvergenceWarning: too few" in search.best_warnings
 
 
 def test_maps_of_many_models_are_all_there(tmp_path, rng, monkeypatch):

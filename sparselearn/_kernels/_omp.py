@@ -226,7 +226,7 @@ def _rate(pursuit, goal):
         novelty = pursuit.novelty
         for i in range(score.size):
             share = max(correlation[i], 0.0) if goal.positive else correlation[i]
-            score[i] = share * share / novelty[i]
+            score[i] = share * share / novelty[i] if novelty[i] > 0.0 else 0.0
     elif goal.positive:
         for i in range(score.size):
             score[i] = correlation[i] * scale[i]
@@ -300,7 +300,7 @@ def _renew(pursuit, position, positive, start, stop):
         new = novelty[i] - part * part
         novelty[i] = new
         share = max(rest, 0.0) if positive else rest
-        score[i] = share * share / new
+        score[i] = share * share / new if new > 0.0 else 0.0
 
 
 @inlined(fastmath=REASSOCIATE)

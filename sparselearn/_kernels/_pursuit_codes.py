@@ -144,7 +144,8 @@ def pursue_rows(products, squares, dictionary, wish, pursuit, found):
             pursuit.correlation[k] = products[i, k]
             pursuit.scale[k] = scale[min(i, scale.shape[0] - 1), k]
         for k in range(pursuit.novelty.size):
-            pursuit.novelty[k] = (1.0 / pursuit.scale[k]) ** 2
+            length = 1.0 / pursuit.scale[k] if pursuit.scale[k] > 0.0 else np.inf
+            pursuit.novelty[k] = length * length
         goal = Goal(0, 0.0, 0.0, 0.0, wish.positive, wish.optimised, levels.size == 1)
         worth = 2.0 * wish.alpha
         if wish.relative:

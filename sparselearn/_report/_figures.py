@@ -8,10 +8,20 @@ import scipy.sparse as sp
 
 from sparselearn._report._models import input_weights, targets
 from sparselearn._report._results import METRICS
-from sparselearn.inspection import CoefficientPathDisplay, SparsityScoreDisplay
+from sparselearn.inspection import (
+    AtomsDisplay,
+    CoefficientPathDisplay,
+    SparsityScoreDisplay,
+)
 from sparselearn.linear_model import alpha_max, lasso_path
 
-__all__ = ["atoms", "coefficient_path", "feature_maps", "score_against_sparsity"]
+__all__ = [
+    "atoms",
+    "centroids",
+    "coefficient_path",
+    "feature_maps",
+    "score_against_sparsity",
+]
 
 DPI = 144
 MAX_ATOMS = 100
@@ -98,16 +108,26 @@ def coefficient_path(problem, outcome):
     return _picture(lambda figure: display.plot(figure.subplots()), 9, 4.5)
 
 
-def atoms(problem, outcome):
-    """The `components_` of an outcome's pipeline as images; None if it has none."""
-    found = [
-        step for _, step in outcome.best.pipeline.steps if hasattr(step, "components_")
+def _most_used(problem, outcome, attribute):
+    """Of the step whose `components_` are used as `attribute` says, the first of these.
+
+    None where rows are no images or no step has them.
+    """
+    steps = [
+        step for _, step in outcome.best.pipeline.steps if hasattr(step, attribute)
     ]
-    if problem.data.image_shape is None or not found:
+    if problem.data.image_shape is None or not steps:
         return None
-    components = np.asarray(found[0].components_)
-    order = np.argsort(-getattr(found[0], "counts_", np.zeros(len(components))))
-    images = _as_images(problem, components[order[:MAX_ATOMS]])
+    order = np.argsort(-getattr(steps[0], attribute), kind="stable")
+    return np.asarray(steps[0].components_)[order[:MAX_ATOMS]]
+
+
+def centroids(problem, outcome):
+    """The centroids of an outcome's pipeline as images; None if it has none."""
+    components = _most_used(problem, outcome, "counts_")
+    if components is None:
+        return None
+    images = _as_images(problem, components)
 
     def draw(figure):
         ax = figure.subplots()
@@ -115,6 +135,21 @@ def atoms(problem, outcome):
         ax.set_axis_off()
 
     return _picture(draw, 6, 6 * _mosaic_ratio(len(images)))
+
+
+def atoms(problem, outcome):
+    """The atoms of a dictionary as images; None if an outcome's pipeline has none."""
+    components = _most_used(problem, outcome, "atom_usage_")
+    if components is None:
+        return None
+    # An atom is a direction from black, not a picture.
+    images = _as_images(problem, components)
+    images -= _as_images(problem, np.zeros_like(components[:1]))
+    display = AtomsDisplay(
+        images.reshape(len(images), -1), image_shape=problem.data.image_shape
+    )
+    ratio = _mosaic_ratio(len(images))
+    return _picture(lambda figure: display.plot(figure.subplots()), 6, 6 * ratio)
 
 
 def feature_maps(problem, outcomes):

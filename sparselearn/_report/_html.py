@@ -93,11 +93,17 @@ def _one_se(outcome):
 def _pictures(problem, outcomes):
     by_name = {outcome.name: outcome for outcome in outcomes}
     lasso = by_name.get("lasso")
-    atoms = {name: _figures.atoms(problem, o) for name, o in by_name.items()}
+    sheets = {
+        kind: {name: draw(problem, o) for name, o in by_name.items()}
+        for kind, draw in (("centroids", _figures.centroids), ("atoms", _figures.atoms))
+    }
     return {
         "score": _figures.score_against_sparsity(problem, outcomes),
         "path": _figures.coefficient_path(problem, lasso) if lasso else None,
-        "atoms": {name: picture for name, picture in atoms.items() if picture},
+        **{
+            kind: {name: picture for name, picture in drawn.items() if picture}
+            for kind, drawn in sheets.items()
+        },
         "maps": _figures.feature_maps(problem, outcomes),
     }
 

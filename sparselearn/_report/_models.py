@@ -19,6 +19,7 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.preprocessing import StandardScaler, label_binarize
 
 from sparselearn.cluster import KMeansCoder
+from sparselearn.decomposition._ksvd import KSVD
 from sparselearn.linear_model import (
     AdaptiveLasso,
     ElasticNet,
@@ -44,6 +45,8 @@ SPARSITIES = (0.0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98, 0.99)
 N_ALPHAS = 12
 ALPHA_EPS = 1e-3  # the smallest alpha, as a share of the largest
 MOST_CHOSEN = 256  # features of a matching pursuit
+LEARNED = 4  # atoms of a code while a dictionary is learned
+MOST_ATOMS = 32  # of a code, at the densest level
 
 
 def read_sparsity(pipeline):
@@ -237,6 +240,24 @@ def _code_sizes(problem):
     return {"coder__n_nonzero_coefs": _powers_of_two(n_components)}
 
 
+def _dictionary(problem):
+    learner = KSVD(
+        _codes(problem)[0][1].n_components,
+        n_nonzero_coefs=LEARNED,
+        max_iter=30,
+        tol=1e-2,
+        random_state=problem.seed,
+    )
+    return [("coder", learner), ("linear", _linear(problem))]
+
+
+def _dictionary_levels(problem):
+    # With as many atoms as features a code can say all that a row does.
+    n_components = _dictionary(problem)[0][1].n_components
+    most = min(n_components, problem.X.shape[1], MOST_ATOMS)
+    return {"coder__n_nonzero_coefs": _powers_of_two(most)}
+
+
 # -- pruned -------------------------------------------------------------------
 
 
@@ -285,6 +306,12 @@ MODELS = {
         build=_least_squares(OrthogonalMatchingPursuit()), grid=_numbers_chosen
     ),
     "kmeans-codes": Model(build=_codes, grid=_code_sizes, unit="entries of a code"),
+    "dictionary-codes": Model(
+        build=_dictionary,
+        grid=_dictionary_levels,
+        unit="entries of a code",
+        one_pass=True,
+    ),
     "pruned-linear": Model(build=_pruned_linear, grid=_sparsities),
     "pruned-mlp": Model(
         build=_pruned_perceptron, grid=_perceptron_sparsities, unit="weights"

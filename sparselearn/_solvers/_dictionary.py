@@ -123,6 +123,7 @@ def update_dictionary(atoms, products, moments, atom_set):
         A and B.
     atom_set : AtomSet
     """
+    # What sums are after those of an older window were taken off may be rounding.
     floor = UNUSED**2 * np.mean(np.diagonal(products))
     scratch = np.empty((2, atoms.shape[1]))
     for start in range(0, atoms.shape[0], BLOCK):

@@ -6,6 +6,9 @@ from sparselearn.decomposition._discriminative import (
 )
 from sparselearn.decomposition._functions import CodePath, encode_path, sparse_encode
 from sparselearn.decomposition._ksvd import KSVD
+from sparselearn.decomposition._minibatch_dictionary_learning import (
+    MiniBatchDictionaryLearning,
+)
 from sparselearn.decomposition._sparse_coder import SparseCoder
 
 __all__ = [
@@ -13,6 +16,7 @@ __all__ = [
     "CodePath",
     "DictionaryLearning",
     "DiscriminativeDictionaryLearning",
+    "MiniBatchDictionaryLearning",
     "SparseCoder",
     "encode_path",
     "sparse_encode",

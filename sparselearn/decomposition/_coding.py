@@ -343,10 +343,14 @@ class CodesMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         feature_names_out : ndarray of str
         """
         names = super().get_feature_names_out(input_features)
+        names = names[: self.components_.shape[0]] + self._name_endings()
         if not self._coding.split_sign:
             return names
-        half = names[: names.size // 2]
-        return np.concatenate([half + "_positive", half + "_negative"])
+        return np.concatenate([names + "_positive", names + "_negative"])
+
+    def _name_endings(self):
+        """What to append to the names of all atoms, or of each."""
+        return ""
 
 
 def _check_held_out(held_out, X):

@@ -266,13 +266,12 @@ class DictionaryLearner(CodesMixin, BaseEstimator, ABC):
         -------
         feature_names_out : ndarray of str
         """
-        names = super().get_feature_names_out(input_features)
+        return super().get_feature_names_out(input_features)
+
+    def _name_endings(self):
         if not hasattr(self, "feature_names_in_"):
-            return names
-        tails = np.array([self._loadings(atom) for atom in self.components_], object)
-        if self._coding.split_sign:
-            tails = np.concatenate([tails, tails])
-        return names + tails
+            return ""
+        return np.array([self._loadings(atom) for atom in self.components_], object)
 
     def _loadings(self, atom):
         """What to append to the name of an atom, as in "_first_-second"."""

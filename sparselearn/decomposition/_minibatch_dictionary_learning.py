@@ -66,7 +66,7 @@ class MiniBatchDictionaryLearning(DictionaryLearner):
         Where atoms start: at samples; at samples that those before explain badly; at
         singular vectors of X; at an array of shape (n_components, n_features), which is
         copied. Where that does not give so many, the rest is random.
-    max_iter : int, default=100
+    max_iter : int, default=1000
         Passes over the samples, at most.
     max_time : float, default=None
         Seconds after which `fit` stops learning, at the end of a batch.
@@ -172,7 +172,7 @@ class MiniBatchDictionaryLearning(DictionaryLearner):
         positive=False,
         batch_size=256,
         init="data",
-        max_iter=100,
+        max_iter=1000,
         max_time=None,
         tol=1e-3,
         shuffle=True,
@@ -302,7 +302,8 @@ class MiniBatchDictionaryLearning(DictionaryLearner):
         components = self._as_components(state.atoms, X)
         self._set_fitted(learned, components, mean, X, codes, weights)
         self._feature_masses = masses
-        warn_of_none(codes, self._coding, stacklevel=3)
+        if not state.total.usage.any():
+            warn_of_none(codes, self._coding, stacklevel=3)
         return self
 
     def _set_fitted(self, learned, components, mean, X, codes, weights):

@@ -49,9 +49,9 @@ class SparseCoder(CodesMixin, BaseEstimator):
           \tfrac12 \|x - D^T z\|^2 + \alpha \sum_j \left( \rho\, w_j |z_j| +
           \tfrac{1 - \rho}{2} z_j^2 \right),
 
-      certified by a duality gap. With `n_nonzero_coefs` the path of solutions, from the
-      largest penalty down to `alpha`, or to 0 without it, ends before there are more
-      non-zeros.
+      certified by a duality gap. With `n_nonzero_coefs` instead of `alpha` it is the
+      last solution of at most so many non-zeros on the path from the largest penalty
+      down.
     - "group-lasso": the minimum, where atoms come in groups g and are used or not as
       groups, of
 
@@ -145,9 +145,9 @@ class SparseCoder(CodesMixin, BaseEstimator):
     ------
     ValueError
         For a dictionary of another width than X, a parameter that `method` does not
-        use, `n_nonzero_coefs` with an `l1_ratio` for "lasso", no `groups` for
-        "group-lasso", infinity in the data, NaN in it but for ``missing="mask"`` and
-        dense X, weights that are negative or all zero.
+        use, `n_nonzero_coefs` with `alpha` or an `l1_ratio` for "lasso", no `groups`
+        for "group-lasso", infinity in the data, NaN in it but for ``missing="mask"``
+        and dense X, weights that are negative or all zero.
 
     Warns
     -----

@@ -9,6 +9,9 @@ from sparselearn.inspection._style import MARKERS, MUTED, PALETTE, axes, tidy
 
 __all__ = ["SparsityScoreDisplay"]
 
+# By how often the colours have begun again: the line, and whether markers are full.
+LINES = (("-", True), ("--", False), (":", True))
+
 _ZEROS = (0, 0.5, 0.75, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9999, 0.99999)
 
 
@@ -240,9 +243,14 @@ def _axis_name(key):
 
 
 def _look(i, name):
+    """How curve `i` looks; where colours begin again, with hollow markers on dashes."""
+    again, colour = divmod(i, len(PALETTE))
+    line, filled = LINES[min(again, len(LINES) - 1)]
     return {
-        "color": PALETTE[i % len(PALETTE)],
-        "marker": MARKERS[i % len(MARKERS)],
+        "color": PALETTE[colour],
+        "marker": MARKERS[(i + again) % len(MARKERS)],
+        "linestyle": line,
+        "markerfacecolor": PALETTE[colour] if filled else "white",
         "label": name,
         "markersize": 6,
         "linewidth": 2,

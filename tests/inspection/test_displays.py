@@ -73,6 +73,14 @@ def test_several_models_and_a_baseline(rng, ax):
     assert len({marker for _, marker in looks}) == 3
 
 
+def test_more_models_than_colours_look_different(rng, ax):
+    cvs = {f"model {k}": results(rng) for k in range(12)}
+    display = SparsityScoreDisplay.from_cv_results(cvs, ax=ax)
+    lines = display.lines_
+    assert len({(line.get_color(), line.get_marker()) for line in lines}) == 12
+    assert len({(line.get_color(), line.get_linestyle()) for line in lines}) == 12
+
+
 def test_plotting_on_used_axes_goes_on_in_the_palette(rng, ax):
     first = SparsityScoreDisplay.from_cv_results({"a": results(rng)}, ax=ax)
     second = SparsityScoreDisplay.from_cv_results({"b": results(rng)}, ax=ax)
