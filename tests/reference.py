@@ -542,10 +542,10 @@ def group_objective(X, y, weights, coef, groups, lam, mu):
     return 0.5 * weights @ (y - X @ coef) ** 2 + penalty
 
 
-def ksvd_sweep(X, weights, Z, D, *, n_inner=1, positive=False, positive_atoms=False):
+def ksvd_sweep(X, weights, Z, D, *, exact=False, positive=False, positive_atoms=False):
     """K-SVD of dense codes Z (n_samples, K): atoms in order, E_j formed each time.
 
-    With ``n_inner=None`` each pair is the best one, by a singular value decomposition.
+    With `exact` each pair is the best one, by a singular value decomposition.
     """
     Z, D = Z.copy(), D.copy()
     for j in range(D.shape[0]):
@@ -554,19 +554,18 @@ def ksvd_sweep(X, weights, Z, D, *, n_inner=1, positive=False, positive_atoms=Fa
             continue
         others = np.delete(np.arange(D.shape[0]), j)
         E = X[on] - Z[np.ix_(on, others)] @ D[others]
-        if n_inner is None:
+        if exact:
             right = np.linalg.svd(np.sqrt(weights[on])[:, None] * E)[2]
             D[j], Z[on, j] = right[0], E @ right[0]
             continue
-        for _ in range(n_inner):
-            d = E.T @ (weights[on] * Z[on, j])
-            if positive_atoms:
-                d = np.maximum(d, 0.0)
-            if not d.any():
-                break
-            D[j] = d / np.linalg.norm(d)
-            z = E @ D[j]
-            Z[on, j] = np.maximum(z, 0.0) if positive else z
+        d = E.T @ (weights[on] * Z[on, j])
+        if positive_atoms:
+            d = np.maximum(d, 0.0)
+        if not d.any():
+            continue
+        D[j] = d / np.linalg.norm(d)
+        z = E @ D[j]
+        Z[on, j] = np.maximum(z, 0.0) if positive else z
     return Z, D
 
 

@@ -41,6 +41,8 @@ def instances():
             yield cls(alphas=10)
         else:
             yield cls()
+            if "target" in inspect.signature(cls).parameters:
+                yield cls(target="values")
 
 
 def test_the_search_finds_them():

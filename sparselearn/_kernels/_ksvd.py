@@ -7,7 +7,7 @@ these entries and ``E = X_I - sum_{l != j} z_l d_l'``, K-SVD wants the best
 
 .. math:: d_j \leftarrow E^T W z / \|E^T W z\|, \quad z \leftarrow E d_j,
 
-neither of which raises the weighted ``||E - z d_j'||``; repeated they are the power
+neither of which raises the weighted ``||E - z d_j'||``: an iteration of the power
 method. E is not formed: it is ``R_I + z d_j'`` with the residuals R of all atoms, kept
 up to date.
 
@@ -47,7 +47,6 @@ def sweep(
     places,
     components,
     direction,
-    n_inner,
     positive,
     positive_atoms,
 ):
@@ -66,41 +65,38 @@ def sweep(
         D, atoms of length 1, overwritten.
     direction : (n_features,)
         Scratch.
-    n_inner : int
-        How often the two steps are done for an atom before the next one's turn.
     positive, positive_atoms : bool
         Whether entries, and atoms, are kept >= 0.
     """
     n_features = direction.size
     for j in range(components.shape[0]):
         atom = components[j]
-        for _ in range(n_inner):
-            mass = 0.0
-            direction[:] = 0.0
-            for t in range(firsts[j], firsts[j + 1]):
-                residual, z = residuals[rows[t]], data[places[t]]
-                share = weights[rows[t]] * z
-                mass += share * z
-                for f in range(n_features):
-                    direction[f] += share * residual[f]
+        mass = 0.0
+        direction[:] = 0.0
+        for t in range(firsts[j], firsts[j + 1]):
+            residual, z = residuals[rows[t]], data[places[t]]
+            share = weights[rows[t]] * z
+            mass += share * z
             for f in range(n_features):
-                direction[f] += mass * atom[f]
-            if not _normalise(direction, positive_atoms) > 0.0:
-                break
-            overlap = 0.0
+                direction[f] += share * residual[f]
+        for f in range(n_features):
+            direction[f] += mass * atom[f]
+        if not _normalise(direction, positive_atoms) > 0.0:
+            continue
+        overlap = 0.0
+        for f in range(n_features):
+            overlap += direction[f] * atom[f]
+        for t in range(firsts[j], firsts[j + 1]):
+            residual, z = residuals[rows[t]], data[places[t]]
+            new = z * overlap
             for f in range(n_features):
-                overlap += direction[f] * atom[f]
-            for t in range(firsts[j], firsts[j + 1]):
-                residual, z = residuals[rows[t]], data[places[t]]
-                new = z * overlap
-                for f in range(n_features):
-                    new += residual[f] * direction[f]
-                if positive and new < 0.0:
-                    new = 0.0
-                for f in range(n_features):
-                    residual[f] += z * atom[f] - new * direction[f]
-                data[places[t]] = new
-            atom[:] = direction
+                new += residual[f] * direction[f]
+            if positive and new < 0.0:
+                new = 0.0
+            for f in range(n_features):
+                residual[f] += z * atom[f] - new * direction[f]
+            data[places[t]] = new
+        atom[:] = direction
 
 
 @kernel(fastmath=REASSOCIATE)
@@ -115,7 +111,6 @@ def sweep_sparse(
     direction,
     mix,
     products,
-    n_inner,
     positive,
     positive_atoms,
 ):
@@ -139,15 +134,13 @@ def sweep_sparse(
     """
     for j in range(components.shape[0]):
         mine, at = rows[firsts[j] : firsts[j + 1]], places[firsts[j] : firsts[j + 1]]
-        for _ in range(n_inner):
-            _gather(X, codes, weights, mine, at, direction, mix)
-            mix[j] = 0.0
-            for m in range(mix.size):
-                if mix[m] != 0.0:
-                    for f in range(direction.size):
-                        direction[f] -= mix[m] * components[m, f]
-            if not _normalise(direction, positive_atoms) > 0.0:
-                break
+        _gather(X, codes, weights, mine, at, direction, mix)
+        mix[j] = 0.0
+        for m in range(mix.size):
+            if mix[m] != 0.0:
+                for f in range(direction.size):
+                    direction[f] -= mix[m] * components[m, f]
+        if _normalise(direction, positive_atoms) > 0.0:
             components[j] = direction
             _refit(X, codes, mine, at, j, components, products, positive)
 

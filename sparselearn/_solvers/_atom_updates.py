@@ -162,13 +162,10 @@ class KSVDUpdate:
 
     Parameters
     ----------
-    n_inner : int
-        Power iterations for an atom: many find the singular pair itself.
     positive, positive_atoms : bool
         Whether entries of codes, and of atoms, are kept >= 0.
     """
 
-    n_inner: int = 1
     positive: bool = False
     positive_atoms: bool = False
 
@@ -176,7 +173,7 @@ class KSVDUpdate:
         atoms = atoms.copy()
         stacked = _stacked(codes._replace(data=codes.data.copy()), atoms)
         entries = entries_by_atoms(stacked)
-        options = self.n_inner, self.positive, self.positive_atoms
+        options = self.positive, self.positive_atoms
         scratch = np.empty(atoms.shape[1])
         if sp.issparse(X):
             _ksvd.sweep_sparse(

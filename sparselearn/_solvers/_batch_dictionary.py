@@ -70,7 +70,8 @@ class Alternation(NamedTuple):
     max_time : float or None
         Seconds after which no further iteration begins.
     tol : float
-        Stop when F changes by no more than this share.
+        Stop when F changes by no more than this share of it, or than the square of this
+        share of what codes of zeros give, where F goes to 0.
     """
 
     encode: Callable
@@ -115,7 +116,8 @@ def learn(X, weights, atoms, how, random_state):
         atoms, codes, value, n_new = alternator.step(atoms, codes, path[-1])
         n_replaced += n_new
         path.append(value)
-        converged = abs(path[-2] - value) <= how.tol * path[-2]
+        scale = max(path[-2], how.tol * alternator.null_value)
+        converged = abs(path[-2] - value) <= how.tol * scale
         late = how.max_time is not None and time.perf_counter() - begin > how.max_time
         if converged or late:
             break
@@ -140,9 +142,17 @@ class _Alternator:
         # Whether atoms are replaced that some code uses.
         self._bold = True
 
+    @property
+    def null_value(self):
+        """F of codes of zeros."""
+        return self._mean(0.5 * self._squares)
+
     def objective(self, codes):
         """F."""
-        return float(self.weights @ costs(codes) / self.weights.sum())
+        return self._mean(costs(codes))
+
+    def _mean(self, values):
+        return float(self.weights @ values / self.weights.sum())
 
     def step(self, atoms, codes, value):
         """One alternation.

@@ -9,16 +9,16 @@ and Li, 2010). Codes of new samples know no targets: they are made by the d_j al
 brought to length 1, and what is to be predicted from them is fitted once more.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 import scipy.linalg
 import scipy.sparse as sp
 
-__all__ = ["Readout", "augmented", "fit_readout", "shares"]
+__all__ = ["augmented", "fit_readout", "shares"]
 
-# Ridge penalties tried, over the mean variance of a code's entry.
-RIDGES = 10.0 ** np.arange(-4, 3)
+# Ridge penalties, over the mean variance of an atom's entries, the largest first.
+RIDGES = 10.0 ** np.arange(1, -6, -1)
+# What a degree of freedom counts for (Kim and Gu, 2004, for splines).
+CAUTION = 1.4
 
 
 def augmented(X, targets, weights, gamma):
@@ -60,47 +60,48 @@ def shares(n_components, counts):
     return quotas
 
 
-class Readout(NamedTuple):
-    """A linear model on codes: ``z @ coef.T + intercept``."""
-
-    coef: np.ndarray
-    intercept: np.ndarray
-
-
 def fit_readout(codes, targets, weights):
-    """Ridge regression on codes, its penalty by generalised cross-validation.
+    r"""A linear model of targets on codes: ridge regression.
+
+    Its penalty is that of the least generalised cross-validation score,
+
+    .. math:: \sum_i w_i (h_i - \hat h_i)^2 / (1 - a f / n)^2,
+
+    where f are the effective degrees of freedom, and a > 1 guards against choosing too
+    small a penalty where these are near the number n of samples.
 
     Parameters
     ----------
     codes : csr_array (n_samples, n_components)
     targets : ndarray (n_samples, n_targets)
     weights : ndarray (n_samples,)
+
+    Returns
+    -------
+    coef : ndarray (n_targets, n_components)
+    intercept : ndarray (n_targets,)
+        The model is ``codes @ coef.T + intercept``.
     """
-    total = weights.sum()
-    mean = codes.T @ weights / total
-    target_mean = weights @ targets / total
+    # Whole weights are numbers of samples.
+    n_samples = max(weights.sum(), np.count_nonzero(weights))
+    weights = weights / weights.sum()
+    mean, target_mean = codes.T @ weights, weights @ targets
     weighted = codes.multiply(weights[:, None]).tocsr()
-    products = (codes.T @ weighted).toarray() - total * np.outer(mean, mean)
+    products = (codes.T @ weighted).toarray() - np.outer(mean, mean)
     moments = weighted.T @ (targets - target_mean)
-    values, vectors = scipy.linalg.eigh(products)
-    values = np.maximum(values, 0.0)
-    unit = values.mean()
-    if not unit > 0.0:
-        coef = np.zeros((targets.shape[1], codes.shape[1]))
-        return Readout(coef, target_mean)
-    rotated = vectors.T @ moments
     square = weights @ np.sum((targets - target_mean) ** 2, axis=1)
-    best = least = None
-    for ridge in unit * RIDGES:
-        shrunk = rotated / (values + ridge)[:, None]
-        left = square - np.sum(shrunk * (2.0 * rotated - values[:, None] * shrunk))
+    values, vectors = scipy.linalg.eigh(products)
+    values, rotated = np.maximum(values, 0.0), vectors.T @ moments
+    if not values.any():
+        return np.zeros((target_mean.size, mean.size)), target_mean
+    best, least = None, np.inf
+    for ridge in RIDGES * values.mean():
+        coef = rotated / (values + ridge)[:, None]
+        left = square - np.sum(coef * (2.0 * rotated - values[:, None] * coef))
         freedom = 1.0 + np.sum(values / (values + ridge))
-        if freedom >= total:
-            continue
-        score = left / (1.0 - freedom / total) ** 2
-        if least is None or score < least:
-            best, least = shrunk, score
-    if best is None:
-        best = rotated / (values + unit * RIDGES[-1])[:, None]
+        share = 1.0 - CAUTION * freedom / n_samples
+        score = left / share**2 if share > 0.0 else np.inf
+        if best is None or score < least:
+            best, least = coef, score
     coef = (vectors @ best).T
-    return Readout(coef, target_mean - coef @ mean)
+    return coef, target_mean - coef @ mean

@@ -1,10 +1,14 @@
 """Dictionary learning from all samples at a time."""
 
+import numpy as np
+
 from sparselearn._compat import StrOptions
+from sparselearn._parallel import row_chunks, stream
 from sparselearn._solvers._atom_updates import DescentUpdate, LeastSquaresUpdate
 from sparselearn._solvers._batch_dictionary import Alternation, learn
-from sparselearn._solvers._coding import Atoms
-from sparselearn.decomposition._coding import encode
+from sparselearn._solvers._coding import Atoms, has_gaps, join_codes
+from sparselearn._solvers._kmeans_codes import distinct_rows, project
+from sparselearn.decomposition._coding import chunk_rows
 from sparselearn.decomposition._learner import DictionaryLearner
 
 __all__ = ["BatchLearner", "DictionaryLearning"]
@@ -17,20 +21,58 @@ class BatchLearner(DictionaryLearner):
     """
 
     def _learn(self, X, weights, coder, random_state):
+        chosen, weights = self._distinct(X, weights)
+        X = X[chosen]
         atoms = self._initial_atoms(X, weights, random_state)
-        return learn(X, weights, atoms, self._alternation(coder), random_state)
+        return self._alternate(X, weights, atoms, coder, random_state)
 
-    def _alternation(self, coder):
-        """How to alternate, with the solver's `coder`."""
-        return Alternation(
-            encode=lambda X, atoms: encode(X, Atoms(atoms), coder, self.n_jobs),
-            update=self._update(coder),
-            atom_set=self._atom_set(),
-            downhill=coder.has_objective,
-            max_iter=self.max_iter,
-            max_time=self.max_time,
-            tol=self.tol,
-        )
+    def _alternate(self, X, weights, atoms, coder, random_state):
+        """`Learned` from the atoms given, with the solver's `coder`."""
+        with stream(self.n_jobs) as run:
+
+            def encode(X, components):
+                atoms = Atoms(components)
+                coder.prepare(atoms)
+                rows = row_chunks(X.shape[0], chunk_rows(X, atoms.size))
+                parts = run(lambda part: coder.encode_rows(X[part], atoms), rows)
+                return join_codes(list(parts))
+
+            how = Alternation(
+                encode=encode,
+                update=self._update(coder),
+                atom_set=self._atom_set(),
+                downhill=coder.has_objective,
+                max_iter=self.max_iter,
+                max_time=self.max_time,
+                tol=self.tol,
+            )
+            return learn(X, weights, atoms, how, random_state)
+
+    def _distinct(self, X, weights, targets=None):
+        """Where X, and `targets` beside it, has distinct rows; and summed weights.
+
+        So atoms depend neither on the order of samples, nor on whether one comes with a
+        weight of two or twice. All weights are positive.
+        """
+        random = np.random.default_rng(0)
+        direction = random.standard_normal(X.shape[1])
+        parts = row_chunks(X.shape[0], chunk_rows(X))
+        keys = np.concatenate([project(_filled(X[rows]), direction) for rows in parts])
+        if targets is not None:
+            direction = random.standard_normal(targets.shape[1])
+            keys = _ranged(keys) + _ranged(project(targets, direction))
+        return distinct_rows(X, weights, keys)
+
+
+def _filled(rows):
+    """`rows` with 0 for NaN."""
+    return np.nan_to_num(rows) if has_gaps(rows) else rows
+
+
+def _ranged(keys):
+    """`keys` between 0 and 1: of the same order whatever their units."""
+    low, high = keys.min(), keys.max()
+    return (keys - low) / (high - low) if high > low else np.zeros(keys.size)
 
 
 class DictionaryLearning(BatchLearner):
@@ -47,12 +89,12 @@ class DictionaryLearning(BatchLearner):
     atoms, atoms for given codes. `transform` makes codes by the same coder, so
     ``fit_transform(X)`` is ``fit(X).transform(X)``.
 
-    The objective never rises, if it is one: a sample keeps its code where the coder,
-    a greedy one, finds none better; atoms that no code uses are replaced by samples
-    with large errors, and nearly equal ones where that helps. With ``alpha_mode=
-    "relative"``, the default without `alpha`, the penalty of a sample depends on the
-    atoms, and a pursuit that stops at an error has none: then the coder's codes are
-    taken as they are.
+    The objective never rises, if it is one function: where the codes of a coder that is
+    greedy would raise it, samples keep theirs. Atoms that no code uses are replaced by
+    samples with large errors, and so are, while the objective falls, rarely used and
+    nearly equal ones. With ``alpha_mode="relative"``, the default without `alpha`, the
+    penalty of a sample depends on the atoms, and a pursuit that stops at an error has
+    no penalty: then codes are always those of the coder, and the objective may rise.
 
     For many samples :class:`MiniBatchDictionaryLearning` is faster.
 
@@ -83,8 +125,8 @@ class DictionaryLearning(BatchLearner):
     max_time : float, default=None
         Seconds after which no alternation begins.
     tol : float, default=1e-3
-        Stop when an alternation changes the objective by less than this share of it.
-        0 goes on until rounding is left.
+        Stop when an alternation changes the objective by less than this share of it,
+        or than its square of the objective of zero codes. 0 goes on to the end.
     positive_atoms : bool, default=False
         Whether atoms are constrained to be >= 0. With `positive` this is non-negative
         matrix factorisation with sparse codes.

@@ -7,18 +7,19 @@ from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils import (
     ClassifierTags,
     RegressorTags,
+    assert_all_finite,
     check_array,
     check_consistent_length,
     check_random_state,
     column_or_1d,
 )
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from sparselearn._compat import Interval, StrOptions, fit_context
 from sparselearn._parallel import bounded
 from sparselearn._solvers._atom_updates import DescentUpdate, KSVDUpdate
-from sparselearn._solvers._batch_dictionary import learn
 from sparselearn._solvers._dictionary import initial_atoms
 from sparselearn._solvers._discriminative import augmented, fit_readout, shares
 from sparselearn.decomposition._coding import check_rows, stack_codes
@@ -72,12 +73,13 @@ class DiscriminativeDictionaryLearning(BatchLearner):
         Atoms to start from: samples; samples that those before explain badly; singular
         vectors, each from every class for as many atoms as its share; or an array of
         shape (n_components, n_features).
-    max_iter : int, default=100
+    max_iter : int, default=200
         Alternations between codes and atoms, at most.
     max_time : float, default=None
         Seconds after which no alternation begins.
     tol : float, default=1e-3
-        Stop when an alternation changes the objective by less than this share of it.
+        Stop when an alternation changes the objective by less than this share of it,
+        or than its square of the objective of zero codes. 0 goes on to the end.
     positive_atoms : bool, default=False
         Whether atoms are constrained to be >= 0.
     random_state : int, RandomState instance or None, default=None
@@ -177,7 +179,7 @@ class DiscriminativeDictionaryLearning(BatchLearner):
         n_nonzero_coefs=None,
         positive=False,
         init="data",
-        max_iter=100,
+        max_iter=200,
         max_time=None,
         tol=1e-3,
         positive_atoms=False,
@@ -258,13 +260,16 @@ class DiscriminativeDictionaryLearning(BatchLearner):
         coder = self._make_coder()
         X, weights = self._check(X, sample_weight, reset=True)
         labels, targets = self._check_targets(X, y, weights)
-        present = weights > 0.0
         random_state = check_random_state(self.random_state)
+        present = np.flatnonzero(weights > 0.0)
+        # Equal samples with equal targets are one, of their summed weight.
+        chosen, masses = self._distinct(X[present], weights[present], targets[present])
+        chosen = present[chosen]
         learned = self._learn_beside(
-            X[present],
-            targets[present],
-            None if labels is None else labels[present],
-            weights[present],
+            X[chosen],
+            targets[chosen],
+            None if labels is None else labels[chosen],
+            masses,
             coder,
             random_state,
         )
@@ -281,6 +286,7 @@ class DiscriminativeDictionaryLearning(BatchLearner):
             )
         if self.target == "classes":
             y = column_or_1d(y, warn=True)
+            assert_all_finite(y, input_name="y")
             check_consistent_length(X, y)
             check_classification_targets(y)
             classes, labels = np.unique(y, return_inverse=True)
@@ -301,7 +307,7 @@ class DiscriminativeDictionaryLearning(BatchLearner):
             targets = targets - shift
         wide = augmented(X, targets, weights, self.gamma)
         atoms = self._first_atoms(X, wide, labels, weights, random_state)
-        learned = learn(wide, weights, atoms, self._alternation(coder), random_state)
+        learned = self._alternate(wide, weights, atoms, coder, random_state)
         atoms, _ = self._atom_set().project(learned.atoms[:, : X.shape[1]])
         return learned._replace(atoms=atoms)
 
@@ -339,8 +345,7 @@ class DiscriminativeDictionaryLearning(BatchLearner):
 
     def _store_readout(self, codes, targets, weights):
         stacked = stack_codes(codes, self.n_components_, np.float64)
-        readout = bounded(fit_readout, stacked, targets, weights)
-        coef, intercept = readout
+        coef, intercept = bounded(fit_readout, stacked, targets, weights)
         if self.target == "classes" and self.classes_.size == 2:
             coef, intercept = coef[1:] - coef[:1], intercept[1:] - intercept[:1]
         elif self.target == "values" and self._single:
@@ -375,6 +380,7 @@ class DiscriminativeDictionaryLearning(BatchLearner):
             return self.classes_[(scores[:, 0] > 0.0).astype(int)]
         return self.classes_[np.argmax(scores, axis=1)]
 
+    @available_if(lambda self: self.target == "classes")
     def decision_function(self, X):
         """How much the linear model on the codes speaks for each class.
 

@@ -24,13 +24,15 @@ class KSVD(BatchLearner):
     .. math:: d_j \leftarrow E^T S z / \|E^T S z\|, \quad z \leftarrow E d_j,
 
     where E is what the other atoms leave of the samples that use it, and S holds their
-    weights. `transform` makes codes by the same pursuit, so ``fit_transform(X)`` is
+    weights: an iteration towards the singular pair of E that K-SVD was first described
+    with. `transform` makes codes by the same pursuit, so ``fit_transform(X)`` is
     ``fit(X).transform(X)``.
 
-    The error never rises: a sample keeps its atoms where the pursuit, a greedy one,
-    finds none better; atoms that no code uses are replaced by samples with large
-    errors, and nearly equal ones where that helps. For a pursuit that stops at an error
-    (a `coder` with `tol`) the codes are always those of the pursuit.
+    The error never rises: where the codes of the pursuit, which is greedy, would raise
+    it, samples keep their atoms. Atoms that no code uses are replaced by samples with
+    large errors, and so are, while the error falls, rarely used and nearly equal ones.
+    For a pursuit that stops at an error (a `coder` with `tol`) codes are always those
+    of the pursuit, and the error may rise.
 
     Parameters
     ----------
@@ -47,19 +49,16 @@ class KSVD(BatchLearner):
         The k above; None is 10, at most.
     positive : bool, default=False
         Whether codes are constrained to be >= 0.
-    n_inner : int, default=1
-        How often the two steps are done for an atom before it is the next one's turn:
-        many make them the largest singular pair of E, as K-SVD was first described.
     init : {"data", "k-means++", "svd"} or array-like, default="data"
         Atoms to start from: samples; samples that those before explain badly; singular
         vectors; or an array of shape (n_components, n_features).
-    max_iter : int, default=100
+    max_iter : int, default=200
         Alternations, at most.
     max_time : float, default=None
         Seconds after which no alternation begins.
     tol : float, default=1e-3
         Stop when an alternation changes the squared error by less than this share of
-        it. 0 goes on until rounding is left.
+        it, or than its square of the summed squares of X. 0 goes on to the end.
     positive_atoms : bool, default=False
         Whether atoms are constrained to be >= 0.
     random_state : int, RandomState instance or None, default=None
@@ -150,7 +149,7 @@ class KSVD(BatchLearner):
         n_nonzero_coefs=None,
         positive=False,
         init="data",
-        max_iter=100,
+        max_iter=200,
         max_time=None,
         tol=1e-3,
         positive_atoms=False,
