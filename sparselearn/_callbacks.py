@@ -1,9 +1,11 @@
 """Progress and monitoring: scikit-learn's callbacks where it has them (1.9).
 
-An estimator that reports its progress inherits `CallbackSupport`, decorates its
-`fit` with `@reports_progress` and runs its steps through :func:`progress`. On an
-older scikit-learn the same code runs and reports nothing.
+An estimator that reports its progress inherits `CallbackSupport`, and runs its steps
+through :func:`progress` in a method that `@reports_progress` decorates: `fit`, or one
+that `fit` calls. On an older scikit-learn the same code runs and reports nothing.
 """
+
+import functools
 
 from sparselearn import _compat
 
@@ -18,24 +20,41 @@ CallbackSupport = _compat.CallbackSupportMixin or _NoCallbacks
 """Mixin that gives an estimator ``set_callbacks``."""
 
 
-def reports_progress(fit):
-    """Decorate a `fit` that calls :func:`progress`, so that callbacks end with it."""
-    return _compat.with_callbacks(fit) if _compat.with_callbacks else fit
+def reports_progress(method):
+    """Decorate a method that calls :func:`progress`, so that callbacks end with it."""
+    return _compat.with_callbacks(method) if _compat.with_callbacks else method
 
 
-def progress(estimator, steps, *, X=None, y=None, reconstruct=None, name="step"):
-    """Yield from the list `steps`, telling `estimator`'s callbacks of each one.
+def progress(
+    estimator,
+    steps,
+    *,
+    n_steps=None,
+    done=lambda step: False,
+    X=None,
+    y=None,
+    reconstruct=None,
+    name="step",
+):
+    """Yield from `steps`, telling `estimator`'s callbacks of each one.
 
     Parameters
     ----------
     estimator : CallbackSupport
-        The estimator being fitted, inside a `reports_progress` fit.
-    steps : sequence
-        What to iterate over; its length is the length of the progress bar.
+        The estimator being fitted, inside a `reports_progress` method.
+    steps : iterable
+        What to do, step by step; or an iterator that does a step and yields what came
+        of it.
+    n_steps : int, optional
+        How many there are at most, the length of the progress bar; None is their
+        number.
+    done : callable, optional
+        ``done(step)`` is whether this step was the last, where there may be fewer.
     X, y : arrays, optional
         The training data, for callbacks that score.
     reconstruct : callable, optional
-        Returns the dict of fitted attributes that make `estimator` usable now.
+        ``reconstruct(step)`` is the dict of fitted attributes that make `estimator`
+        usable after this step.
     name : str
         What a step is called.
 
@@ -47,13 +66,18 @@ def progress(estimator, steps, *, X=None, y=None, reconstruct=None, name="step")
     if not hasattr(estimator, "_init_callback_context"):
         yield from steps
         return
-    whole = estimator._init_callback_context(max_subtasks=len(steps))
+    n_steps = len(steps) if n_steps is None else n_steps
+    whole = estimator._init_callback_context(max_subtasks=n_steps)
     whole.call_on_fit_task_begin(estimator=estimator, X=X, y=y)
-    data = {"X": X, "y": y, "reconstruction_attributes": reconstruct}
-    for step in steps:
+    data = {"X": X, "y": y}
+    steps = iter(steps)
+    for _ in range(n_steps):
         task = whole.subcontext(task_name=name)
         task.call_on_fit_task_begin(estimator=estimator, X=X, y=y)
+        step = next(steps)
         yield step
-        if task.call_on_fit_task_end(estimator=estimator, **data):
+        if reconstruct is not None:
+            data["reconstruction_attributes"] = functools.partial(reconstruct, step)
+        if task.call_on_fit_task_end(estimator=estimator, **data) or done(step):
             break
     whole.call_on_fit_task_end(estimator=estimator, **data)

@@ -83,12 +83,10 @@ def _use_coders(X, rng):
 
 def _learners():
     """Learners of dictionaries that together use every kernel."""
-    from sparselearn.decomposition._dictionary_learning import DictionaryLearning
-    from sparselearn.decomposition._discriminative import (
+    from sparselearn.decomposition import (
+        KSVD,
+        DictionaryLearning,
         DiscriminativeDictionaryLearning,
-    )
-    from sparselearn.decomposition._ksvd import KSVD
-    from sparselearn.decomposition._minibatch_dictionary_learning import (
         MiniBatchDictionaryLearning,
     )
 

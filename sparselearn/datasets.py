@@ -4,7 +4,6 @@ from numbers import Integral, Real
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.datasets import load_sample_image
 from sklearn.utils import check_random_state
 
 from sparselearn._compat import Interval, StrOptions, validate_params
@@ -284,6 +283,9 @@ def load_image_patches(
     size = np.asarray(patch_size)
     if size.shape != (2,) or size.dtype.kind not in "iu" or size.min() < 1:
         raise ValueError(f"patch_size={patch_size!r} must be two integers >= 1.")
+    # Here, because it reads sound and the web too, and takes a tenth of an import.
+    from sklearn.datasets import load_sample_image
+
     pixels = load_sample_image(f"{image}.jpg") / 255.0
     if np.any(size > pixels.shape[:2]):
         raise ValueError(

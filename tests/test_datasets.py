@@ -5,7 +5,6 @@ import pytest
 import scipy.sparse as sp
 from sklearn.datasets import load_sample_image
 
-from sparselearn import datasets
 from sparselearn.datasets import (
     load_image_patches,
     make_sparse_coded_signal,
@@ -163,7 +162,7 @@ def test_flat_patches_stay_zero():
 
 def test_patches_are_drawn_without_repeats(seed, monkeypatch):
     image = np.arange(6 * 7 * 3).reshape(6, 7, 3)
-    monkeypatch.setattr(datasets, "load_sample_image", lambda name: image)
+    monkeypatch.setattr("sklearn.datasets.load_sample_image", lambda name: image)
     options = {"patch_size": (3, 2), "remove_mean": False, "random_state": seed}
     full = load_image_patches(10**9, **options)
     np.testing.assert_array_equal(full, load_image_patches(None, **options))

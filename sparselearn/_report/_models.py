@@ -19,7 +19,7 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.preprocessing import StandardScaler, label_binarize
 
 from sparselearn.cluster import KMeansCoder
-from sparselearn.decomposition._ksvd import KSVD
+from sparselearn.decomposition import KSVD
 from sparselearn.linear_model import (
     AdaptiveLasso,
     ElasticNet,

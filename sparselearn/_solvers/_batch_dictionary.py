@@ -89,7 +89,7 @@ def costs(codes):
 
 
 def learn(X, weights, atoms, how, random_state):
-    """Alternate from the atoms given.
+    """Alternate from the atoms given, until F is steady.
 
     Parameters
     ----------
@@ -102,32 +102,33 @@ def learn(X, weights, atoms, how, random_state):
     random_state : RandomState
         Draws the samples that replace atoms.
 
-    Returns
-    -------
+    Yields
+    ------
     Learned
-        Its `objective_path` has F after each iteration.
+        What there is after each iteration. The last one is `converged`, or the
+        `max_iter`-th.
     """
     begin = time.perf_counter()
     alternator = _Alternator(X, weights, how, random_state)
     codes = how.encode(X, atoms)
     path = [alternator.objective(codes)]
     n_replaced = 0
-    for _ in range(how.max_iter):
+    for n_iter in range(1, how.max_iter + 1):
         atoms, codes, value, n_new = alternator.step(atoms, codes, path[-1])
         n_replaced += n_new
         path.append(value)
         scale = max(path[-2], how.tol * alternator.null_value)
         converged = abs(path[-2] - value) <= how.tol * scale
         late = how.max_time is not None and time.perf_counter() - begin > how.max_time
-        if converged or late:
-            break
-    usage = np.bincount(
-        codes.indices,
-        np.repeat(weights, codes.lengths) * codes.data**2,
-        minlength=atoms.shape[0],
-    )
-    done = converged or late
-    return Learned(atoms, usage, path[1:], len(path) - 1, n_replaced, done)
+        usage = np.bincount(
+            codes.indices,
+            np.repeat(weights, codes.lengths) * codes.data**2,
+            minlength=atoms.shape[0],
+        )
+        done = converged or late
+        yield Learned(atoms, usage, path[1:], n_iter, n_replaced, done)
+        if done:
+            return
 
 
 class _Alternator:

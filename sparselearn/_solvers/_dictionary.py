@@ -59,7 +59,7 @@ class Learned(NamedTuple):
     converged : bool
         False where passes ended before the objective was steady, though asked to.
     state : object
-        What a learner needs to go on from here, if it can.
+        What a learner needs to go on from here, if it can; has an `arranged` too.
     """
 
     atoms: np.ndarray
@@ -69,6 +69,15 @@ class Learned(NamedTuple):
     n_replaced: int
     converged: bool
     state: object = None
+
+    def arranged(self, *, keep_signs):
+        """The same with atoms as :func:`canonical` has them."""
+        order, signs = canonical(self.usage, self.atoms, keep_signs=keep_signs)
+        return self._replace(
+            atoms=self.atoms[order] * signs[:, None],
+            usage=self.usage[order],
+            state=self.state and self.state.arranged(order, signs),
+        )
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ end is of two passes. Long windows make few errors, short ones make fast progres
 one of two passes from the start the objective falls several times more slowly.
 """
 
+import copy
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -109,11 +110,13 @@ class Statistics:
         self.moments[atoms] = 0.0
         self.usage[atoms] = 0.0
 
-    def arrange(self, order, signs):
-        """Put atoms into `order` and give them `signs`."""
-        self.products = self.products[np.ix_(order, order)] * np.outer(signs, signs)
-        self.moments = self.moments[order] * signs[:, None]
-        self.usage = self.usage[order]
+    def arranged(self, order, signs):
+        """The same with atoms in `order`, and with `signs`."""
+        return Statistics(
+            self.products[np.ix_(order, order)] * np.outer(signs, signs),
+            self.moments[order] * signs[:, None],
+            self.usage[order],
+        )
 
 
 @dataclass
@@ -265,12 +268,14 @@ class OnlineDictionary:
             self.total.rotate(self.older)
             self.n_newer = 0
 
-    def arrange(self, order, signs):
-        """Put atoms into `order` and give them `signs`."""
-        self.atoms = self.atoms[order] * signs[:, None]
-        self.births = self.births[order]
-        self.total.arrange(order, signs)
-        self.older.arrange(order, signs)
+    def arranged(self, order, signs):
+        """The same with atoms in `order`, and with `signs`."""
+        other = copy.copy(self)
+        other.atoms = self.atoms[order] * signs[:, None]
+        other.births = self.births[order]
+        other.total = self.total.arranged(order, signs)
+        other.older = self.older.arranged(order, signs)
+        return other
 
 
 def _fill_gaps(rows, codes, components):
@@ -312,13 +317,14 @@ def learn_dictionary(
     go_on : callable
         Asked after each batch whether to.
 
-    Returns
-    -------
+    Yields
+    ------
     Learned
+        What there is after each pass. The last one is `converged`, or the
+        `max_iter`-th.
     """
     path = []
-    converged = tol == 0.0
-    while len(path) < max_iter:
+    for n_iter in range(1, max_iter + 1):
         order = np.arange(samples.size)
         if shuffle:
             state.random_state.shuffle(order)
@@ -333,10 +339,12 @@ def learn_dictionary(
         before = min(path[:-PATIENCE], default=np.inf)
         steady = before - min(path[-PATIENCE:]) <= tol * before < np.inf
         # Without codes atoms never move; a user who gives a time wants no more.
-        if (tol > 0.0 and steady) or tally.n_nonzero == 0 or not go_on():
-            converged = True
-            break
-    usage = state.total.usage
-    return Learned(
-        state.atoms, usage, path, len(path), state.n_replaced, converged, state
-    )
+        done = (tol > 0.0 and steady) or tally.n_nonzero == 0 or not go_on()
+        # One for whom no tolerance is good enough wants all passes.
+        converged = done or (tol == 0.0 and n_iter == max_iter)
+        usage = state.total.usage
+        yield Learned(
+            state.atoms, usage, path, n_iter, state.n_replaced, converged, state
+        )
+        if done:
+            return

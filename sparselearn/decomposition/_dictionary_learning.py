@@ -1,13 +1,10 @@
 """Dictionary learning from all samples at a time."""
 
-import numpy as np
-
 from sparselearn._compat import StrOptions
 from sparselearn._parallel import row_chunks, stream
 from sparselearn._solvers._atom_updates import DescentUpdate, LeastSquaresUpdate
 from sparselearn._solvers._batch_dictionary import Alternation, learn
-from sparselearn._solvers._coding import Atoms, has_gaps, join_codes
-from sparselearn._solvers._kmeans_codes import distinct_rows, project
+from sparselearn._solvers._coding import Atoms, join_codes
 from sparselearn.decomposition._coding import chunk_rows
 from sparselearn.decomposition._learner import DictionaryLearner
 
@@ -24,10 +21,13 @@ class BatchLearner(DictionaryLearner):
         chosen, weights = self._distinct(X, weights)
         X = X[chosen]
         atoms = self._initial_atoms(X, weights, random_state)
-        return self._alternate(X, weights, atoms, coder, random_state)
+        yield from self._alternate(X, weights, atoms, coder, random_state)
 
     def _alternate(self, X, weights, atoms, coder, random_state):
-        """`Learned` from the atoms given, with the solver's `coder`."""
+        """Yield a `Learned` each alternation from the atoms given.
+
+        With the solver's `coder`.
+        """
         with stream(self.n_jobs) as run:
 
             def encode(X, components):
@@ -46,33 +46,7 @@ class BatchLearner(DictionaryLearner):
                 max_time=self.max_time,
                 tol=self.tol,
             )
-            return learn(X, weights, atoms, how, random_state)
-
-    def _distinct(self, X, weights, targets=None):
-        """Where X, and `targets` beside it, has distinct rows; and summed weights.
-
-        So atoms depend neither on the order of samples, nor on whether one comes with a
-        weight of two or twice. All weights are positive.
-        """
-        random = np.random.default_rng(0)
-        direction = random.standard_normal(X.shape[1])
-        parts = row_chunks(X.shape[0], chunk_rows(X))
-        keys = np.concatenate([project(_filled(X[rows]), direction) for rows in parts])
-        if targets is not None:
-            direction = random.standard_normal(targets.shape[1])
-            keys = _ranged(keys) + _ranged(project(targets, direction))
-        return distinct_rows(X, weights, keys)
-
-
-def _filled(rows):
-    """`rows` with 0 for NaN."""
-    return np.nan_to_num(rows) if has_gaps(rows) else rows
-
-
-def _ranged(keys):
-    """`keys` between 0 and 1: of the same order whatever their units."""
-    low, high = keys.min(), keys.max()
-    return (keys - low) / (high - low) if high > low else np.zeros(keys.size)
+            yield from learn(X, weights, atoms, how, random_state)
 
 
 class DictionaryLearning(BatchLearner):

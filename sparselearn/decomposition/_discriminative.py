@@ -235,7 +235,7 @@ class DiscriminativeDictionaryLearning(BatchLearner):
         self : object
             Fitted estimator.
         """
-        self._fit(X, y, sample_weight)
+        self._fit(X, y, sample_weight, stacklevel=4)
         return self
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -253,19 +253,20 @@ class DiscriminativeDictionaryLearning(BatchLearner):
         codes : csr_array or ndarray of shape (n_samples, n_components)
             As `transform` gives them.
         """
-        codes, dtype = self._fit(X, y, sample_weight)
+        # Its output is wrapped, one frame more.
+        codes, dtype = self._fit(X, y, sample_weight, stacklevel=5)
         return self._output(codes, dtype)
 
-    def _fit(self, X, y, sample_weight):
+    def _fit(self, X, y, sample_weight, *, stacklevel):
         coder = self._make_coder()
         X, weights = self._check(X, sample_weight, reset=True)
-        labels, targets = self._check_targets(X, y, weights)
+        classes, labels, targets, single = self._check_targets(X, y)
         random_state = check_random_state(self.random_state)
         present = np.flatnonzero(weights > 0.0)
         # Equal samples with equal targets are one, of their summed weight.
         chosen, masses = self._distinct(X[present], weights[present], targets[present])
         chosen = present[chosen]
-        learned = self._learn_beside(
+        steps = self._learn_beside(
             X[chosen],
             targets[chosen],
             None if labels is None else labels[chosen],
@@ -273,12 +274,28 @@ class DiscriminativeDictionaryLearning(BatchLearner):
             coder,
             random_state,
         )
-        codes = self._store(learned, X, weights, coder, stacklevel=4)
-        self._store_readout(codes, targets, weights)
+
+        def store(estimator, learned):
+            codes = estimator._store(learned, X, weights, coder)
+            if classes is not None:
+                estimator.classes_ = classes
+            estimator._store_readout(codes, targets, weights, single=single)
+            return codes
+
+        codes = self._finish(steps, X, y, store, stacklevel=stacklevel)
         return codes, X.dtype
 
-    def _check_targets(self, X, y, weights):
-        """The number of each sample's class or None, and targets (n_samples, t)."""
+    def _check_targets(self, X, y):
+        """What y says.
+
+        Returns
+        -------
+        classes, labels : ndarrays, or None where y has numbers
+            The classes, and the number of that of each sample.
+        targets : ndarray (n_samples, t)
+        single : bool
+            Whether one model tells them.
+        """
         if y is None:
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but the target y is "
@@ -290,15 +307,13 @@ class DiscriminativeDictionaryLearning(BatchLearner):
             check_consistent_length(X, y)
             check_classification_targets(y)
             classes, labels = np.unique(y, return_inverse=True)
-            self.classes_ = classes
-            return labels, np.eye(classes.size)[labels]
+            return classes, labels, np.eye(classes.size)[labels], classes.size == 2
         y = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y")
         check_consistent_length(X, y)
-        self._single = y.ndim == 1
-        return None, y.reshape(y.shape[0], -1)
+        return None, None, y.reshape(y.shape[0], -1), y.ndim == 1
 
     def _learn_beside(self, X, targets, labels, weights, coder, random_state):
-        """What a batch learner finds for samples and targets, less the latter."""
+        """Yield what a batch learner has for samples and targets, less the latter."""
         if labels is None:
             # Atoms that must be >= 0 give no negative number.
             shift = targets.min(axis=0)
@@ -307,9 +322,9 @@ class DiscriminativeDictionaryLearning(BatchLearner):
             targets = targets - shift
         wide = augmented(X, targets, weights, self.gamma)
         atoms = self._first_atoms(X, wide, labels, weights, random_state)
-        learned = self._alternate(wide, weights, atoms, coder, random_state)
-        atoms, _ = self._atom_set().project(learned.atoms[:, : X.shape[1]])
-        return learned._replace(atoms=atoms)
+        for learned in self._alternate(wide, weights, atoms, coder, random_state):
+            atoms, _ = self._atom_set().project(learned.atoms[:, : X.shape[1]])
+            yield learned._replace(atoms=atoms)
 
     def _update(self, coder):
         if coder.counts_only:
@@ -343,12 +358,12 @@ class DiscriminativeDictionaryLearning(BatchLearner):
         ]
         return np.concatenate(parts)
 
-    def _store_readout(self, codes, targets, weights):
+    def _store_readout(self, codes, targets, weights, *, single):
         stacked = stack_codes(codes, self.n_components_, np.float64)
         coef, intercept = bounded(fit_readout, stacked, targets, weights)
-        if self.target == "classes" and self.classes_.size == 2:
+        if single and self.target == "classes":
             coef, intercept = coef[1:] - coef[:1], intercept[1:] - intercept[:1]
-        elif self.target == "values" and self._single:
+        elif single:
             coef, intercept = coef[0], float(intercept[0])
         self.coef_, self.intercept_ = coef, intercept
 

@@ -1,7 +1,10 @@
 """What all estimators that learn a dictionary share: from rows to atoms to codes."""
 
+import copy
 import warnings
 from abc import ABC, abstractmethod
+from collections import deque
+from contextlib import closing
 from numbers import Integral, Real
 
 import numpy as np
@@ -9,24 +12,26 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array, check_random_state
 
+from sparselearn._callbacks import CallbackSupport, progress, reports_progress
 from sparselearn._compat import (
     Interval,
     StrOptions,
     fit_context,
     validate_parameter_constraints,
 )
-from sparselearn._parallel import bounded
-from sparselearn._solvers._coding import Atoms
+from sparselearn._parallel import bounded, map_chunks
+from sparselearn._solvers._coding import Atoms, has_gaps
 from sparselearn._solvers._dictionary import (
     AtomSet,
-    canonical,
     coherence,
     initial_atoms,
 )
+from sparselearn._solvers._kmeans_codes import distinct_rows, project
 from sparselearn.decomposition._coding import (
     CodesMixin,
     check_rows,
     check_weights,
+    chunk_rows,
     encode,
     explained,
     observed_mean,
@@ -43,11 +48,12 @@ NAMED = 3
 NAMED_SHARE = 0.5
 
 
-class DictionaryLearner(CodesMixin, BaseEstimator, ABC):
+class DictionaryLearner(CallbackSupport, CodesMixin, BaseEstimator, ABC):
     """A dictionary learned from samples, and the codes of samples by it.
 
     One coder makes the codes of `fit` and those of `transform`. A subclass has the
-    parameters below, and its own, and says by `_learn` how to find atoms.
+    parameters below, and its own, and says by `_learn` how to find atoms. Each of its
+    passes over the samples is a step that callbacks hear of.
     """
 
     _parameter_constraints = {
@@ -119,9 +125,11 @@ class DictionaryLearner(CodesMixin, BaseEstimator, ABC):
         coder : Coder
         random_state : RandomState
 
-        Returns
-        -------
+        Yields
+        ------
         Learned
+            What there is after each of at most `max_iter` passes; the last of fewer is
+            `converged`.
         """
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -142,7 +150,7 @@ class DictionaryLearner(CodesMixin, BaseEstimator, ABC):
         self : object
             Fitted estimator.
         """
-        self._fit(X, sample_weight)
+        self._fit(X, y, sample_weight, stacklevel=4)
         return self
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -160,23 +168,81 @@ class DictionaryLearner(CodesMixin, BaseEstimator, ABC):
         codes : csr_array or ndarray of shape (n_samples, n_components)
             As `transform` gives them.
         """
-        codes, dtype = self._fit(X, sample_weight)
+        # Its output is wrapped, one frame more.
+        codes, dtype = self._fit(X, y, sample_weight, stacklevel=5)
         return self._output(codes, dtype)
 
-    def _fit(self, X, sample_weight):
+    def _fit(self, X, y, sample_weight, *, stacklevel):
         coder = self._make_coder()
         X, weights = self._check(X, sample_weight, reset=True)
         present = weights > 0.0
         seen = (X, weights) if present.all() else (X[present], weights[present])
         random_state = check_random_state(self.random_state)
-        learned = self._learn(*seen, coder, random_state)
-        codes = self._store(learned, X, weights, coder, stacklevel=4)
+        steps = self._learn(*seen, coder, random_state)
+
+        def store(estimator, learned):
+            return estimator._store(learned, X, weights, coder)
+
+        codes = self._finish(steps, X, y, store, stacklevel=stacklevel)
         return codes, X.dtype
+
+    def _finish(self, steps, X, y, store, *, stacklevel):
+        """Learn by the generator `steps`, and keep what comes of it.
+
+        ``store(estimator, learned)`` sets the fitted attributes of an estimator, and
+        returns the codes of X.
+        """
+        learned = self._last(steps, X, y, store)
+        codes = store(self, learned)
+        self._warn(learned, codes, stacklevel=stacklevel + 1)
+        return codes
+
+    @reports_progress
+    def _last(self, steps, X, y, store):
+        """The `Learned` of the last of `steps`, or of that where a callback stops."""
+
+        def reconstruct(learned):
+            twin = copy.copy(self)
+            store(twin, learned)
+            return vars(twin)
+
+        steps_told = progress(
+            self,
+            steps,
+            n_steps=self.max_iter,
+            done=lambda learned: learned.converged,
+            X=X,
+            y=y,
+            reconstruct=reconstruct,
+            name="pass",
+        )
+        with closing(steps):
+            return deque(steps_told, maxlen=1).pop()
 
     def _check(self, X, sample_weight, *, reset):
         """X as kernels read it, and the weights of its rows."""
         X = check_rows(self, X, missing=self._coding.missing, reset=reset)
         return X, check_weights(sample_weight, X)
+
+    def _distinct(self, X, weights, targets=None):
+        """Where X, and `targets` beside it, has distinct rows; and summed weights.
+
+        So atoms depend neither on the order of samples, nor on whether one comes with a
+        weight of two or twice. All weights are positive.
+        """
+        random = np.random.default_rng(0)
+        direction = random.standard_normal(X.shape[1])
+        parts = map_chunks(
+            lambda rows: project(_filled(X[rows]), direction),
+            X.shape[0],
+            chunk_rows(X),
+            self.n_jobs,
+        )
+        keys = np.concatenate(parts)
+        if targets is not None:
+            direction = random.standard_normal(targets.shape[1])
+            keys = _ranged(keys) + _ranged(project(targets, direction))
+        return distinct_rows(X, weights, keys)
 
     def _atom_set(self):
         return AtomSet(self.positive_atoms)
@@ -208,15 +274,14 @@ class DictionaryLearner(CodesMixin, BaseEstimator, ABC):
             samples=samples,
         )
 
-    def _store(self, learned, X, weights, coder, *, stacklevel):
+    def _store(self, learned, X, weights, coder):
         """Set the fitted attributes; return the codes of X by the final atoms."""
         keep_signs = self._coding.positive or self.positive_atoms
-        order, signs = canonical(learned.usage, learned.atoms, keep_signs=keep_signs)
-        components = self._as_components(learned.atoms[order] * signs[:, None], X)
+        learned = learned.arranged(keep_signs=keep_signs)
+        components = self._as_components(learned.atoms, X)
         codes = encode(X, Atoms(components), coder, self.n_jobs)
         mean = observed_mean(X, weights)
         self._set_fitted(learned, components, mean, X, codes, weights)
-        self._warn(learned, codes, stacklevel=stacklevel + 1)
         return codes
 
     def _as_components(self, atoms, X):
@@ -239,7 +304,7 @@ class DictionaryLearner(CodesMixin, BaseEstimator, ABC):
         """One warning of what went wrong, if anything did."""
         if codes.data.size == 0:
             warn_of_none(codes, self._coding, stacklevel=stacklevel + 1)
-        elif not learned.converged:
+        elif not learned.converged and learned.n_iter == self.max_iter:
             warnings.warn(
                 f"The objective still fell by more than a share of tol={self.tol} in "
                 f"the last of max_iter={self.max_iter} passes. Raise max_iter or tol.",
@@ -282,3 +347,14 @@ class DictionaryLearner(CodesMixin, BaseEstimator, ABC):
             f"_{'-' if atom[f] < 0.0 else ''}{self.feature_names_in_[f]}"
             for f in largest
         )
+
+
+def _filled(rows):
+    """`rows` with 0 for NaN."""
+    return np.nan_to_num(rows) if has_gaps(rows) else rows
+
+
+def _ranged(keys):
+    """`keys` between 0 and 1: of the same order whatever their units."""
+    low, high = keys.min(), keys.max()
+    return (keys - low) / (high - low) if high > low else np.zeros(keys.size)

@@ -9,10 +9,9 @@ import scipy.sparse as sp
 from sklearn.utils import check_random_state
 
 from sparselearn._compat import Interval, fit_context
-from sparselearn._parallel import map_chunks, row_chunks, stream
+from sparselearn._parallel import row_chunks, stream
 from sparselearn._solvers._coding import join_codes
-from sparselearn._solvers._dictionary import AtomSet, Learned, canonical
-from sparselearn._solvers._kmeans_codes import distinct_rows, project
+from sparselearn._solvers._dictionary import AtomSet, Learned
 from sparselearn._solvers._online_dictionary import (
     OnlineDictionary,
     Tally,
@@ -214,7 +213,7 @@ class MiniBatchDictionaryLearning(DictionaryLearner):
             samples, weights = self._distinct(X, weights)
         state = self._new_state(X, weights, random_state, samples)
         with stream(self.n_jobs) as run:
-            learned = learn_dictionary(
+            yield from learn_dictionary(
                 state,
                 X,
                 samples,
@@ -227,23 +226,6 @@ class MiniBatchDictionaryLearning(DictionaryLearner):
                     self.max_time is None or time.perf_counter() - start < self.max_time
                 ),
             )
-        # As `fit` will present the atoms, for `partial_fit` to go on from there.
-        keep_signs = self._coding.positive or self.positive_atoms
-        state.arrange(*canonical(learned.usage, state.atoms, keep_signs=keep_signs))
-        return learned._replace(atoms=state.atoms, usage=state.total.usage)
-
-    def _distinct(self, X, weights):
-        """Where X has its distinct rows, in an order of theirs, and their weights."""
-        direction = np.random.default_rng(0).standard_normal(X.shape[1])
-
-        def keys(rows):
-            some = X[rows]
-            return project(
-                some if sp.issparse(some) else np.nan_to_num(some), direction
-            )
-
-        parts = map_chunks(keys, X.shape[0], chunk_rows(X), self.n_jobs)
-        return distinct_rows(X, weights, np.concatenate(parts))
 
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None, sample_weight=None):

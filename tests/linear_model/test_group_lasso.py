@@ -16,7 +16,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 import sparselearn
 from sparselearn import penalties
-from sparselearn._kernels import _groups
+from sparselearn._kernels import _blocks, _groups
 from sparselearn._solvers._certificates import critical_alpha
 from sparselearn._solvers._feature_groups import find_groups
 from sparselearn._solvers._group_working_set import GroupWorkingSet
@@ -432,8 +432,9 @@ def test_warm_up_leaves_nothing_to_compile(rng, monkeypatch):
     sparselearn.warm_up(dtypes=["float64"])
     kernels = [
         kernel
-        for name in dir(_groups)
-        if hasattr(kernel := getattr(_groups, name), "signatures")
+        for module in (_groups, _blocks)
+        for name in dir(module)
+        if hasattr(kernel := getattr(module, name), "signatures")
     ]
     names = [kernel.__name__ for kernel in kernels]
     assert {"descend_groups", "descend_columns", "correlate"} <= set(names)

@@ -73,7 +73,7 @@ def alternate(X, atoms, coder, update, *, weights=None, **options):
     how = {"atom_set": AtomSet(), "downhill": True, "max_iter": 15}
     how |= {"max_time": None, "tol": 0.0} | options
     how = Alternation(encode, update, **how)
-    learned = learn(X, weights, atoms, how, np.random.RandomState(0))
+    *_, learned = learn(X, weights, atoms, how, np.random.RandomState(0))
     codes = encode(X, learned.atoms)
     return learned, codes
 

@@ -205,7 +205,7 @@ def test_without_codes_atoms_stay(rng):
 
 def run(state, X, *, coder=CODER, max_iter=7, tol=0.0, shuffle=True, n_batches=None):
     counted = iter(range(10**9))
-    return learn_dictionary(
+    *_, learned = learn_dictionary(
         state,
         X,
         np.arange(X.shape[0]),
@@ -216,6 +216,7 @@ def run(state, X, *, coder=CODER, max_iter=7, tol=0.0, shuffle=True, n_batches=N
         shuffle=shuffle,
         go_on=lambda: n_batches is None or next(counted) < n_batches,
     )
+    return learned
 
 
 def test_passes_end_when_asked_to(rng):
