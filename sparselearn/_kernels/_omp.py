@@ -69,8 +69,8 @@ class Pursuit(NamedTuple):
         Of an optimised pursuit, h; at first G_jj. It is inf where `scale` is 0.
     score : (K,)
         Scratch: what the choice goes by.
-    basis : (M, K)
-        The rows q_t.
+    basis : (M, K or more)
+        The rows q_t, and what no one reads.
     factor : (M, M)
         L, in its lower triangle.
     steps : (M,)

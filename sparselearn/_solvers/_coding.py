@@ -26,14 +26,21 @@ __all__ = [
     "Coder",
     "Codes",
     "aligned",
+    "apart",
     "has_gaps",
     "join_codes",
+    "spread_rows",
     "squared_errors",
     "stack_rows",
     "take_rows",
 ]
 
 CACHE_LINE = 64
+# Addresses that are equal modulo a page share a set of the first-level cache, of which
+# there are eight lines. Vectors are put so many bytes apart there: any eight of them
+# that are next to one another lie in different sets.
+PAGE = 4096
+STAGGER = 9 * CACHE_LINE
 # Numbers in the residuals formed at once: those of sparse rows are dense.
 NUMBERS = 2**15
 
@@ -120,6 +127,30 @@ def aligned(*shape):
     memory = np.empty(size + CACHE_LINE, dtype=np.uint8)
     start = -memory.ctypes.data % CACHE_LINE
     return memory[start : start + size].view(np.float64).reshape(shape)
+
+
+def apart(n_vectors, size):
+    """Empty float64 vectors for loops that go through all of them in step.
+
+    No two have entries of one index in the same set of the first-level cache. For 1024
+    atoms a pursuit takes up to 1.6 times as long where they have.
+    """
+    step = math.ceil(8 * size / PAGE) * PAGE + STAGGER
+    return [row[:size] for row in aligned(n_vectors, step // 8)]
+
+
+def spread_rows(n_rows, size):
+    """An empty float64 ndarray of rows of `size` or more, for loops over several rows.
+
+    As `apart` for rows that are next to one another, but of the least memory.
+    """
+    step = math.ceil(8 * size / CACHE_LINE) * CACHE_LINE
+    beyond = step % PAGE
+    if beyond < STAGGER:
+        step += STAGGER - beyond
+    elif beyond > PAGE - STAGGER:
+        step += PAGE + STAGGER - beyond
+    return aligned(n_rows, step // 8)
 
 
 class Codes(NamedTuple):

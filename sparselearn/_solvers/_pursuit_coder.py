@@ -20,7 +20,7 @@ from sparselearn._kernels._pursuit_codes import (
     form_errors,
     pursue_rows,
 )
-from sparselearn._solvers._coding import Coder, Codes, aligned
+from sparselearn._solvers._coding import Coder, Codes, apart, spread_rows
 
 __all__ = [
     "PursuitCoder",
@@ -238,12 +238,13 @@ def room_for(n_levels, n_rows, most):
 
 
 def scratch_for(most, n_components, *, optimised):
+    correlation, scale, novelty, score = apart(4, n_components)
     return Pursuit(
-        correlation=aligned(n_components),
-        scale=aligned(n_components),
-        novelty=aligned(n_components if optimised else 0),
-        score=aligned(n_components),
-        basis=aligned(most, n_components),
+        correlation=correlation,
+        scale=scale,
+        novelty=novelty if optimised else novelty[:0],
+        score=score,
+        basis=spread_rows(most, n_components),
         factor=np.empty((most, most)),
         steps=np.empty(most),
         chosen=np.empty(most, dtype=np.int64),
