@@ -27,6 +27,10 @@ def inverse(lengths):
     return np.divide(1.0, lengths, out=np.zeros_like(lengths), where=lengths > 0.0)
 
 
+def new_of(squares):
+    return np.where(squares > 0.0, squares, np.inf)
+
+
 def whole(D):
     none = np.empty((0, 0))
     return Dictionary(
@@ -34,6 +38,7 @@ def whole(D):
         slots=np.arange(K),
         held=np.empty(0, dtype=np.int64),
         scale=inverse(np.linalg.norm(D, axis=1))[None],
+        novelty=new_of(np.sum(D**2, axis=1))[None],
         components=none,
         transposed=none,
         missing=np.empty((0, 0), dtype=bool),
@@ -48,6 +53,7 @@ def in_part(D, missing, subtract, room):
         slots=np.full(K, -1),
         held=np.full(room, -1),
         scale=inverse(np.sqrt(~missing @ (D**2).T)),
+        novelty=new_of(~missing @ (D**2).T),
         components=D,
         transposed=np.ascontiguousarray(D.T),
         missing=missing,
