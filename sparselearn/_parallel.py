@@ -77,8 +77,9 @@ def map_threads(function, items, n_jobs=None):
     with _one_blas_thread:
         if n_threads <= 1:
             return [function(item) for item in items]
-        parallel = joblib.Parallel(n_jobs=n_threads, require="sharedmem")
-        return parallel(joblib.delayed(function)(item) for item in items)
+        # joblib looks for results every hundredth of a second: as long as some calls.
+        with ThreadPoolExecutor(n_threads) as pool:
+            return list(pool.map(function, items))
 
 
 @contextlib.contextmanager

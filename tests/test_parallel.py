@@ -1,5 +1,7 @@
 """Threads: order, exceptions, BLAS bounds that are restored, bits that do not move."""
 
+import threading
+
 import joblib
 import numpy as np
 import pytest
@@ -42,15 +44,13 @@ def test_chunks_cover_the_rows_once_for_any_n_jobs():
     np.testing.assert_array_equal(one, two)
 
 
-def test_an_enclosing_joblib_context_is_heard(monkeypatch):
-    seen = []
-    parallel = joblib.Parallel
-    monkeypatch.setattr(
-        joblib,
-        "Parallel",
-        lambda n_jobs, **kw: seen.append(n_jobs) or parallel(n_jobs, **kw),
-    )
+def test_an_enclosing_joblib_context_is_heard():
+    def meet(_):
+        # Passed by two threads that are here at once, and by no other.
+        return meeting.wait(timeout=60)
+
+    meeting = threading.Barrier(2)
     with joblib.parallel_config(backend="threading", n_jobs=2):
-        map_threads(abs, range(4))
-    map_threads(abs, range(4))
-    assert seen == [2]
+        assert sorted(map_threads(meet, range(2))) == [0, 1]
+    own = threading.get_ident()
+    assert map_threads(lambda _: threading.get_ident(), range(4)) == [own] * 4

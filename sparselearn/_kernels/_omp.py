@@ -153,7 +153,7 @@ def pursue(rows, slots, pursuit, size, square, goal):
     size, square
     """
     correlation, scale, novelty, score, basis, factor, steps, chosen, coef = pursuit
-    _rate(pursuit, goal)
+    _rate(pursuit, size, goal)
     while size < goal.most and square > goal.enough:
         j = largest_score(score)
         if j < 0 or _gain(score[j], goal) <= goal.floor:
@@ -195,7 +195,7 @@ def pursue(rows, slots, pursuit, size, square, goal):
             new_size, square = _keep_signs(rows, slots, pursuit, size, square, goal)
             if new_size < size:
                 size = new_size
-                _rate(pursuit, goal)
+                _rate(pursuit, size, goal)
             if not square < before:  # what is left is rounding
                 return SPENT, size, square
     return DONE, size, square
@@ -204,7 +204,7 @@ def pursue(rows, slots, pursuit, size, square, goal):
 @inlined(fastmath=REASSOCIATE)
 def largest_gain(pursuit, goal):
     """By how much the best single column, by its score, lowers the squared residual."""
-    _rate(pursuit, goal)
+    _rate(pursuit, 0, goal)
     j = largest_score(pursuit.score)
     return 0.0 if j < 0 else _gain(pursuit.score[j], goal)
 
@@ -215,14 +215,19 @@ def _gain(score, goal):
 
 
 @inlined(fastmath=REASSOCIATE)
-def _rate(pursuit, goal):
-    """Write the scores of all columns.
+def _rate(pursuit, size, goal):
+    """Write the scores of all columns, where `size` are taken.
 
     In the optimised one a column that depends on those taken may have any score, as
     both r and h are rounding; it is found out where it is chosen.
     """
     correlation, scale, score = pursuit.correlation, pursuit.scale, pursuit.score
-    if goal.optimised:
+    if goal.optimised and size == 0:
+        # All of each column is new, so that no division is needed.
+        for i in range(score.size):
+            share = correlation[i] * scale[i]
+            score[i] = share * share if share > 0.0 or not goal.positive else 0.0
+    elif goal.optimised:
         novelty = pursuit.novelty
         for i in range(score.size):
             share = max(correlation[i], 0.0) if goal.positive else correlation[i]

@@ -42,6 +42,8 @@ class Dictionary(NamedTuple):
         With missing entries, scratch: the atoms whose rows of G are formed.
     scale : (1, K) or (n, K)
         ``1 / sqrt(G_jj)`` and 0 for atoms of length 0, of all rows or of each.
+    novelty : as `scale`
+        ``G_jj`` and inf for atoms of length 0; (1, 0) unless the choice is optimised.
     components : (K, p)
         D, with missing entries; else (K, 0), as the two that follow.
     transposed : (p, K)
@@ -56,6 +58,7 @@ class Dictionary(NamedTuple):
     slots: np.ndarray
     held: np.ndarray
     scale: np.ndarray
+    novelty: np.ndarray
     components: np.ndarray
     transposed: np.ndarray
     missing: np.ndarray
@@ -134,7 +137,8 @@ def pursue_rows(products, squares, dictionary, wish, pursuit, found):
     found : Found
         Overwritten.
     """
-    n_rows, levels, scale = squares.size, wish.levels, dictionary.scale
+    n_rows, levels = squares.size, wish.levels
+    scale, novelty = dictionary.scale, dictionary.novelty
     n_formed = 0
     filled = found.filled
     for level in range(levels.size):
@@ -144,8 +148,7 @@ def pursue_rows(products, squares, dictionary, wish, pursuit, found):
             pursuit.correlation[k] = products[i, k]
             pursuit.scale[k] = scale[min(i, scale.shape[0] - 1), k]
         for k in range(pursuit.novelty.size):
-            length = 1.0 / pursuit.scale[k] if pursuit.scale[k] > 0.0 else np.inf
-            pursuit.novelty[k] = length * length
+            pursuit.novelty[k] = novelty[min(i, novelty.shape[0] - 1), k]
         goal = Goal(0, 0.0, 0.0, 0.0, wish.positive, wish.optimised, levels.size == 1)
         worth = 2.0 * wish.alpha
         if wish.relative:

@@ -97,6 +97,7 @@ class PursuitCoder(Coder):
             slots=np.arange(atoms.size),
             held=np.empty(0, dtype=np.int64),
             scale=inverse_lengths(atoms.squares)[None],
+            novelty=self._novelty(atoms.squares[None]),
             components=none,
             transposed=none,
             missing=np.empty((0, 0), dtype=bool),
@@ -118,6 +119,7 @@ class PursuitCoder(Coder):
             slots=np.full(atoms.size, -1),
             held=np.empty(room, dtype=np.int64),
             scale=inverse_lengths(lengths),
+            novelty=self._novelty(lengths),
             components=atoms.components,
             transposed=np.ascontiguousarray(atoms.components.T),
             missing=missing,
@@ -128,6 +130,11 @@ class PursuitCoder(Coder):
         return self._pursue(
             rows, atoms, inner, squares, dictionary, levels, observed=~missing
         )[0]
+
+    def _novelty(self, squares):
+        if not self.optimised:
+            return np.empty((1, 0))
+        return np.where(squares > 0.0, squares, np.inf)
 
     def _level(self, n_nonzero, atoms):
         most = min(atoms.components.shape)

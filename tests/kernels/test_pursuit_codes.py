@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from reference import matching_pursuit
+from reference import awkward_atoms, matching_pursuit
 
 from sparselearn._kernels._omp import Pursuit
 from sparselearn._kernels._pursuit_codes import Dictionary, Found, Wish, pursue_rows
@@ -13,9 +13,7 @@ K, P, N = 14, 9, 25
 @pytest.fixture
 def atoms(rng):
     """Of all lengths; two are equal, one is 0."""
-    D = rng.standard_normal((K, P)) * rng.uniform(0.1, 5.0, (K, 1))
-    D[7], D[9] = D[0], 0.0
-    return D
+    return awkward_atoms(rng, K, P)
 
 
 @pytest.fixture
@@ -29,6 +27,10 @@ def inverse(lengths):
     return np.divide(1.0, lengths, out=np.zeros_like(lengths), where=lengths > 0.0)
 
 
+def new_of(squares):
+    return np.where(squares > 0.0, squares, np.inf)
+
+
 def whole(D):
     none = np.empty((0, 0))
     return Dictionary(
@@ -36,6 +38,7 @@ def whole(D):
         slots=np.arange(K),
         held=np.empty(0, dtype=np.int64),
         scale=inverse(np.linalg.norm(D, axis=1))[None],
+        novelty=new_of(np.sum(D**2, axis=1))[None],
         components=none,
         transposed=none,
         missing=np.empty((0, 0), dtype=bool),
@@ -50,6 +53,7 @@ def in_part(D, missing, subtract, room):
         slots=np.full(K, -1),
         held=np.full(room, -1),
         scale=inverse(np.sqrt(~missing @ (D**2).T)),
+        novelty=new_of(~missing @ (D**2).T),
         components=D,
         transposed=np.ascontiguousarray(D.T),
         missing=missing,
