@@ -3,8 +3,9 @@
     python benchmarks/planted.py [--seeds 5]
 
 1500 rows of 20 features, each of 3 of 50 random atoms with a tenth of noise. Online
-learners make 43 epochs of batches of 200, K-SVD 40 epochs; a planted atom is found if
-one that was learned has a cosine beyond .99 with it, up to the sign.
+learners make 43 epochs of batches of 200, fewer where they stop by themselves, K-SVD
+40 epochs; a planted atom is found if one that was learned has a cosine beyond .99 with
+it, up to the sign.
 """
 
 import statistics

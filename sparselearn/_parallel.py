@@ -119,7 +119,14 @@ def stream(n_jobs=None):
             yield map
             return
         with ThreadPoolExecutor(n_threads) as pool:
-            yield pool.map
+            # To hand a single item over would take longer.
+            yield (
+                lambda function, items: (
+                    map(function, items)
+                    if len(items) == 1
+                    else pool.map(function, items)
+                )
+            )
 
 
 def bounded(function, *args, **kwargs):

@@ -691,3 +691,10 @@ def group_code_gap(x, D, z, groups, lam, *, positive=False):
     primal = 0.5 * theta @ theta + penalty
     theta = scale * theta
     return primal - (theta @ x - 0.5 * theta @ theta)
+
+
+def awkward_atoms(rng, K, p):
+    """Atoms of all lengths; that at 7 is that at 0, and that at 9 is zero."""
+    D = rng.standard_normal((K, p)) * rng.uniform(0.1, 5.0, (K, 1))
+    D[7], D[9] = D[0], 0.0
+    return D

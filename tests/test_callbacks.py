@@ -185,6 +185,18 @@ def test_callbacks_see_a_learner_as_if_it_had_ended(learner, X, y):
 
 
 @with_callbacks
+@every_learner
+@pytest.mark.filterwarnings("ignore:The objective still fell")
+def test_a_learner_learns_without_callbacks(learner, X, y, monkeypatch):
+    """As on an older scikit-learn."""
+    model = clone(learner).fit(X, y)
+    monkeypatch.delattr(_compat.CallbackSupportMixin, "_init_callback_context")
+    plain = clone(learner).fit(X, y)
+    np.testing.assert_array_equal(plain.components_, model.components_)
+    assert plain.n_iter_ == model.n_iter_
+
+
+@with_callbacks
 @pytest.mark.filterwarnings("ignore:The objective still fell")
 def test_partial_fit_goes_on_from_where_a_callback_stopped(X):
     learner = LEARNERS[0]

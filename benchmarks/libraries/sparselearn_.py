@@ -96,12 +96,12 @@ def encode(problem, method, n_jobs):
 
 
 def learn(problem, n_jobs, epochs, batch_size):
+    """In at most so many epochs: it stops where the objective is steady."""
     model = decomposition.MiniBatchDictionaryLearning(
         problem.n_components,
         alpha=problem.alpha,
         batch_size=batch_size,
         max_iter=epochs,
-        tol=0.0,
         random_state=problem.seed,
         n_jobs=n_jobs,
     )

@@ -201,6 +201,28 @@ def update_atoms(rest, products, atoms, floor, positive, l1_ratio, scratch):
                     other[f] -= weight * move[f]
 
 
+@kernel(fastmath=REASSOCIATE)
+def nearest_cosines(gram, inverses, cosines):
+    """Write to `cosines` each atom's largest absolute cosine with another one.
+
+    Parameters
+    ----------
+    gram : float64 (K, K)
+        Products of the atoms.
+    inverses : float64 (K,)
+        Of their squared lengths; 0 for an atom of length 0.
+    cosines : float64 (K,)
+        Overwritten; 0 for an atom that has no other.
+    """
+    for j in range(inverses.size):
+        row, largest = gram[j], 0.0
+        for part in (slice(0, j), slice(j + 1, row.size)):
+            products, scales = row[part], inverses[part]
+            for i in range(products.size):
+                largest = max(largest, products[i] * products[i] * scales[i])
+        cosines[j] = math.sqrt(largest * inverses[j])
+
+
 @kernel
 def find_twins(gram, squares, cosine, twins):
     """Find atoms that are nearly the same but for their sign.

@@ -27,8 +27,13 @@ __all__ = [
     "update_dictionary",
 ]
 
-# Atoms of a larger |cosine| are one atom.
+# Samples of a larger |cosine| are one atom to start from.
 SAME = 0.99
+# Atoms come to be one where they are so many times nearer to one another than the
+# median atom is to its nearest, in 1 - |cosine|: in few dimensions, or where all
+# samples are much alike, all atoms are close. This within bounds on the |cosine|.
+NEARER = 4.0
+CLOSE = 0.9
 # An atom of less than this share of the mean energy A_jj is unused.
 UNUSED = 1e-4
 # Rows of a smaller share of the largest length are zero.
@@ -311,7 +316,8 @@ def dead_atoms(gram, energies, ages=None):
     """
     n_components = energies.size
     twin_of = np.empty(n_components, dtype=np.int64)
-    kernels.find_twins(gram, np.diagonal(gram).copy(), SAME, twin_of)
+    squares = np.diagonal(gram).copy()
+    kernels.find_twins(gram, squares, _twin_cosine(gram, squares), twin_of)
     unused = energies < UNUSED * np.mean(energies)
     if ages is not None:
         unused &= ages
@@ -323,6 +329,14 @@ def dead_atoms(gram, energies, ages=None):
             heirs[less] = more
     dead = np.flatnonzero(heirs != np.arange(n_components))
     return dead, np.array([_survivor(heirs, j) for j in dead], dtype=np.intp)
+
+
+def _twin_cosine(gram, squares):
+    """The absolute cosine beyond which atoms nearly repeat one another."""
+    inverses = np.divide(1.0, squares, out=np.zeros(squares.size), where=squares > 0.0)
+    cosines = np.empty(squares.size)
+    kernels.nearest_cosines(gram, inverses, cosines)
+    return float(np.clip(1.0 - np.median(1.0 - cosines) / NEARER, CLOSE, SAME))
 
 
 def _survivor(heirs, j):

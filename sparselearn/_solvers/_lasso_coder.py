@@ -103,21 +103,8 @@ class LassoCoder(Coder):
         _ = atoms.gram
 
     def encode(self, rows, atoms):
-        products, squares = atoms.products(rows)
-        penalty = self._penalty(atoms.size)
-        found = np.empty((3, squares.size))
-        _lasso_codes.encode_rows(
-            _all_products(atoms),
-            atoms.squares,
-            penalty,
-            self.tol,
-            self.max_iter,
-            _scratch(penalty),
-            products,
-            squares,
-            found,
-        )
-        return codes_of(products, found, rows, atoms, squares)
+        data = (_all_products(atoms), atoms.squares)
+        return self._encode_by(_lasso_codes.encode_rows, data, rows, atoms)
 
     def encode_observed(self, rows, atoms):
         """The codes of dense `rows` by what is not NaN in them.
@@ -127,13 +114,18 @@ class LassoCoder(Coder):
         """
         observed = ~np.isnan(rows)
         seen = np.where(observed, rows, 0.0)
-        products, squares = atoms.products(seen)
+        lengths = observed @ (atoms.components**2).T
+        data = (observed, _products_to_come(atoms), lengths)
+        kernel = _lasso_codes.encode_observed_rows
+        return self._encode_by(kernel, data, seen, atoms, observed)
+
+    def _encode_by(self, kernel, data, rows, atoms, observed=None):
+        """`Codes` of rows by a kernel, with what it needs of atoms before all else."""
+        products, squares = atoms.products(rows)
         penalty = self._penalty(atoms.size)
         found = np.empty((3, squares.size))
-        _lasso_codes.encode_observed_rows(
-            observed,
-            _products_to_come(atoms),
-            observed @ (atoms.components**2).T,
+        kernel(
+            *data,
             penalty,
             self.tol,
             self.max_iter,
@@ -142,7 +134,7 @@ class LassoCoder(Coder):
             squares,
             found,
         )
-        return codes_of(products, found, seen, atoms, squares, observed)
+        return codes_of(products, found, rows, atoms, squares, observed)
 
     def _penalty(self, size):
         weights = self.penalty_weights

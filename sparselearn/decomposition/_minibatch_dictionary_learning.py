@@ -22,8 +22,10 @@ from sparselearn.decomposition._learner import DictionaryLearner
 
 __all__ = ["MiniBatchDictionaryLearning"]
 
-# Samples of a batch that a thread encodes at a time.
+# Samples of a batch that a thread encodes at a time: so many at least, and so many that
+# their products with atoms are no fewer than BLOCK. Less takes longer to hand over.
 CHUNK = 128
+BLOCK = 2**15
 
 
 class MiniBatchDictionaryLearning(DictionaryLearner):
@@ -309,7 +311,7 @@ def _encoder(coder, run):
     """What `OnlineDictionary.learn` calls to encode rows, in the threads of `run`."""
 
     def encode(rows, atoms):
-        chunks = row_chunks(rows.shape[0], CHUNK)
+        chunks = row_chunks(rows.shape[0], max(CHUNK, BLOCK // atoms.size))
         return run(lambda chunk: coder.encode_rows(rows[chunk], atoms), chunks)
 
     return encode

@@ -131,3 +131,18 @@ def test_twins_are_the_same_but_for_sign_and_length(rng):
     twins = np.empty(8, dtype=np.int64)
     kernels.find_twins(gram, np.diagonal(gram).copy(), 0.99, twins)
     np.testing.assert_array_equal(twins, [-1, -1, -1, -1, -1, 2, -1, 2])
+
+
+def test_nearest_cosines(rng):
+    atoms = rng.standard_normal((8, 5))
+    atoms[3] = 0.0
+    gram = atoms @ atoms.T
+    squares = np.diagonal(gram)
+    inverses = np.divide(1.0, squares, out=np.zeros(8), where=squares > 0.0)
+    cosines = np.empty(8)
+    kernels.nearest_cosines(gram, inverses, cosines)
+    lengths = np.sqrt(np.where(squares > 0.0, squares, 1.0))
+    wanted = np.abs(gram) / np.outer(lengths, lengths) * (1.0 - np.eye(8))
+    np.testing.assert_allclose(cosines, wanted.max(axis=1), atol=1e-12)
+    kernels.nearest_cosines(gram[:1, :1].copy(), inverses[:1], cosines[:1])
+    assert cosines[0] == 0.0

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from reference import matching_pursuit
+from reference import awkward_atoms, matching_pursuit
 
 from sparselearn._kernels._omp import Pursuit
 from sparselearn._kernels._pursuit_codes import Dictionary, Found, Wish, pursue_rows
@@ -13,9 +13,7 @@ K, P, N = 14, 9, 25
 @pytest.fixture
 def atoms(rng):
     """Of all lengths; two are equal, one is 0."""
-    D = rng.standard_normal((K, P)) * rng.uniform(0.1, 5.0, (K, 1))
-    D[7], D[9] = D[0], 0.0
-    return D
+    return awkward_atoms(rng, K, P)
 
 
 @pytest.fixture

@@ -131,6 +131,20 @@ def test_dead_are_the_unused_and_the_less_used_of_twins(rng):
     np.testing.assert_array_equal(dead, [2, 3])
 
 
+def test_how_near_is_too_near_depends_on_the_others(rng):
+    """A cosine of .93 is of twins among 20 directions in space, not among 12 lines."""
+    atoms = UNIT.project(rng.standard_normal((20, 60)))[0]
+    across = atoms[1] - (atoms[0] @ atoms[1]) * atoms[0]
+    across /= np.linalg.norm(across)
+    atoms[1] = -0.93 * atoms[0] + np.sqrt(1 - 0.93**2) * across
+    energies = np.arange(20.0, 0.0, -1.0)
+    np.testing.assert_array_equal(solver.dead_atoms(atoms @ atoms.T, energies)[0], [1])
+    angles = np.arange(12) * np.pi / 12
+    lines = np.column_stack([np.cos(angles), np.sin(angles)])
+    assert solver.coherence(lines) > 0.96
+    assert solver.dead_atoms(lines @ lines.T, energies[:12])[0].size == 0
+
+
 def test_of_many_that_are_the_same_one_stays(rng):
     atoms = np.tile(UNIT.project(rng.standard_normal((1, 4)))[0], (5, 1))
     for energies in [np.arange(1.0, 6.0), np.arange(6.0, 1.0, -1.0), rng.random(5) + 1]:

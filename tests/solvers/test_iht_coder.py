@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from reference import hard_thresholding
+from reference import awkward_atoms, hard_thresholding
 
 from sparselearn._solvers._coding import Atoms, stack_rows
 from sparselearn._solvers._iht_coder import IHTCoder
@@ -16,8 +16,8 @@ signs = pytest.mark.parametrize("positive", [False, True])
 @pytest.fixture
 def atoms(rng):
     """Of all lengths; two are equal, one is a sum of others, one is 0."""
-    D = rng.standard_normal((K, P)) * rng.uniform(0.1, 5.0, (K, 1))
-    D[7], D[8], D[9] = D[0], D[1] - D[2], 0.0
+    D = awkward_atoms(rng, K, P)
+    D[8] = D[1] - D[2]
     return D
 
 

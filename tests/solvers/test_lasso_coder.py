@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from reference import code_gap, code_objective, coordinate_descent
+from reference import awkward_atoms, code_gap, code_objective, coordinate_descent
 from scipy.optimize import nnls
 from sklearn.decomposition import sparse_encode
 
@@ -22,9 +22,7 @@ engines = pytest.mark.parametrize("room", [256, 1], ids=["path", "descent"])
 @pytest.fixture
 def D(rng):
     """Atoms of all lengths, more than features; two are equal, one is 0."""
-    D = rng.standard_normal((K, P)) * rng.uniform(0.1, 5.0, (K, 1))
-    D[7], D[9] = D[0], 0.0
-    return D
+    return awkward_atoms(rng, K, P)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from reference import matching_pursuit
+from reference import awkward_atoms, matching_pursuit
 from sklearn.linear_model import orthogonal_mp_gram
 
 from sparselearn._solvers._coding import Atoms, Coder, stack_rows
@@ -21,9 +21,7 @@ signs = pytest.mark.parametrize("positive", [False, True])
 @pytest.fixture
 def atoms(rng):
     """Of all lengths; two are equal, one is 0."""
-    D = rng.standard_normal((K, P)) * rng.uniform(0.1, 5.0, (K, 1))
-    D[7], D[9] = D[0], 0.0
-    return D
+    return awkward_atoms(rng, K, P)
 
 
 @pytest.fixture
