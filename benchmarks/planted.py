@@ -53,7 +53,8 @@ def compare(found, function, problems, settings):
     for n, (name, library) in product(THREADS, found.items()):
         title = f"{name}, {n} thread{'s' * (n > 1)}"
         asked = settings | {"n_jobs": n, "threads": n}
-        rows[title] = row = find(library, function, problems, asked)
+        row = find(library, function, problems, asked)
+        rows[title] = row = {"threads": n} | row
         said = row["note"]
         if row["median"] is not None:
             said = f"{np.mean(row['recovered']):.3f} found, {row['median']:.3f} s"
