@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sparselearn._compat import check_sample_weight
 from sparselearn._parallel import bounded, map_chunks, row_chunks
-from sparselearn._solvers._coding import Atoms, join_codes, stack_rows
+from sparselearn._solvers._coding import Atoms, has_gaps, join_codes, stack_rows
 from sparselearn._validation import column_major, row_weights
 from sparselearn.decomposition._methods import make_coder
 
@@ -50,9 +50,14 @@ def check_rows(estimator, X, *, missing="error", reset=False):
         accept_large_sparse=True,
         dtype=FLOATS,
         order="C",
-        ensure_all_finite="allow-nan" if missing == "mask" else True,
+        ensure_all_finite="allow-nan",
         reset=reset,
     )
+    if missing == "error" and has_gaps(X):
+        raise ValueError(
+            "Input X contains NaN. With missing='mask', a parameter of SparseCoder, it "
+            "is an entry that is not known."
+        )
     if sp.issparse(X) and np.isnan(X.data).any():
         raise ValueError(
             "Sparse X has NaN: missing='mask' needs dense X, since what a sparse one "

@@ -14,7 +14,7 @@ from sklearn.utils import (
     column_or_1d,
 )
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_is_fitted
 
 from sparselearn._compat import Interval, StrOptions, fit_context
@@ -305,6 +305,11 @@ class DiscriminativeDictionaryLearning(BatchLearner):
             y = column_or_1d(y, warn=True)
             assert_all_finite(y, input_name="y")
             check_consistent_length(X, y)
+            if type_of_target(y) == "continuous":
+                raise ValueError(
+                    "Unknown label type: y is continuous, and target='classes'. Give "
+                    "target='values' to learn to predict values."
+                )
             check_classification_targets(y)
             classes, labels = np.unique(y, return_inverse=True)
             return classes, labels, np.eye(classes.size)[labels], classes.size == 2

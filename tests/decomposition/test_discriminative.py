@@ -100,7 +100,7 @@ def test_one_class_and_constant_numbers(rng):
 def test_wrong_targets(rng):
     X = rng.standard_normal((20, 4))
     model = DiscriminativeDictionaryLearning(5)
-    with pytest.raises(ValueError, match="Unknown label type"):
+    with pytest.raises(ValueError, match="target='values'"):
         model.fit(X, X[:, 0])
     with pytest.raises(ValueError, match="requires y to be passed"):
         model.fit(X, None)

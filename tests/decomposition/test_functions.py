@@ -127,7 +127,7 @@ def test_refusals(X, D, function):
         function(X, D, method="lars")
     with pytest.raises(ValueError, match="dictionary has 5 features and X has 6"):
         function(X, D[:, :5])
-    with pytest.raises(ValueError, match="contains NaN"):
+    with pytest.raises(ValueError, match=r"contains NaN.*missing=.mask"):
         function(np.full_like(X, np.nan), D)
     with pytest.raises(ValueError, match="'dictionary' parameter of"):
         function(X, None)
