@@ -11,8 +11,14 @@ from sparselearn._parallel import map_chunks, map_threads, row_chunks
 
 
 def blas_threads():
+    """Of each BLAS but those on OpenMP, which other packages may have brought along.
+
+    These say how many threads the thread that asks would use, not what the limit is.
+    """
     return [
-        pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"
+        pool["num_threads"]
+        for pool in threadpool_info()
+        if pool["user_api"] == "blas" and pool.get("threading_layer") != "openmp"
     ]
 
 
