@@ -130,11 +130,9 @@ def test_against_scikit_learn(rng, positive):
     D /= np.linalg.norm(D, axis=1, keepdims=True)
     X = rng.standard_normal((25, 8))
     codes = LassoCoder(0.2, positive=positive).encode(X, Atoms(D))
-    for algorithm in ("lasso_lars", "lasso_cd"):
-        Z = sparse_encode(
-            X, D, algorithm=algorithm, alpha=0.2, positive=positive, max_iter=10000
-        )
-        np.testing.assert_allclose(dense(codes, 20), Z, atol=1e-5)
+    # Not "lasso_cd": in older versions it ends a hundredth away.
+    Z = sparse_encode(X, D, algorithm="lasso_lars", alpha=0.2, positive=positive)
+    np.testing.assert_allclose(dense(codes, 20), Z, atol=1e-5)
 
 
 @signs
