@@ -1,0 +1,156 @@
+"""Training by batches: what a learner is, and the loop over steps and epochs.
+
+Data flow one way. `_batches` brings rows of X to dense batches; a learner holds the
+parameters of a model and what its optimiser remembers, and makes a step of each
+batch; `train` yields after each epoch, so that an estimator may look at held-out rows,
+report, keep the best state and stop. Nothing here knows what is learned.
+"""
+
+import math
+import time
+from abc import ABC, abstractmethod
+from typing import NamedTuple
+
+__all__ = ["Batch", "Epoch", "Learner", "annealed", "train"]
+
+# The share of all steps over which an annealed rate falls to zero, at the end.
+DECAY = 0.2
+
+
+class Batch(NamedTuple):
+    """Some rows, as a learner sees them.
+
+    Attributes
+    ----------
+    rows : ndarray (n_rows, n_features), C-ordered
+        Of the learner's dtype. A buffer: the next batch overwrites it.
+    targets : ndarray (n_rows, n_outputs), C-ordered
+        The same array as `rows` for an autoencoder.
+    weights : ndarray (n_rows,) or None
+        Of the rows, float64; None for all one.
+    """
+
+    rows: object
+    targets: object
+    weights: object = None
+
+
+class Learner(ABC):
+    """A model's parameters, and the optimiser that improves them."""
+
+    @abstractmethod
+    def step(self, batch, rate, run):
+        """Improve the parameters by one step.
+
+        Parameters
+        ----------
+        batch : Batch
+        rate : float
+            Learning rate of this step.
+        run : callable
+            ``run(function, items)`` is `map`, in threads: see ``_parallel.stream``.
+
+        Returns
+        -------
+        loss : float
+            Sum over the rows, weighted, of what they cost before the step; penalties
+            apart.
+        """
+
+    def end_epoch(self, run):
+        """What is due once an epoch; a dict of figures for the history.
+
+        Names of figures that have a meaning to displays: "n_nonzero_coefs", the mean
+        number of non-zeros of a code, and "dead_share", the share of the units that no
+        row of the epoch made fire.
+        """
+        return {}
+
+    @abstractmethod
+    def state(self):
+        """All that training goes on from: a dict of copies, arrays and numbers."""
+
+    @abstractmethod
+    def restore(self, state):
+        """Go back to what `state` gave."""
+
+
+class Epoch(NamedTuple):
+    """What an epoch did.
+
+    Attributes
+    ----------
+    number : int
+        Of epochs so far, this one with them.
+    loss : float
+        Mean over the rows, weighted, of their loss when they were met.
+    seconds : float
+        Since training began.
+    figures : dict
+        What `Learner.end_epoch` gave.
+    out_of_time : bool
+        Whether `max_time` has ended it; it may then have met part of the rows.
+    rate : float
+        Learning rate of its last step; NaN for an optimiser that has none.
+    converged : bool
+        Whether its optimiser has nothing more to do, and makes no other epoch.
+    """
+
+    number: int
+    loss: float
+    seconds: float
+    figures: dict
+    out_of_time: bool = False
+    rate: float = math.nan
+    converged: bool = False
+
+
+def annealed(rate, share_done):
+    """The learning rate after `share_done` of all steps: steady, then down to zero."""
+    return rate * min(1.0, (1.0 - share_done) / DECAY)
+
+
+def train(learner, batches, *, n_epochs, rate, run, max_time=None, done=0):
+    """Make a step of every batch, epoch after epoch.
+
+    Parameters
+    ----------
+    learner : Learner
+    batches : callable
+        ``batches()`` gives the `Batch` objects of one epoch, in its order; it may be a
+        generator.
+    n_epochs : int
+        How many to make now.
+    rate : callable
+        Share of all steps done, or of `max_time` if that is more, in [0, 1) ->
+        learning rate.
+    run : callable
+        See `Learner.step`.
+    max_time : float, optional
+        Seconds after which no further step is made.
+    done : int
+        Epochs that are behind the learner already, from which to count on.
+
+    Yields
+    ------
+    Epoch
+    """
+    start = time.perf_counter()
+    used = 0.0  # the share of `max_time` that is over
+    for number in range(n_epochs):
+        loss = mass = 0.0
+        for batch, place in batches():
+            # Whatever ends first, epochs or time: the rate has been annealed by then.
+            now = rate(max((number + place) / n_epochs, used))
+            loss += learner.step(batch, now, run)
+            mass += len(batch.rows) if batch.weights is None else batch.weights.sum()
+            if max_time is not None:
+                used = (time.perf_counter() - start) / max_time
+                if used >= 1.0:
+                    break
+        figures = learner.end_epoch(run)
+        seconds = time.perf_counter() - start
+        late = used >= 1.0
+        yield Epoch(done + number + 1, loss / mass, seconds, figures, late, now)
+        if late:
+            return
