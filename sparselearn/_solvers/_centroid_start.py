@@ -6,8 +6,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from sparselearn._kernels import _lloyd as kernels
-from sparselearn._solvers._lloyd import dense, directions
-from sparselearn._solvers._nearest import tasks
+from sparselearn._solvers._lloyd import directions
+from sparselearn._solvers._nearest import dense, tasks
 
 __all__ = ["initial_centroids"]
 
