@@ -22,10 +22,12 @@ import numpy as np
 
 from sparselearn._kernels._jit import REASSOCIATE, inlined, kernel
 
-__all__ = ["add_rows", "add_sparse_rows", "centre", "settle", "squared_errors"]
+__all__ = ["add_rows", "add_sparse_rows", "centre", "least_errors", "settle"]
 
 # Products looked at together: most such sets hold none that matters.
 SET = 128
+# Features after which a distance may be seen to be too long.
+FEATURES = 64
 
 
 @kernel(fastmath=REASSOCIATE)
@@ -162,18 +164,35 @@ def settle(
             squares[i] = _square(row, centroids[label], sizes[i])
 
 
-@kernel(fastmath=REASSOCIATE)
-def squared_errors(rows, centroids, spherical, errors):
-    """Write the squared error of row i by centroid j, of any other, to `errors[j, i]`.
+@inlined(fastmath=REASSOCIATE)
+def _square_below(row, centroid, limit):
+    """``||row - centroid||^2``, or something from `limit` on that is no larger."""
+    total = 0.0
+    for start in range(0, row.shape[0], FEATURES):
+        total += _square(
+            row[start : start + FEATURES], centroid[start : start + FEATURES], 1.0
+        )
+        if total >= limit:
+            break
+    return total
 
-    That is the squared distance; with `spherical` from the line along the centroid.
+
+@kernel(fastmath=REASSOCIATE)
+def least_errors(rows, centroids, spherical, closest, errors):
+    """Write to `errors[j, i]` the squared error of row i by centroid j, or the known.
+
+    The lesser of the two: `closest[i]` is known by other centroids. An error is the
+    squared distance; with `spherical` that from the line along the centroid.
     """
     for i in range(rows.shape[0]):
-        row = rows[i]
+        row, known = rows[i], closest[i]
         for j in range(centroids.shape[0]):
             centroid = centroids[j]
-            size = _size(row, centroid) if spherical else 1.0
-            errors[j, i] = _square(row, centroid, size)
+            if spherical:
+                error = _square(row, centroid, _size(row, centroid))
+            else:
+                error = _square_below(row, centroid, known)
+            errors[j, i] = min(error, known)
 
 
 @kernel

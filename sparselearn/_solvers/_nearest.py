@@ -62,9 +62,9 @@ class Assignment(NamedTuple):
         return Assignment(*[values[rows] for values in self])
 
 
-def tasks(n_rows):
-    """Slices of rows, a task each: the same whatever the threads."""
-    step = max(TASK, -(-n_rows // TASKS))
+def tasks(n_rows, least=None):
+    """Slices of rows, a task each, of `least` or more: the same for any threads."""
+    step = max(least or TASK, -(-n_rows // TASKS))
     return slices(0, n_rows, step)
 
 

@@ -46,7 +46,7 @@ class Sketch(NamedTuple):
 
 
 def rests(squares, coordinates, rounding):
-    """The reach of rows of squared lengths `squares`, of which there are coordinates."""
+    """The reach of rows, of which squared lengths and some coordinates are known."""
     known = np.einsum("ij,ij->i", coordinates, coordinates)
     return np.sqrt(np.maximum(0.0, squares - known) + rounding * squares)
 
