@@ -1,0 +1,5 @@
+"""Features of images and of sets of descriptors, and whitening."""
+
+from sparselearn.feature_extraction._zca_whitening import ZCAWhitening
+
+__all__ = ["ZCAWhitening"]
