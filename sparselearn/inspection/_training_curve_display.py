@@ -181,8 +181,8 @@ def _panels(ax, n_panels):
         )
     if found.size != n_panels:
         raise ValueError(
-            f"ax has {found.size} Axes for {n_panels} quantities; give one for each, or "
-            "choose by quantities=."
+            f"ax has {found.size} Axes for {n_panels} quantities; give one for each, "
+            "or choose by quantities=."
         )
     return found
 

@@ -13,7 +13,15 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
-__all__ = ["ClassCoding", "OneHot", "check_labels", "find_classes", "weigh_classes"]
+__all__ = [
+    "ClassCoding",
+    "NumberCoding",
+    "OneHot",
+    "check_labels",
+    "check_numbers",
+    "find_classes",
+    "weigh_classes",
+]
 
 
 class OneHot:
@@ -42,6 +50,37 @@ class OneHot:
         return rows
 
 
+class NumberCoding(NamedTuple):
+    """How numbers are the outputs of a network: as they are.
+
+    Attributes
+    ----------
+    n_outputs : int
+    flat : bool
+        Whether predictions are of shape (n_rows,).
+    """
+
+    n_outputs: int
+    flat: bool
+
+    activation = "identity"
+    loss = "squared_error"
+
+    def targets(self, y, dtype):
+        """What the outputs for y should be."""
+        rows = np.ascontiguousarray(y.reshape(y.shape[0], -1), dtype=dtype)
+        if rows.shape[1] != self.n_outputs:
+            raise ValueError(
+                f"y has {rows.shape[1]} columns; the fit before, to go on from, had "
+                f"{self.n_outputs}."
+            )
+        return rows
+
+    def decide(self, outputs):
+        """The predictions."""
+        return outputs[:, 0] if self.flat else outputs
+
+
 class ClassCoding(NamedTuple):
     """How classes, or labels, are the outputs of a network.
 
@@ -55,6 +94,8 @@ class ClassCoding(NamedTuple):
 
     classes: np.ndarray
     multilabel: bool
+
+    loss = "cross_entropy"
 
     @property
     def n_outputs(self):
@@ -120,7 +161,7 @@ class ClassCoding(NamedTuple):
 
 
 def check_labels(y):
-    """y as an array of classes (n_rows,), or of labels (n_rows, n_labels), dense."""
+    """Bring y to classes (n_rows,), or of labels (n_rows, n_labels), dense."""
     if sp.issparse(y):
         y = y.toarray()
     if y.ndim == 2 and y.shape[1] == 1:
@@ -131,6 +172,15 @@ def check_labels(y):
             "y has several columns that are not all of zeros and ones: a network has "
             "one set of classes, or labels that each are there or not."
         )
+    return y
+
+
+def check_numbers(y):
+    """Bring y to numbers (n_rows,) or (n_rows, n_outputs), dense."""
+    if sp.issparse(y):
+        y = y.toarray()
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = column_or_1d(y, warn=True)
     return y
 
 
