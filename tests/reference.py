@@ -750,3 +750,26 @@ def vlad(rows, centroids):
     roots = np.sign(sums) * np.sqrt(np.abs(sums))
     length = np.sqrt((roots**2).sum())
     return (roots / length if length else roots).ravel()
+
+
+def centroid_errors(X, centroids, *, spherical=False):
+    """The squared error of each row of X by each centroid alone."""
+    X, centroids = X.astype(float), centroids.astype(float)
+    if not spherical:
+        return distances(X, centroids) ** 2
+    sizes = X @ centroids.T
+    return np.sum((X[:, None] - sizes[:, :, None] * centroids) ** 2, axis=2)
+
+
+def lloyd_step(X, weights, centroids, *, spherical=False, damping=0.0):
+    """Centroids after a step, those without rows where they were."""
+    labels = centroid_errors(X, centroids, spherical=spherical).argmin(axis=1)
+    moved = centroids.astype(float).copy()
+    for j, c in enumerate(centroids):
+        rows, w = X[labels == j].astype(float), weights[labels == j]
+        if w.sum() > 0.0 and not spherical:
+            moved[j] = (w @ rows) / w.sum()
+        elif w.sum() > 0.0:
+            v = (w * (rows @ c)) @ rows + damping * c
+            moved[j] = v / np.linalg.norm(v)
+    return moved
