@@ -100,13 +100,18 @@ def _proximal_adam(rule, l1, values, first, second, gradient):
 
 @inlined
 def _momentum(rule, l1, values, first, gradient):
-    """Sutskever et al. (2013); `first` is the velocity."""
+    """Sutskever et al. (2013); `first` is the velocity.
+
+    Of a gradient g that stays, a step is rate * g / (1 - momentum), so the threshold has
+    to be that of l1: then training stands still where -g is a subgradient of l1 |w|.
+    """
     zero = values.dtype.type(0.0)
     ahead = rule.beta_2 > zero
+    threshold = rule.rate * l1 / (values.dtype.type(1.0) - rule.beta_1)
     for i in range(values.size):
         fall = rule.rate * gradient[i]
         velocity = rule.beta_1 * first[i] - fall
         first[i] = velocity
         u = values[i] + (rule.beta_1 * velocity - fall if ahead else velocity)
-        left = abs(u) - rule.rate * l1
+        left = abs(u) - threshold
         values[i] = math.copysign(left, u) if left > zero else zero

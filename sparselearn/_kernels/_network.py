@@ -283,13 +283,28 @@ def weight_gradient(layers, l, start, stop, n_rows, rows, acts, deltas, beta, ou
         below, at = acts, layers[l - 1, PLACE] + start
     delta = deltas[layers[l, PLACE] :]
     size = stop - start
-    gemm(True, False, size, n_out, n_rows, below[at:], n_in, delta, n_out, beta, out, n_out)
+    gemm(
+        True,
+        False,
+        size,
+        n_out,
+        n_rows,
+        below[at:],
+        n_in,
+        delta,
+        n_out,
+        beta,
+        out,
+        n_out,
+    )
     if partner >= 0:
         # The other use of the same weights: W^T is what it multiplies.
         delta = deltas[layers[partner, PLACE] + start :]
         below = acts[layers[partner - 1, PLACE] :]
         one = out.dtype.type(1.0)
-        gemm(True, False, size, n_out, n_rows, delta, n_in, below, n_out, one, out, n_out)
+        gemm(
+            True, False, size, n_out, n_rows, delta, n_in, below, n_out, one, out, n_out
+        )
 
 
 @inlined

@@ -363,7 +363,9 @@ class DenseLearner(Learner):
         dtype, n_parts = network.values.dtype, self._n_parts
         size = self._capacity * sum(network.sizes[1:])
         n_shards = _shards(self._capacity).size - 1
-        n_codes = 1 if self.spec.code is None else network.sizes[self.spec.code.index + 1]
+        n_codes = (
+            1 if self.spec.code is None else network.sizes[self.spec.code.index + 1]
+        )
         blocks, _ = _blocks(network)
         pairs = zip(network.sizes, network.sizes[1:])
         longest = max(max(128 * n if m >= 128 else m * n, n) for m, n in pairs)

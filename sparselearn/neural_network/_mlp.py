@@ -20,10 +20,11 @@ from sparselearn._parallel import row_chunks, stream
 from sparselearn._solvers._batches import Rows
 from sparselearn._solvers._network import (
     Adam,
-    DenseLearner,
+    Momentum,
     Network,
     NetworkSpec,
     glorot,
+    layer_values,
 )
 from sparselearn._solvers._sparse_network import SparseLearner
 from sparselearn._validation import row_weights
@@ -166,8 +167,7 @@ class Perceptron(MaskMixin, TrainingMixin, BaseEstimator, ABC):
             problem = self._check(X, y, sample_weight, first=not warm)
             random_state = own_random_state(self.random_state)
             network = self._start(problem, random_state, warm=warm)
-            learner = self._learner(problem, network)
-            learner.hold(self.masks_ if warm else None)
+            learner = self._learner(problem, network, self.masks_ if warm else None)
             training = self._train(problem, learner, random_state)
             self._warn_of(training)
         return self
@@ -188,10 +188,9 @@ class Perceptron(MaskMixin, TrainingMixin, BaseEstimator, ABC):
                 past["random_state"] if past else own_random_state(self.random_state)
             )
             network = self._start(problem, random_state, warm=warm)
-            learner = self._learner(problem, network)
+            learner = self._learner(problem, network, self.masks_ if warm else None)
             if past:
                 learner.restore(past["learner"] | {"values": network.values.copy()})
-            learner.hold(self.masks_ if warm else None)
             self._train(problem, learner, random_state, past=past, one_epoch=True)
         return self
 
@@ -211,13 +210,20 @@ class Perceptron(MaskMixin, TrainingMixin, BaseEstimator, ABC):
         _fill(network, self.coefs_, self.intercepts_)
         return network
 
-    def _learner(self, problem, network):
-        optimizer = Adam(
-            network.values,
-            beta_1=self.beta_1,
-            beta_2=self.beta_2,
-            epsilon=self.epsilon,
-        )
+    def _learner(self, problem, network, masks):
+        if self.solver == "sgd":
+            optimizer = Momentum(
+                network.values,
+                momentum=self.momentum,
+                nesterov=self.nesterovs_momentum,
+            )
+        else:
+            optimizer = Adam(
+                network.values,
+                beta_1=self.beta_1,
+                beta_2=self.beta_2,
+                epsilon=self.epsilon,
+            )
         return SparseLearner(
             self._spec(problem),
             network,
@@ -225,6 +231,7 @@ class Perceptron(MaskMixin, TrainingMixin, BaseEstimator, ABC):
             l2=self.alpha,
             l1=self.l1,
             group_l1=self.group_l1,
+            masks=masks,
         )
 
     def _train(self, problem, learner, random_state, *, past=None, one_epoch=False):
@@ -232,10 +239,9 @@ class Perceptron(MaskMixin, TrainingMixin, BaseEstimator, ABC):
         places = np.arange(problem.X.shape[0])
         if problem.weights is not None:
             places = np.flatnonzero(problem.weights)
-        score = None
+        held_out = None
         if self.early_stopping:
             places, held_out = self._hold_out(problem, places, random_state)
-            score = functools.partial(self._score_rows, problem, held_out, learner)
         dtype = learner.network.values.dtype
         targets = problem.coding.targets(problem.y, dtype)
         begun = time.perf_counter()
@@ -263,13 +269,17 @@ class Perceptron(MaskMixin, TrainingMixin, BaseEstimator, ABC):
             )
 
         def refit(done):
-            learner.hold([w != 0.0 for w in learner.network.weights])
-            learner.l1 = learner.group_l1 = 0.0
+            learner.hold_zeros()
             return epochs(self.refit_epochs, "annealed", done)
 
         first = (1, "constant") if one_epoch else (self.max_iter, self.learning_rate)
         phases = self.refit_epochs > 0 and not one_epoch
         with stream(self.n_jobs) as run:
+            score = None
+            if held_out is not None:
+                score = functools.partial(
+                    self._score_rows, problem, held_out, learner.network, run
+                )
             training = InPhases(
                 learner,
                 epochs(*first, done=len(past["history"]["loss"]) if past else 0),
@@ -367,17 +377,14 @@ class Perceptron(MaskMixin, TrainingMixin, BaseEstimator, ABC):
         )
         network = Network(self._sizes, self.coefs_[0].dtype)
         _fill(network, self.coefs_, self.intercepts_)
-        n_hidden = len(self.coefs_) - 1
         name = SIGMOID.get(self.activation, self.activation)
-        spec = NetworkSpec(self._sizes, (*[name] * n_hidden, "identity"), "")
         with stream(self.n_jobs) as run:
-            return _forward(
-                X, np.arange(X.shape[0]), DenseLearner(spec, network, None), run
-            )
+            return _forward(X, np.arange(X.shape[0]), network, name, run)
 
-    def _score_rows(self, problem, places, learner):
-        """The score of `learner` on some rows of `problem`."""
-        outputs = _forward(problem.X, places, learner, map)
+    def _score_rows(self, problem, places, network, run):
+        """The score of `network`, as it is, on some rows of `problem`."""
+        name = SIGMOID.get(self.activation, self.activation)
+        outputs = _forward(problem.X, places, network, name, run)
         weights = None if problem.weights is None else problem.weights[places]
         predictions = problem.coding.decide(outputs)
         return self._score_of(predictions, problem.y[places], weights)
@@ -392,15 +399,17 @@ def _fill(network, weights, biases):
         new[:] = old
 
 
-def _forward(X, places, learner, run):
+def _forward(X, places, network, activation, run):
     """The last layer of rows of X before its activation, by chunks in threads."""
-    rows = Rows(X, dtype=learner.network.values.dtype)
+    n_hidden = len(network.weights) - 1
+    spec = NetworkSpec(network.sizes, (*[activation] * n_hidden, "identity"), "")
+    rows = Rows(X, dtype=network.values.dtype)
 
-    def one(chunk):
+    def compute(chunk):
         found = np.empty((chunk.stop - chunk.start, X.shape[1]), dtype=rows.dtype)
-        return learner.forward(rows.gather(places[chunk], found))[-1]
+        return layer_values(spec, network, rows.gather(places[chunk], found), -1)
 
-    return np.concatenate(list(run(one, row_chunks(places.size, CHUNK))))
+    return np.concatenate(list(run(compute, row_chunks(places.size, CHUNK))))
 
 
 @contextmanager
