@@ -35,8 +35,8 @@ def shrink_units(weights, second, rate, epsilon, strength, n_units, sums):
     ----------
     weights : ndarray (n_in * n_units,)
         Overwritten.
-    second : ndarray (n_in * n_units,), or (0,)
-        Adam's running mean of squares: s is its root, and `epsilon`. Without it s is 1.
+    second : ndarray (n_in * n_units,)
+        Adam's running mean of squares: s is its root, and `epsilon`.
     rate : float
         eta, of the dtype of `weights`, as `epsilon`.
     strength : float
@@ -47,7 +47,6 @@ def shrink_units(weights, second, rate, epsilon, strength, n_units, sums):
         method; the change of t.
     """
     n_in = weights.size // n_units
-    adam = second.size > 0
     t, squares, slopes, moves = sums[0], sums[1], sums[2], sums[3]
     t[:] = 0.0
     squares[:] = 0.0
@@ -55,7 +54,7 @@ def shrink_units(weights, second, rate, epsilon, strength, n_units, sums):
         for j in range(n_units):
             at = i * n_units + j
             u = float(weights[at])
-            s = math.sqrt(second[at]) + epsilon if adam else 1.0
+            s = math.sqrt(second[at]) + epsilon
             t[j] += u * u
             squares[j] += (s / rate * u) ** 2
     for j in range(n_units):
@@ -73,7 +72,7 @@ def shrink_units(weights, second, rate, epsilon, strength, n_units, sums):
         for i in range(n_in):
             for j in range(n_units):
                 at = i * n_units + j
-                s = math.sqrt(second[at]) + epsilon if adam else 1.0
+                s = math.sqrt(second[at]) + epsilon
                 d = s / rate
                 below = d * t[j] + strength
                 share = d * weights[at] / below
@@ -89,6 +88,6 @@ def shrink_units(weights, second, rate, epsilon, strength, n_units, sums):
     for i in range(n_in):
         for j in range(n_units):
             at = i * n_units + j
-            s = math.sqrt(second[at]) + epsilon if adam else 1.0
+            s = math.sqrt(second[at]) + epsilon
             d = s / rate
             weights[at] *= d * t[j] / (d * t[j] + strength)

@@ -211,6 +211,11 @@ class Perceptron(MaskMixin, TrainingMixin, BaseEstimator, ABC):
         return network
 
     def _learner(self, problem, network, masks):
+        if self.solver == "lbfgs" and (self.l1 > 0.0 or self.group_l1 > 0.0):
+            raise ValueError(
+                f"solver='lbfgs' minimises what is smooth; l1={self.l1} and group_l1="
+                f"{self.group_l1} are not. Take solver='adam'."
+            )
         if self.solver == "sgd":
             optimizer = Momentum(
                 network.values,
@@ -247,13 +252,15 @@ class Perceptron(MaskMixin, TrainingMixin, BaseEstimator, ABC):
         begun = time.perf_counter()
 
         def epochs(n_epochs, learning_rate, done):
-            used = time.perf_counter() - begun
+            left = self.max_time
+            if left is not None:
+                left = max(left - (time.perf_counter() - begun), 1e-9)
             plan = SimpleNamespace(
                 batch_size=self.batch_size,
                 learning_rate=learning_rate,
                 learning_rate_init=self.learning_rate_init,
                 max_iter=n_epochs,
-                max_time=None if self.max_time is None else self.max_time - used,
+                max_time=left,
             )
             return epochs_of(
                 learner,

@@ -4,6 +4,7 @@ import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
 from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted
 
 from sparselearn._compat import StrOptions, fit_context
@@ -313,6 +314,17 @@ class SparseMLPClassifier(ClassifierMixin, Perceptron):
         -------
         self : object
         """
+        if self.class_weight == "balanced":
+            raise ValueError(
+                "class_weight='balanced' needs all samples, and partial_fit sees some: "
+                "give a dict."
+            )
+        first = classes is None and not hasattr(self, "coefs_")
+        if first and not type_of_target(y).startswith("multilabel"):
+            raise ValueError(
+                "classes has to be given to the first call of partial_fit: y may not "
+                "have all of them."
+            )
         return self._partial_fit(X, y, sample_weight, classes)
 
     @property
@@ -324,6 +336,7 @@ class SparseMLPClassifier(ClassifierMixin, Perceptron):
 
     def _make_problem(self, X, y, weights, *, first, classes):
         y = check_labels(y)
+        weights = weigh_classes(self.class_weight, y, weights)
         if not first:
             coding = self._coding
             if classes is not None and not np.array_equal(classes, coding.classes):
@@ -332,10 +345,12 @@ class SparseMLPClassifier(ClassifierMixin, Perceptron):
                     f"{coding.classes.tolist()}."
                 )
         elif classes is None or y.ndim == 2:
-            coding = find_classes(y if weights is None else y[weights > 0.0])
+            coding = find_classes(y, weights)
         else:
             coding = find_classes(np.asarray(classes))
-        weights = weigh_classes(self.class_weight, coding, y, weights)
+        if weights is not None and not coding.multilabel:
+            # Rows that are absent need some class.
+            y = np.where(weights > 0.0, y, coding.classes[0])
         self.classes_ = coding.classes
         strata = None if coding.multilabel else y
         return Problem(X, y, coding, weights, strata)

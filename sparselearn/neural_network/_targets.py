@@ -10,7 +10,6 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.utils import column_or_1d
-from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
 __all__ = [
@@ -184,8 +183,10 @@ def check_numbers(y):
     return y
 
 
-def find_classes(y):
-    """The `ClassCoding` of what `check_labels` gave."""
+def find_classes(y, weights=None):
+    """The `ClassCoding` of what `check_labels` gave, of rows of positive weight."""
+    if weights is not None:
+        y = y[weights > 0.0]
     if y.ndim == 2:
         return ClassCoding(np.arange(y.shape[1]), True)
     classes = np.unique(y)
@@ -197,14 +198,13 @@ def find_classes(y):
     return ClassCoding(classes, False)
 
 
-def weigh_classes(class_weight, coding, y, weights):
+def weigh_classes(class_weight, y, weights):
     """Row weights that count each class as `class_weight` says.
 
     Parameters
     ----------
     class_weight : dict, "balanced" or None
-    coding : ClassCoding
-    y : ndarray (n_rows,)
+    y : ndarray (n_rows,) or (n_rows, n_labels)
     weights : ndarray (n_rows,) or None
 
     Returns
@@ -213,11 +213,13 @@ def weigh_classes(class_weight, coding, y, weights):
     """
     if class_weight is None:
         return weights
-    if coding.multilabel:
+    if y.ndim == 2:
         raise ValueError(
             f"class_weight={class_weight!r} is for classes: with labels, of which a "
             "row may have several, give sample_weight."
         )
+    everything = np.ones(y.size) if weights is None else weights
+    classes, codes = np.unique(y, return_inverse=True)
     if isinstance(class_weight, dict):
         for label, weight in class_weight.items():
             if not (weight >= 0.0 and np.isfinite(weight)):
@@ -225,8 +227,13 @@ def weigh_classes(class_weight, coding, y, weights):
                     "class_weight must be finite and >= 0; class "
                     f"{label!r} has {weight}."
                 )
-    everything = np.ones(y.size) if weights is None else weights
-    factors = compute_class_weight(
-        class_weight, classes=coding.classes, y=y, sample_weight=everything
-    )
-    return everything * factors[coding.codes(y)]
+        factors = np.array([class_weight.get(c, 1.0) for c in classes.tolist()])
+    else:
+        mass = np.bincount(codes, weights=everything)
+        there = mass > 0.0
+        factors = np.zeros(classes.size)
+        factors[there] = mass.sum() / (np.count_nonzero(there) * mass[there])
+    weights = everything * factors[codes]
+    if not weights.sum() > 0.0:
+        raise ValueError("class_weight and sample_weight leave no row any weight.")
+    return weights
