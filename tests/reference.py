@@ -698,3 +698,78 @@ def awkward_atoms(rng, K, p):
     D = rng.standard_normal((K, p)) * rng.uniform(0.1, 5.0, (K, 1))
     D[7], D[9] = D[0], 0.0
     return D
+
+
+def contrast(x, constant):
+    """A patch less its mean, over the root of its variance plus `constant`."""
+    x = x.astype(float)
+    if np.ptp(x) == 0.0:
+        return np.zeros(x.size)
+    return (x.ravel() - x.mean()) / np.sqrt(x.var() + constant)
+
+
+def patches_of(image, size, stride):
+    """All (line, column, patch) of an image, the steps from one to the next counted."""
+    for i, top in enumerate(range(0, image.shape[0] - size[0] + 1, stride[0])):
+        for j, left in enumerate(range(0, image.shape[1] - size[1] + 1, stride[1])):
+            yield i, j, image[top : top + size[0], left : left + size[1]]
+
+
+def pooled_codes(codes, cells, n_cells, pooling):
+    """The sum, mean or maximum of the codes in each cell, one cell after another."""
+    rows = []
+    for cell in range(n_cells):
+        inside = codes[np.asarray(cells) == cell]
+        if not len(inside):
+            rows.append(np.zeros(codes.shape[1]))
+        else:
+            rows.append(getattr(np, pooling)(inside, axis=0))
+    return np.array(rows)
+
+
+def patch_features(image, encode, size, stride, grid, pooling, constant=None):
+    """Features of an image (height, width, n_channels) by ``encode(patches)``."""
+    found = list(patches_of(image, size, stride))
+    n_lines, n_columns = found[-1][0] + 1, found[-1][1] + 1
+    grid = min(grid[0], n_lines), min(grid[1], n_columns)
+    rows, cells = [], []
+    for i, j, patch in found:
+        rows.append(patch.ravel() if constant is None else contrast(patch, constant))
+        cells.append((i * grid[0] // n_lines) * grid[1] + j * grid[1] // n_columns)
+    return pooled_codes(
+        encode(np.array(rows)), cells, grid[0] * grid[1], pooling
+    ).ravel()
+
+
+def vlad(rows, centroids):
+    """Sums of residuals of a bag, signed roots of them, to length 1."""
+    sums = np.zeros(centroids.shape)
+    for x in rows:
+        j = np.argmin(((x - centroids) ** 2).sum(axis=1))
+        sums[j] += x - centroids[j]
+    roots = np.sign(sums) * np.sqrt(np.abs(sums))
+    length = np.sqrt((roots**2).sum())
+    return (roots / length if length else roots).ravel()
+
+
+def centroid_errors(X, centroids, *, spherical=False):
+    """The squared error of each row of X by each centroid alone."""
+    X, centroids = X.astype(float), centroids.astype(float)
+    if not spherical:
+        return distances(X, centroids) ** 2
+    sizes = X @ centroids.T
+    return np.sum((X[:, None] - sizes[:, :, None] * centroids) ** 2, axis=2)
+
+
+def lloyd_step(X, weights, centroids, *, spherical=False, damping=0.0):
+    """Centroids after a step, those without rows where they were."""
+    labels = centroid_errors(X, centroids, spherical=spherical).argmin(axis=1)
+    moved = centroids.astype(float).copy()
+    for j, c in enumerate(centroids):
+        rows, w = X[labels == j].astype(float), weights[labels == j]
+        if w.sum() > 0.0 and not spherical:
+            moved[j] = (w @ rows) / w.sum()
+        elif w.sum() > 0.0:
+            v = (w * (rows @ c)) @ rows + damping * c
+            moved[j] = v / np.linalg.norm(v)
+    return moved
