@@ -25,7 +25,16 @@ import numpy as np
 
 from sparselearn._kernels._jit import REASSOCIATE, inlined, kernel
 
-__all__ = ["Pairs", "Rule", "Signals", "Units", "descend", "move_all", "move_row", "slopes"]
+__all__ = [
+    "Pairs",
+    "Rule",
+    "Signals",
+    "Units",
+    "descend",
+    "move_all",
+    "move_row",
+    "slopes",
+]
 
 
 class Units(NamedTuple):

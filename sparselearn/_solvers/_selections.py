@@ -37,11 +37,16 @@ __all__ = [
 
 # What a mean over the steps keeps of its past at each step.
 MEMORY = 0.99
-# The penalty that is sought follows the number of non-zeros: at once by this power of
-# e, for an error of its whole size, and by that many powers more for each step of it.
-AT_ONCE = 1.0
-A_STEP = 0.01
-# It starts so that it costs this share of the loss.
+# The alpha that is sought: its logarithm is a sum of the errors of the number of
+# non-zeros so far, as shares of that wanted, times A_STEP, plus AT_ONCE times the last
+# one. Units need some hundred steps to follow, and a sum alone would swing.
+AT_ONCE = 3.0
+A_STEP = 0.015
+# An error counts for no more than this.
+LARGE = 2.0
+# Of the error, a mean over steps: its share of the past.
+SHORT_MEMORY = 0.8
+# The penalty costs this share of the loss in the first step.
 START = 0.05
 
 
@@ -149,10 +154,14 @@ class Selection(ABC):
         Returns
         -------
         callable
-            Of a slice of `parts`, `Kept` of its rows.
+            Of a slice of `parts`, `Kept` of its rows: those that have a code, or are to
+            learn from.
         """
 
-    @abstractmethod
+    def codes(self, kept, units):
+        """The codes of pairs, as of `look`."""
+        return kept.data
+
     @abstractmethod
     def encoding(self, units):
         """How a row is encoded alone: `n_nonzero` and `thresholds` of `SparseModel`."""
@@ -217,31 +226,28 @@ class _Penalised(Selection):
         super().__init__()
         self.alpha = alpha
         self.n_nonzero = n_nonzero
-        # Means over the steps, and the logarithm of the penalty's share of the loss.
-        self.numbers = {"kept": 0.0, "loss": 0.0, "amount": 0.0, "mass": 0.0}
-        self.numbers["share"] = math.log(START)
+        # Logarithm of what alpha was in the first step, sum of errors, and the last.
+        self.numbers = {"start": -math.inf, "sum": 0.0, "error": 0.0}
 
     @property
     def cost(self):
         if self.alpha is not None:
             return self.alpha
         numbers = self.numbers
-        if numbers["amount"] == 0.0:  # no step yet, or no unit is kept
-            return 0.0
-        share = numbers["share"] + AT_ONCE * self._error()
-        return math.exp(share) * numbers["loss"] / numbers["amount"]
-
-    def _error(self):
-        wanted = self.n_nonzero * self.numbers["mass"]
-        return min(1.0, (self.numbers["kept"] - wanted) / wanted)
+        sum_of_all = A_STEP * numbers["sum"] + AT_ONCE * numbers["error"]
+        return math.exp(numbers["start"] + sum_of_all)
 
     def learn(self, n_kept, loss, amount):
+        if self.alpha is not None:
+            return
         numbers = self.numbers
-        news = {"kept": n_kept, "loss": loss, "amount": amount, "mass": 1.0}
-        for name, value in news.items():
-            numbers[name] += (1.0 - MEMORY) * (value - numbers[name])
-        if self.alpha is None:
-            numbers["share"] += A_STEP * self._error()
+        if numbers["start"] == -math.inf:
+            if not loss * amount:  # nothing to go by
+                return
+            numbers["start"] = math.log(START * loss / amount)
+        error = min(LARGE, (n_kept - self.n_nonzero) / self.n_nonzero)
+        numbers["error"] += (1.0 - SHORT_MEMORY) * (error - numbers["error"])
+        numbers["sum"] += error
 
 
 class Rectifier(_Penalised):
@@ -265,11 +271,19 @@ class JumpRectifier(_Penalised):
 
     def __init__(self, alpha=None, n_nonzero=None, *, width):
         super().__init__(alpha, n_nonzero)
-        self.width = width
+        self.numbers["width"] = width
+
+    @property
+    def width(self):
+        return self.numbers["width"]
 
     def look(self, products, units, parts, run):
         lows = units.threshold - units.threshold.dtype.type(self.width / 2)
         return lambda part: keep_above(products[part], units.bias, lows)
+
+    def codes(self, kept, units):
+        # Others are in the window alone.
+        return np.where(kept.data > units.threshold[kept.indices], kept.data, 0)
 
     def encoding(self, units):
         return {"n_nonzero": None, "thresholds": units.threshold.copy()}

@@ -9,10 +9,10 @@ and the mean over the rows of the loss of :math:`\hat x`, plus a penalty for som
 selections (`_selections.py`), is made small. Rows of W_d, the atoms, have unit length.
 
 Only the first of six matrix products of an autoencoder is needed in full (Gao et al.,
-2024): what is rebuilt and all gradients are sums over the pairs of a row and a unit that
-it keeps. Pairs are sorted by unit, and one pass over the units forms a gradient and
-makes the step of Adam while the unit's rows are in the nearest cache. Where more than a
-share `DENSE` of all pairs is kept, matrix products are faster, and are used.
+2024): what is rebuilt and all gradients are sums over the pairs of a row and a unit
+that it keeps. Pairs are sorted by unit, and one pass over the units forms a gradient
+and makes the step of Adam while the unit's rows are in the nearest cache. Where more
+than a share `DENSE` of all pairs is kept, matrix products are faster, and are used.
 """
 
 import math
@@ -205,7 +205,8 @@ class SparseLearner(Learner):
 
         def rebuild(part):
             kept = pick(part)
-            reconstruct(*kept, units.decoder, self.output_bias, errors[part])
+            codes = kept._replace(data=self.selection.codes(kept, units))
+            reconstruct(*codes, units.decoder, self.output_bias, errors[part])
             slope(errors[part], batch.targets[part], rounded[part], losses[part])
             return kept
 
@@ -235,7 +236,7 @@ class SparseLearner(Learner):
         return self.units.decoder if self.spec.tied else self.units.encoder
 
     def _rule(self, rate):
-        """This step of Adam, corrected for moments that started at 0."""
+        """How Adam makes the step, corrected for moments that started at 0."""
         spec, number = self.spec, self.units.decoder.dtype.type
         second = math.sqrt(1.0 - spec.beta_2**self.n_steps)
         return Rule(
@@ -332,14 +333,13 @@ class SparseLearner(Learner):
         Returns
         -------
         figures : dict
-            `n_nonzero`, mean number of units that a row kept; `dead`, the share of
-            units that no row kept.
+            As `Learner.end_epoch` names them.
         """
         if not self._counted:
             return {}
         figures = {
-            "n_nonzero": self._counts.sum() / self._counted,
-            "dead": float(np.mean(self._counts == 0)),
+            "n_nonzero_coefs": float(self._counts.sum() / self._counted),
+            "dead_share": float(np.mean(self._counts == 0)),
         }
         if self.spec.revive == "resample":
             self._resample()

@@ -133,7 +133,8 @@ def encode(model, rows, run):
             return keep_top(products[:n_rows], model.bias, model.n_nonzero)
         return keep_above(products[:n_rows], model.bias, model.thresholds)
 
-    found = list(run(chunk, parts_of(len(rows), CHUNK)))
+    parts = parts_of(len(rows), CHUNK) or [slice(0, 0)]
+    found = list(run(chunk, parts))
     return stack_rows(*join(found), n_units)
 
 
