@@ -1,15 +1,19 @@
 """Rows of X in batches: gathered, densified, shifted and scaled into one buffer."""
 
+import mmap
+
 import numpy as np
 import scipy.sparse as sp
 
 from sparselearn._solvers._training import Batch
 
-__all__ = ["Rows", "batches", "shuffled"]
+__all__ = ["BLOCK", "Rows", "batches", "is_mapped", "shuffled"]
 
 # Rows of a memory map that are read together: a random order of single rows would
-# read every page of the file once a row.
-BLOCK = 4096
+# read every page of the file once a row. And blocks whose rows are mixed: files are
+# often sorted, and a batch should not be of one class.
+BLOCK = 512
+MIXED = 16
 
 
 class Rows:
@@ -38,11 +42,14 @@ class Rows:
     def gather(self, places, out):
         """Write the rows at `places` to `out` (n_places, n_features)."""
         if sp.issparse(self.X):
-            self.X[places].toarray(out=out) if out.dtype == self.X.dtype else np.copyto(
-                out, self.X[places].toarray()
+            found = self.X[places]
+            found.toarray(out=out) if found.dtype == out.dtype else np.copyto(
+                out, found.toarray()
             )
-        else:
+        elif self.X.dtype == out.dtype:
             np.take(self.X, places, axis=0, out=out, mode="clip")
+        else:
+            out[...] = self.X[places]
         if self.shift is not None:
             out -= self.shift
         if self.scale != 1.0:
@@ -50,15 +57,33 @@ class Rows:
         return out
 
 
-def shuffled(n_rows, random_state, *, block=None):
-    """A random order of the rows; of blocks and inside them, if `block` is given."""
-    if block is None or block >= n_rows:
-        return random_state.permutation(n_rows)
-    starts = random_state.permutation(np.arange(0, n_rows, block))
-    parts = [
-        start + random_state.permutation(min(block, n_rows - start)) for start in starts
-    ]
-    return np.concatenate(parts)
+def is_mapped(X):
+    """Whether the numbers of X, an ndarray, lie in a file."""
+    while isinstance(X, np.ndarray):
+        if isinstance(X, np.memmap):
+            return True
+        X = X.base
+    return isinstance(X, mmap.mmap)
+
+
+def shuffled(places, random_state, *, block=None):
+    """`places` in a random order.
+
+    With a `block`, blocks of so many are put in a random order, and then those of some
+    neighbours are mixed: that many places of a file are near one another.
+    """
+    if block is None or block >= places.size:
+        return random_state.permutation(places)
+    starts = random_state.permutation(np.arange(0, places.size, block))
+    groups = [starts[i : i + MIXED] for i in range(0, starts.size, MIXED)]
+    return np.concatenate(
+        [
+            random_state.permutation(
+                np.concatenate([places[start : start + block] for start in group])
+            )
+            for group in groups
+        ]
+    )
 
 
 def batches(rows, order, batch_size, *, targets=None, weights=None):

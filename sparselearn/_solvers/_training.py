@@ -6,6 +6,7 @@ batch; `train` yields after each epoch, so that an estimator may look at held-ou
 report, keep the best state and stop. Nothing here knows what is learned.
 """
 
+import math
 import time
 from abc import ABC, abstractmethod
 from typing import NamedTuple
@@ -57,7 +58,12 @@ class Learner(ABC):
         """
 
     def end_epoch(self, run):
-        """What is due once an epoch; a dict of figures for the history."""
+        """What is due once an epoch; a dict of figures for the history.
+
+        Names of figures that have a meaning to displays: "n_nonzero_coefs", the mean
+        number of non-zeros of a code, and "dead_share", the share of the units that no
+        row of the epoch made fire.
+        """
         return {}
 
     @abstractmethod
@@ -84,13 +90,19 @@ class Epoch(NamedTuple):
         What `Learner.end_epoch` gave.
     out_of_time : bool
         Whether `max_time` has ended it; it may then have met part of the rows.
+    rate : float
+        Learning rate of its last step; NaN for an optimiser that has none.
+    converged : bool
+        Whether its optimiser has nothing more to do, and makes no other epoch.
     """
 
     number: int
     loss: float
     seconds: float
     figures: dict
-    out_of_time: bool
+    out_of_time: bool = False
+    rate: float = math.nan
+    converged: bool = False
 
 
 def annealed(rate, share_done):
@@ -108,32 +120,37 @@ def train(learner, batches, *, n_epochs, rate, run, max_time=None, done=0):
         ``batches()`` gives the `Batch` objects of one epoch, in its order; it may be a
         generator.
     n_epochs : int
+        How many to make now.
     rate : callable
-        Share of all steps done, in [0, 1) -> learning rate.
+        Share of all steps done, or of `max_time` if that is more, in [0, 1) ->
+        learning rate.
     run : callable
         See `Learner.step`.
     max_time : float, optional
         Seconds after which no further step is made.
     done : int
-        Epochs that are behind the learner already.
+        Epochs that are behind the learner already, from which to count on.
 
     Yields
     ------
     Epoch
     """
     start = time.perf_counter()
-    for number in range(done, n_epochs):
+    used = 0.0  # the share of `max_time` that is over
+    for number in range(n_epochs):
         loss = mass = 0.0
-        late = False
         for batch, place in batches():
-            share = (number + place) / n_epochs
-            loss += learner.step(batch, rate(share), run)
+            # Whatever ends first, epochs or time: the rate has been annealed by then.
+            now = rate(max((number + place) / n_epochs, used))
+            loss += learner.step(batch, now, run)
             mass += len(batch.rows) if batch.weights is None else batch.weights.sum()
-            late = max_time is not None and time.perf_counter() - start >= max_time
-            if late:
-                break
+            if max_time is not None:
+                used = (time.perf_counter() - start) / max_time
+                if used >= 1.0:
+                    break
         figures = learner.end_epoch(run)
         seconds = time.perf_counter() - start
-        yield Epoch(number + 1, loss / mass, seconds, figures, late)
+        late = used >= 1.0
+        yield Epoch(done + number + 1, loss / mass, seconds, figures, late, now)
         if late:
             return

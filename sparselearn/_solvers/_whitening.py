@@ -101,7 +101,7 @@ class Whitening(NamedTuple):
         """
         if sp.issparse(rows):
             # In float64, which has digits to spare for the difference.
-            whitened = rows @ self.matrix - self.mean @ self.matrix
+            whitened = rows.astype(np.float64) @ self.matrix - self.mean @ self.matrix
             return whitened.astype(rows.dtype, copy=False)
         centred = np.empty(rows.shape, dtype=rows.dtype)
         np.subtract(rows, self.mean, out=centred, casting="same_kind")

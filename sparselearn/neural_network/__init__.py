@@ -1,0 +1,3 @@
+"""Networks whose codes or weights are sparse."""
+
+__all__ = []
