@@ -235,6 +235,68 @@ def hard_codes(X, centroids):
     return np.eye(len(centroids))[np.argmin(distances(X, centroids), axis=1)]
 
 
+def topk_codes(X, centroids, n_nonzero, *, signed=False):
+    """The largest projections on the directions of the centroids."""
+    lengths = np.linalg.norm(centroids, axis=1, keepdims=True)
+    values = X @ (centroids / np.where(lengths > 0.0, lengths, 1.0)).T
+    ranks = np.abs(values) if signed else values
+    codes = np.zeros_like(values)
+    for i in range(len(X)):
+        largest = np.argsort(-ranks[i], kind="stable")[:n_nonzero]
+        codes[i, largest] = values[i, largest]
+    return codes
+
+
+def line_distances(X, directions):
+    """Of each row of X from the lines through 0 along directions of length 1."""
+    apart = X[:, None, :] - (X @ directions.T)[:, :, None] * directions[None, :, :]
+    return np.linalg.norm(apart, axis=2)
+
+
+def signed_triangle_codes(X, directions):
+    """By how much each line is nearer than the mean one, with the projection's sign."""
+    d = line_distances(X, directions)
+    sizes = np.maximum(0.0, d.mean(axis=1, keepdims=True) - d)
+    return np.copysign(sizes, X @ directions.T)
+
+
+def local_codes(X, centroids, n_nonzero, share=1e-4):
+    """Weights of the nearest centroids: the best of sum 1, with a small penalty.
+
+    They minimise ``||x - w'B||^2 + share tr(C) ||w||^2``; the constraint is solved for
+    the last weight, and what is left is least squares.
+    """
+    codes = np.zeros((len(X), len(centroids)))
+    for i, x in enumerate(X):
+        d = np.linalg.norm(x - centroids, axis=1)
+        near = np.argsort(d, kind="stable")[:n_nonzero]
+        B = centroids[near]
+        ridge = np.sqrt(share * np.sum((B - x) ** 2))
+        if ridge == 0.0:
+            codes[i, near] = 1.0 / len(near)
+            continue
+        # w = last + map v, with the last of the weights 1 - sum(v).
+        free = np.vstack([np.eye(len(near) - 1), -np.ones(len(near) - 1)])
+        last = np.eye(len(near))[-1]
+        stacked = np.vstack([B.T, ridge * np.eye(len(near))])
+        wanted = np.concatenate([x, np.zeros(len(near))])
+        v = np.linalg.lstsq(stacked @ free, wanted - stacked @ last)[0]
+        codes[i, near] = last + free @ v
+    return codes
+
+
+def shortest_rows(codes, centroids, threshold=0.0):
+    """The rows that have, on the directions of a code, the projections it tells of."""
+    lengths = np.linalg.norm(centroids, axis=1, keepdims=True)
+    directions = centroids / np.where(lengths > 0.0, lengths, 1.0)
+    rows = np.zeros((len(codes), centroids.shape[1]))
+    for i, code in enumerate(codes):
+        used = np.flatnonzero(code)
+        p = code[used] + threshold * np.sign(code[used])
+        rows[i] = np.linalg.lstsq(directions[used], p)[0]
+    return rows
+
+
 def keep_largest(codes, n_nonzero):
     """Each row with its `n_nonzero` largest entries alone, the first among equals."""
     kept = np.zeros_like(codes)
