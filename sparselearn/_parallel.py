@@ -111,9 +111,8 @@ def stream(n_jobs=None):
     """Give a ``run(function, items)`` that yields results while others are made.
 
     Results come in the order of `items`. The threads, `n_jobs` as in `map_threads`, are
-    opened once, for many calls of a millisecond; BLAS has one meanwhile. Where there are
-    several, ``run.n_threads`` of them: so many items, and no more, are sure to run at the
-    same time.
+    opened once, for many calls of a millisecond; BLAS has one meanwhile. If there
+    are several, ``run.n_threads``, so many items and no more run at the same time.
     """
     n_threads = joblib.effective_n_jobs(n_jobs)
     with _one_blas_thread:

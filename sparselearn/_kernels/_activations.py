@@ -51,7 +51,7 @@ ZERO, ONE, MINUS_TWO = (np.float32(c) for c in (0.0, 1.0, -2.0))
 
 
 def _single_exponential(x):
-    """exp of a float32 between `LEAST` and `MOST`: x = n ln 2 + r, |r| < ln 2 / 2."""
+    """Exponential of a float32, by x = n ln 2 + r with |r| <= ln 2 / 2."""
     x = min(max(x, LEAST), MOST)
     n = (x * LOG2_E + ROUNDING) - ROUNDING
     r = x - n * LN2_HIGH
@@ -73,7 +73,7 @@ _exponential = by_precision(_single_exponential, _double_exponential)
 
 
 def _single_tanh(x):
-    """tanh of a float32 by e^{-2|x|}; its error is absolute, as that of 1 - tanh^2."""
+    """Hyperbolic tangent of a float32, by e^{-2|x|}; its error is absolute."""
     e = _exponential(MINUS_TWO * abs(x))
     size = (ONE - e) / (ONE + e)
     return size if x > ZERO else -size
@@ -185,13 +185,29 @@ def _sigmoid_entropy(row, target, share, delta):
         sigmoid = inverse if p > zero else e * inverse
         delta[j] = share * (sigmoid - target[j])
         row[j] = one + e
-    logs = 0.0
-    for start in range(0, row.size, 64):
-        product = one
-        for j in range(start, min(start + 64, row.size)):
-            product *= row[j]
-        logs += math.log(product)
-    return float(total) + logs
+    return float(total) + _log_of_product(row)
+
+
+@inlined
+def _log_of_product(row):
+    """The sum of the logarithms of factors in [1, 2], which are overwritten.
+
+    Five times the second half is multiplied into the first: at most 63 factors come
+    together, and 2^63 is far from overflow.
+    """
+    n = row.size
+    for _ in range(5):
+        half = n // 2
+        if n % 2 == 1 and n > 1:
+            row[0] *= row[n - 1]
+        if half > 0:
+            for j in range(half):
+                row[j] *= row[half + j]
+            n = half
+    total = 0.0
+    for j in range(n):
+        total += math.log(row[j])
+    return total
 
 
 @inlined

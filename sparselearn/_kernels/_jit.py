@@ -54,6 +54,7 @@ SHARED_SOURCES = (
     _PACKAGE / "_kernels" / "_lasso_path.py",
     _PACKAGE / "_kernels" / "_machine.py",
     _PACKAGE / "_kernels" / "_omp.py",
+    _PACKAGE / "_kernels" / "_sparse_rows.py",
     _PACKAGE / "_kernels" / "_support.py",
 )
 

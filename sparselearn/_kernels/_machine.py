@@ -62,7 +62,7 @@ def _call_gemm(context, trans_a, trans_b, m, n, k, a, lda, b, ldb, beta, c, ldc)
     )
 
     def generate(context, builder, signature, args):
-        trans_a, trans_b, m, n, k, a, lda, b, ldb, beta, c, ldc = args
+        trans_a, trans_b, m, n, k, _, lda, _, ldb, beta, _, ldc = args
         byte, word = ir.IntType(8), context.get_value_type(size)
         pointer = byte.as_pointer()
 

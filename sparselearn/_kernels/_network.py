@@ -32,6 +32,12 @@ from sparselearn._kernels._activations import (
 from sparselearn._kernels._adam import GRADIENT, improve
 from sparselearn._kernels._jit import inlined, kernel
 from sparselearn._kernels._machine import gemm, meet
+from sparselearn._kernels._sparse_rows import (
+    Lists,
+    gradient_of_lists,
+    list_nonzeros,
+    product_of_lists,
+)
 
 __all__ = ["Batch", "Code", "Plan", "Workspace", "forward", "step"]
 
@@ -44,6 +50,8 @@ LAYER, START, STOP = range(3)
 KL, L1 = 1, 2
 # A mean activation is taken to lie this far inside (0, 1).
 MARGIN = 1e-6
+# Outputs of a first layer from which on lists of its rows' entries pay.
+THIN = 128
 
 
 class Plan(NamedTuple):
@@ -125,6 +133,8 @@ class Workspace(NamedTuple):
     norms : ndarray (n_codes,)
         Of the weights that a code has in the next layer.
     losses : ndarray (n_shards,) of float64
+    lists : Lists
+        Of the rows' entries other than zero.
     meeting : ndarray (2,) of int64
         0 before each step.
     """
@@ -140,56 +150,86 @@ class Workspace(NamedTuple):
     slopes: np.ndarray
     norms: np.ndarray
     losses: np.ndarray
+    lists: Lists
     meeting: np.ndarray
+
+
+@inlined
+def multiply(layers, values, rows, acts, level, start, stop):
+    """Layer `l` before bias and activation, for rows `start` to `stop` - 1."""
+    n_in, n_out, place = layers[level, N_IN], layers[level, N_OUT], layers[level, PLACE]
+    below, at = rows, start * n_in
+    if level > 0:
+        below, at = acts, layers[level - 1, PLACE] + start * n_in
+    tied = layers[level, TIED] == 1
+    gemm(
+        False,
+        tied,
+        stop - start,
+        n_out,
+        n_in,
+        below[at:],
+        n_in,
+        values[layers[level, WEIGHTS] :],
+        n_in if tied else n_out,
+        values.dtype.type(0.0),
+        acts[place + start * n_out :],
+        n_out,
+    )
+
+
+@inlined
+def shift_and_activate(layers, values, acts, level, start, stop):
+    """What lacks to `multiply`."""
+    n_out, place = layers[level, N_OUT], layers[level, PLACE]
+    bias = values[layers[level, BIAS] : layers[level, BIAS] + n_out]
+    for i in range(start, stop):
+        row = acts[place + i * n_out : place + (i + 1) * n_out]
+        activate(layers[level, ACTIVATION], row, bias)
 
 
 @inlined
 def ahead(layers, values, rows, acts, first, last, start, stop):
     """Values of the layers `first` to `last` - 1, for rows `start` to `stop` - 1."""
-    zero = values.dtype.type(0.0)
-    for l in range(first, last):
-        n_in, n_out, place = layers[l, N_IN], layers[l, N_OUT], layers[l, PLACE]
-        below, at = rows, start * n_in
-        if l > 0:
-            below, at = acts, layers[l - 1, PLACE] + start * n_in
-        tied = layers[l, TIED] == 1
-        gemm(
-            False,
-            tied,
-            stop - start,
-            n_out,
-            n_in,
-            below[at:],
-            n_in,
-            values[layers[l, WEIGHTS] :],
-            n_in if tied else n_out,
-            zero,
-            acts[place + start * n_out :],
-            n_out,
-        )
-        bias = values[layers[l, BIAS] : layers[l, BIAS] + n_out]
-        for i in range(start, stop):
-            row = acts[place + i * n_out : place + (i + 1) * n_out]
-            activate(layers[l, ACTIVATION], row, bias)
+    for level in range(first, last):
+        multiply(layers, values, rows, acts, level, start, stop)
+        shift_and_activate(layers, values, acts, level, start, stop)
+
+
+@inlined
+def first_layer(plan, batch, work, s):
+    """Values of the first layer for a shard, by its lists if it has few entries."""
+    layers, values, acts, lists = plan.layers, work.values, work.acts, work.lists
+    start, stop, n_out = plan.shards[s], plan.shards[s + 1], layers[0, N_OUT]
+    few = n_out >= THIN
+    few = few and list_nonzeros(batch.rows, layers[0, N_IN], start, stop, lists)
+    lists.few[s] = few
+    if few:
+        out = acts[layers[0, PLACE] :]
+        weights = values[layers[0, WEIGHTS] :]
+        product_of_lists(lists, start, stop, weights, n_out, out)
+    else:
+        multiply(layers, values, batch.rows, acts, 0, start, stop)
+    shift_and_activate(layers, values, acts, 0, start, stop)
 
 
 @inlined
 def back(layers, code, slope, shares, values, acts, deltas, start, stop):
     """Derivatives of the loss by what was activated, from the last layer's down."""
     zero = values.dtype.type(0.0)
-    for l in range(layers.shape[0] - 1, 0, -1):
-        n_in, n_out = layers[l, N_IN], layers[l, N_OUT]
-        below = layers[l - 1, PLACE]
-        tied = layers[l, TIED] == 1
+    for level in range(layers.shape[0] - 1, 0, -1):
+        n_in, n_out = layers[level, N_IN], layers[level, N_OUT]
+        below = layers[level - 1, PLACE]
+        tied = layers[level, TIED] == 1
         gemm(
             False,
             not tied,
             stop - start,
             n_in,
             n_out,
-            deltas[layers[l, PLACE] + start * n_out :],
+            deltas[layers[level, PLACE] + start * n_out :],
             n_out,
-            values[layers[l, WEIGHTS] :],
+            values[layers[level, WEIGHTS] :],
             n_in if tied else n_out,
             zero,
             deltas[below + start * n_in :],
@@ -198,7 +238,7 @@ def back(layers, code, slope, shares, values, acts, deltas, start, stop):
         for i in range(start, stop):
             row = acts[below + i * n_in : below + (i + 1) * n_in]
             delta = deltas[below + i * n_in : below + (i + 1) * n_in]
-            if code.kind > 0 and code.layer == l - 1:
+            if code.kind > 0 and code.layer == level - 1:
                 share = shares[i]
                 if code.kind == KL:
                     for j in range(n_in):
@@ -209,7 +249,7 @@ def back(layers, code, slope, shares, values, acts, deltas, start, stop):
                             delta[j] += share * slope[j]
                         elif row[j] < zero:
                             delta[j] -= share * slope[j]
-            multiply_by_slope(layers[l - 1, ACTIVATION], delta, row)
+            multiply_by_slope(layers[level - 1, ACTIVATION], delta, row)
 
 
 @inlined
@@ -222,14 +262,16 @@ def add_sizes(shares, acts, place, n, start, stop, sums):
 
 
 @inlined
-def measure_norms(layers, l, values, norms, first, last):
+def measure_norms(layers, level, values, norms, first, last):
     """Norms of what codes `first` to `last` - 1 have as weights in layer `l`."""
-    n_in, n_out, at = layers[l, N_IN], layers[l, N_OUT], layers[l, WEIGHTS]
+    n_in, n_out, at = layers[level, N_IN], layers[level, N_OUT], layers[level, WEIGHTS]
     for j in range(first, last):
         total = 0.0
         for i in range(n_out):
             # Tied, they are a column of the weights of another layer.
-            w = values[at + (i * n_in + j if layers[l, TIED] == 1 else j * n_out + i)]
+            w = values[
+                at + (i * n_in + j if layers[level, TIED] == 1 else j * n_out + i)
+            ]
             total += w * w
         norms[j] = np.sqrt(total)
 
@@ -250,11 +292,11 @@ def find_slopes(code, sums, norms, slope):
 
 
 @inlined
-def add_norm_slopes(layers, code, sums, norms, values, l, start, stop, gradient):
+def add_norm_slopes(layers, code, sums, norms, values, level, start, stop, gradient):
     """Add the derivative of L1's decoder norms by the weights of `l`, if it has it."""
-    n_out, at = layers[l, N_OUT], layers[l, WEIGHTS]
-    tied = layers[l, PARTNER] == code.layer + 1
-    if code.kind != L1 or not (l == code.layer + 1 or tied):
+    n_out, at = layers[level, N_OUT], layers[level, WEIGHTS]
+    tied = layers[level, PARTNER] == code.layer + 1
+    if code.kind != L1 or not (level == code.layer + 1 or tied):
         return
     n_codes = sums.shape[1]
     for j in range(n_codes):
@@ -275,14 +317,19 @@ def add_norm_slopes(layers, code, sums, norms, values, l, start, stop, gradient)
 
 
 @inlined
-def weight_gradient(layers, l, start, stop, n_rows, rows, acts, deltas, beta, out):
+def weight_gradient(layers, level, start, stop, n_rows, rows, acts, deltas, out):
     """Rows `start` to `stop` - 1 of the gradient of layer `l`'s weights, to `out`."""
-    n_in, n_out, partner = layers[l, N_IN], layers[l, N_OUT], layers[l, PARTNER]
+    n_in, n_out, partner = (
+        layers[level, N_IN],
+        layers[level, N_OUT],
+        layers[level, PARTNER],
+    )
     below, at = rows, start
-    if l > 0:
-        below, at = acts, layers[l - 1, PLACE] + start
-    delta = deltas[layers[l, PLACE] :]
+    if level > 0:
+        below, at = acts, layers[level - 1, PLACE] + start
+    delta = deltas[layers[level, PLACE] :]
     size = stop - start
+    zero, one = out.dtype.type(0.0), out.dtype.type(1.0)
     gemm(
         True,
         False,
@@ -293,7 +340,7 @@ def weight_gradient(layers, l, start, stop, n_rows, rows, acts, deltas, beta, ou
         n_in,
         delta,
         n_out,
-        beta,
+        zero,
         out,
         n_out,
     )
@@ -301,49 +348,72 @@ def weight_gradient(layers, l, start, stop, n_rows, rows, acts, deltas, beta, ou
         # The other use of the same weights: W^T is what it multiplies.
         delta = deltas[layers[partner, PLACE] + start :]
         below = acts[layers[partner - 1, PLACE] :]
-        one = out.dtype.type(1.0)
         gemm(
             True, False, size, n_out, n_rows, delta, n_in, below, n_out, one, out, n_out
         )
 
 
 @inlined
-def bias_gradient(layers, l, n_rows, deltas, out):
-    """The gradient of layer `l`'s biases, added to `out`."""
-    n_out, place = layers[l, N_OUT], layers[l, PLACE]
+def bias_gradient(layers, level, n_rows, deltas, out):
+    """The gradient of layer `l`'s biases, to `out`."""
+    n_out, place = layers[level, N_OUT], layers[level, PLACE]
+    out[:] = out.dtype.type(0.0)
     for i in range(n_rows):
         for j in range(n_out):
             out[j] += deltas[place + i * n_out + j]
 
 
 @inlined
-def improve_block(plan, code, rule, mask, batch, block, work, scratch, beta):
+def improve_block(plan, code, rule, mask, batch, block, work, part, fresh):
     """The gradient of one block of parameters, and the optimiser's step on it."""
     layers, rows, n_rows = plan.layers, batch.rows, batch.shares.size
-    l, start, stop = block[LAYER], block[START], block[STOP]
-    n_out = layers[l, N_OUT]
+    level, start, stop = block[LAYER], block[START], block[STOP]
+    n_out = layers[level, N_OUT]
     is_bias = start < 0
-    at = layers[l, BIAS] if is_bias else layers[l, WEIGHTS] + start * n_out
+    at = layers[level, BIAS] if is_bias else layers[level, WEIGHTS] + start * n_out
     size = n_out if is_bias else (stop - start) * n_out
     whole = work.gradient.size > 0
-    gradient = work.gradient[at : at + size] if whole else scratch[:size]
+    gradient = work.gradient[at : at + size] if whole else work.scratch[part, :size]
     values = work.values[at : at + size]
-    l1 = plan.strengths[l, 1]
+    l1 = plan.strengths[level, 1]
     if is_bias:
         l1 = values.dtype.type(0.0)
-        for j in range(size):
-            gradient[j] *= beta if beta > 0.0 else 0.0
-        bias_gradient(layers, l, n_rows, work.deltas, gradient)
+        bias_gradient(layers, level, n_rows, work.deltas, gradient)
     else:
-        weight_gradient(
-            layers, l, start, stop, n_rows, rows, work.acts, work.deltas, beta, gradient
-        )
-        l2 = plan.strengths[l, 0] * batch.inverse_mass
+        few = level == 0 and layers[0, PARTNER] < 0
+        for s in range(plan.shards.size - 1):
+            few = few and work.lists.few[s]
+        if few:
+            delta = work.deltas[layers[0, PLACE] :]
+            gradient_of_lists(
+                work.lists, part, n_rows, start, stop, fresh, delta, n_out, gradient
+            )
+        else:
+            weight_gradient(
+                layers,
+                level,
+                start,
+                stop,
+                n_rows,
+                rows,
+                work.acts,
+                work.deltas,
+                gradient,
+            )
+        l2 = plan.strengths[level, 0] * batch.inverse_mass
         if l2 > 0.0:
             for i in range(size):
                 gradient[i] += l2 * values[i]
         add_norm_slopes(
-            layers, code, work.sums, work.norms, work.values, l, start, stop, gradient
+            layers,
+            code,
+            work.sums,
+            work.norms,
+            work.values,
+            level,
+            start,
+            stop,
+            gradient,
         )
     if rule.kind != GRADIENT:
         first = work.first[at : at + size]
@@ -381,16 +451,16 @@ def step(part, n_parts, plan, code, rule, mask, batch, work):
     `work.sums` those of the mean sizes of the codes.
     """
     layers, meeting = plan.layers, work.meeting
-    n_shards, n_layers = plan.shards.size - 1, layers.shape[0]
-    slope, scratch = work.slopes[part], work.scratch[part]
-    zero = work.values.dtype.type(0.0)
+    n_shards = plan.shards.size - 1
+    slope = work.slopes[part]
     split, arrivals = 0, n_parts
     if code.kind > 0:
         split = code.layer + 1
         n, place = layers[code.layer, N_OUT], layers[code.layer, PLACE]
         for s in range(part, n_shards, n_parts):
             start, stop = plan.shards[s], plan.shards[s + 1]
-            ahead(layers, work.values, batch.rows, work.acts, 0, split, start, stop)
+            first_layer(plan, batch, work, s)
+            ahead(layers, work.values, batch.rows, work.acts, 1, split, start, stop)
             add_sizes(batch.shares, work.acts, place, n, start, stop, work.sums[s])
         if code.kind == L1:
             first, last = part * n // n_parts, (part + 1) * n // n_parts
@@ -400,14 +470,18 @@ def step(part, n_parts, plan, code, rule, mask, batch, work):
         arrivals += n_parts
         find_slopes(code, work.sums, work.norms, slope)
     for s in range(part, n_shards, n_parts):
-        up_and_down(plan, code, batch, work, s, split, slope)
+        if split == 0:
+            first_layer(plan, batch, work, s)
+        up_and_down(plan, code, batch, work, s, max(split, 1), slope)
     if not meet(meeting, arrivals):
         return
+    fresh = True
     for b in range(plan.blocks.shape[0]):
         # A block goes to the part in whose share of all parameters its middle lies.
         if plan.middles[b] * n_parts // work.values.size == part:
             block = plan.blocks[b]
-            improve_block(plan, code, rule, mask, batch, block, work, scratch, zero)
+            improve_block(plan, code, rule, mask, batch, block, work, part, fresh)
+            fresh = False
 
 
 @kernel

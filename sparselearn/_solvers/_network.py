@@ -15,6 +15,7 @@ import numpy as np
 
 from sparselearn._kernels import _activations, _network
 from sparselearn._kernels._adam import GRADIENT, Rule
+from sparselearn._kernels._sparse_rows import RARITY, SPAN, Lists
 from sparselearn._solvers._optimizers import Adam, Momentum
 from sparselearn._solvers._training import Learner
 
@@ -233,10 +234,10 @@ def layer_values(spec, network, rows, layer, run=map):
 
 
 class DenseLearner(Learner):
-    """An optimiser on the gradient of a `NetworkSpec`, with dense codes.
+    r"""An optimiser on the gradient of a `NetworkSpec`, with dense codes.
 
-    .. math:: \\frac{\\sum_i w_i \\ell_i}{\\sum_i w_i} + \\text{penalty of the code}
-        + \\frac{l_2}{2 \\sum_i w_i} \\sum_l \\|W_l\\|_F^2 + l_1 \\sum_l \\|W_l\\|_1
+    .. math:: \frac{\sum_i w_i \ell_i}{\sum_i w_i} + \text{penalty of the code}
+        + \frac{l_2}{2 \sum_i w_i} \sum_l \|W_l\|_F^2 + l_1 \sum_l \|W_l\|_1
 
     Parameters
     ----------
@@ -246,7 +247,7 @@ class DenseLearner(Learner):
         On ``network.values``.
     l2, l1 : float
         Weights of the penalties of weights, the second by its proximal operator: it
-        makes exact zeros.
+        makes exact zeros. Of `Adam` only; see `SparseLearner` for `Momentum`.
     masks : list of ndarray of bool (n_in, n_out), optional
         False where a weight is and stays zero; one for each layer with weights of its
         own, or None for all kept.
@@ -366,7 +367,6 @@ class DenseLearner(Learner):
         n_codes = (
             1 if self.spec.code is None else network.sizes[self.spec.code.index + 1]
         )
-        blocks, _ = _blocks(network)
         pairs = zip(network.sizes, network.sizes[1:])
         longest = max(max(128 * n if m >= 128 else m * n, n) for m, n in pairs)
         return _network.Workspace(
@@ -381,7 +381,26 @@ class DenseLearner(Learner):
             slopes=np.zeros((n_parts, n_codes), dtype),
             norms=np.zeros(n_codes, dtype),
             losses=np.zeros(n_shards),
+            lists=self._new_lists(n_shards),
             meeting=np.zeros(2, dtype=np.int64),
+        )
+
+    def _new_lists(self, n_shards):
+        network, n_rows, n_parts = self.network, self._capacity, self._n_parts
+        n_features, dtype = network.sizes[0], network.values.dtype
+        room = n_rows * (n_features // RARITY)
+        if network.sizes[1] < _network.THIN:
+            room = n_rows = 0
+        return Lists(
+            index=np.empty(room, dtype=np.int32),
+            value=np.empty(room, dtype),
+            begin=np.zeros(n_rows, dtype=np.int64),
+            end=np.zeros(n_rows, dtype=np.int64),
+            few=np.zeros(n_shards, dtype=bool),
+            place=np.zeros((n_parts, n_rows), dtype=np.int64),
+            row=np.empty((n_parts, SPAN * n_rows), dtype=np.int32),
+            sorted=np.empty((n_parts, SPAN * n_rows), dtype),
+            count=np.zeros((n_parts, SPAN), dtype=np.int64),
         )
 
     def state(self):

@@ -11,7 +11,7 @@ is the one after the other.
 
 import numpy as np
 
-from sparselearn._kernels._units import shrink_units
+from sparselearn._kernels._unit_norms import shrink_units
 from sparselearn._solvers._network import DenseLearner, Momentum
 
 __all__ = ["SparseLearner"]

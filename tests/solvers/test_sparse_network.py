@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sparselearn._kernels._units import shrink_units
+from sparselearn._kernels._unit_norms import shrink_units
 from sparselearn._solvers._network import Adam, Momentum, Network, NetworkSpec, glorot
 from sparselearn._solvers._sparse_network import SparseLearner
 from sparselearn._solvers._training import Batch
