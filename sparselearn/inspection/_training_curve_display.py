@@ -142,7 +142,7 @@ class TrainingCurveDisplay:
             y = _curve(history, quantity)
             places = np.arange(1, y.size + 1)
             if x == "seconds":
-                places = _curve(history, "seconds")
+                places = _curve(history, "seconds")[: y.size]
             look = _look(drawn + k, name, few=y.size <= FEW) | line_kw
             (line,) = panel.plot(places, y, **look)
             self.lines_[quantity].append(line)
