@@ -1,46 +1,23 @@
 """An autoencoder whose codes are sparse."""
 
-import copy
 import math
-import warnings
-from dataclasses import dataclass
 from numbers import Integral, Real
 
 import numpy as np
-import scipy.sparse as sp
-from sklearn.base import BaseEstimator
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
 from sparselearn._compat import Interval, StrOptions, fit_context
-from sparselearn._parallel import row_chunks, stream
-from sparselearn._solvers._batches import Rows, batches
-from sparselearn._solvers._reconstruction import (
-    CHUNK,
-    Autoencoder,
-    center_and_spread,
-    explained,
-    fold,
-)
+from sparselearn._parallel import stream
+from sparselearn._solvers._batches import batches
+from sparselearn._solvers._reconstruction import explained
 from sparselearn._solvers._training import train
-from sparselearn.neural_network._coding import (
-    AutoencoderCodes,
-    check_rows,
-    check_weights,
-    surveyed,
-)
-from sparselearn.neural_network._design import (
-    Design,
-    layers_of,
-    make_design,
-    make_learner,
-)
+from sparselearn.neural_network._coding import surveyed
+from sparselearn.neural_network._course import AutoencoderLearner, Course
+from sparselearn.neural_network._design import make_design
 from sparselearn.neural_network._fitting import (
     TRAINING_CONSTRAINTS,
     Training,
-    TrainingMixin,
     epochs_of,
-    own_random_state,
     split,
 )
 from sparselearn.neural_network._storage import load, save
@@ -48,106 +25,7 @@ from sparselearn.neural_network._storage import load, save
 __all__ = ["SparseAutoencoder"]
 
 
-# Rows that a learner sees before it starts.
-SAMPLE = 1024
-
-
-@dataclass
-class Course:
-    """One call of `fit` or `partial_fit`: what learns, and from what.
-
-    Attributes
-    ----------
-    design : Design
-    X : ndarray or csr_array
-    weights : float64 ndarray (n_samples,)
-        Of what is learned from; 0 elsewhere.
-    random_state : RandomState
-    past : dict or None
-        What an earlier call has kept.
-    mean : float64 ndarray (n_features,)
-        Of X.
-    shift, sigma : float64 ndarray (n_features,), float
-        The learner sees ``(x - shift) / sigma``.
-    learner : Learner
-    """
-
-    design: Design
-    X: object
-    weights: np.ndarray
-    random_state: np.random.RandomState
-    past: dict | None
-
-    def __post_init__(self):
-        X, past = self.X, self.past
-        chunks = row_chunks(X.shape[0], CHUNK)
-        self.mean, sigma = center_and_spread(X, self.weights, chunks)
-        if past is not None:
-            self.shift, self.sigma = past["shift"], past["sigma"]
-        elif self.design.loss == "squared_error":
-            self.shift, self.sigma = self.mean, sigma
-        else:
-            self.shift, self.sigma = np.zeros_like(self.mean), 1.0
-        self.learner = self._make_learner()
-        if past is not None:
-            self.learner.restore(past["learner"])
-
-    def _make_learner(self):
-        places, rows = np.flatnonzero(self.weights), self.rows()
-        # Some from the whole of X, which may be sorted.
-        some = places[:: max(1, places.size // SAMPLE)][:SAMPLE]
-        sample = np.empty((some.size, self.X.shape[1]), dtype=self.X.dtype)
-        return make_learner(
-            self.design,
-            rows.gather(some, sample),
-            self.mean - self.shift,
-            places.size,
-            self.random_state,
-        )
-
-    def rows(self):
-        """X as the learner sees it."""
-        shift = self.shift if self.shift.any() else None
-        return Rows(self.X, shift=shift, scale=1.0 / self.sigma)
-
-    def row_weights(self):
-        """`weights`, or None where all are one."""
-        return None if (self.weights == 1.0).all() else self.weights
-
-    def model(self):
-        """The `Autoencoder` that the learner has come to, in units of X."""
-        coefs, intercepts, thresholds = layers_of(self.learner)
-        design = self.design
-        folded = fold(
-            coefs,
-            intercepts,
-            thresholds,
-            self.shift,
-            self.sigma,
-            homogeneous=design.homogeneous,
-            dtype=self.X.dtype,
-        )
-        coefs, intercepts, thresholds = folded
-        return Autoencoder(
-            coefs,
-            intercepts,
-            design.n_encoding,
-            design.activation,
-            design.n_nonzero,
-            thresholds,
-            "sigmoid" if design.loss == "cross_entropy" else "identity",
-        )
-
-    def kept(self, training):
-        """All that a later call goes on from; it pickles."""
-        return training.kept(self.random_state) | {
-            "shift": self.shift,
-            "sigma": self.sigma,
-            "architecture": self.design.architecture,
-        }
-
-
-class SparseAutoencoder(TrainingMixin, AutoencoderCodes, BaseEstimator):
+class SparseAutoencoder(AutoencoderLearner):
     r"""A network that learns sparse codes by rebuilding its input from them.
 
     An encoder makes of a sample x a code z of `n_components` numbers, and a decoder of
@@ -165,8 +43,8 @@ class SparseAutoencoder(TrainingMixin, AutoencoderCodes, BaseEstimator):
       they are positive, so that samples share non-zeros out among themselves; after it
       :math:`z_j = p_j` where :math:`p_j > \theta`, for the mean :math:`\theta` of the
       least entries that batches have kept.
-    - "jumprelu": :math:`z_j = p_j` where :math:`p_j > \theta_j`, for thresholds that are
-      learned, and the penalty :math:`\alpha \|z\|_0`.
+    - "jumprelu": :math:`z_j = p_j` where :math:`p_j > \theta_j`, for thresholds that
+      are learned, and the penalty :math:`\alpha \|z\|_0`.
     - "relu": :math:`z_j = \max(0, p_j)`, and the penalty :math:`\alpha \|z\|_1`.
     - "sigmoid": :math:`z_j = 1 / (1 + e^{-p_j})`, and, for the mean :math:`\rho_j` of
       :math:`z_j` over the samples of a batch and :math:`\rho` = `sparsity_target`,
@@ -459,16 +337,15 @@ class SparseAutoencoder(TrainingMixin, AutoencoderCodes, BaseEstimator):
                     run=run,
                     weights=course.row_weights(),
                     shuffle=self.shuffle,
-                    done=_n_epochs(past),
+                    done=course.n_epochs_before,
                 ),
                 tol=self.tol,
                 patience=self._patience(),
                 score=score if self.early_stopping else None,
-                past=past and past["history"],
+                past=course.history_before,
             )
             self._follow(training, X, y, lambda: self._as_fitted(course, training))
-        self._store(course, training)
-        self._warn()
+        self._warn(self._store(course, training))
         return self
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -511,7 +388,7 @@ class SparseAutoencoder(TrainingMixin, AutoencoderCodes, BaseEstimator):
                 n_epochs=1,
                 rate=lambda share: self.learning_rate_init,
                 run=run,
-                done=_n_epochs(past),
+                done=course.n_epochs_before,
             )
             training = next(
                 Training(
@@ -519,7 +396,7 @@ class SparseAutoencoder(TrainingMixin, AutoencoderCodes, BaseEstimator):
                     epochs,
                     tol=0.0,
                     patience=math.inf,
-                    past=past and past["history"],
+                    past=course.history_before,
                 )
             )
         total = weights.sum()
@@ -559,91 +436,3 @@ class SparseAutoencoder(TrainingMixin, AutoencoderCodes, BaseEstimator):
         autoencoder : SparseAutoencoder
         """
         return load(cls, path)
-
-    def _check(self, X, sample_weight, *, reset):
-        """X as kernels read it, and the weights of its rows."""
-        X = check_rows(self, X, reset=reset)
-        weights = check_weights(sample_weight, X)
-        if self.loss == "cross_entropy":
-            values = X.data if sp.issparse(X) else X
-            low, high = (values.min(), values.max()) if values.size else (0, 0)
-            if low < 0.0 or high > 1.0:
-                raise ValueError(
-                    "loss='cross_entropy' needs X in [0, 1], shares or probabilities; "
-                    f"got values from {low:g} to {high:g}. Scale X, or take "
-                    "loss='squared_error'."
-                )
-        return X, weights
-
-    def _past(self, design):
-        """What an earlier call has kept, or None."""
-        past = getattr(self, "_kept", None)
-        if past is not None and tuple(past["architecture"]) != design.architecture:
-            raise ValueError(
-                "Learning can not go on with other layers, another activation, loss or "
-                f"tied_weights: it began with {tuple(past['architecture'])} and is now "
-                f"to have {design.architecture}. Fit a clone."
-            )
-        return past
-
-    def _generator(self, past):
-        if past is None:
-            return own_random_state(self.random_state)
-        return copy.deepcopy(past["random_state"])
-
-    def _patience(self):
-        # A rate that falls by a schedule is to fall to its end.
-        planned = self.learning_rate == "annealed" and not self.early_stopping
-        return math.inf if planned else self.n_iter_no_change
-
-    def _as_fitted(self, course, training):
-        """The attributes as they would be if training had ended now."""
-        twin = copy.copy(self)
-        twin._store(course, training)
-        return vars(twin)
-
-    def _store(self, course, training):
-        """Set the fitted attributes, all at the end: an interrupt leaves the last."""
-        model, weights = course.model(), course.weights
-        found = surveyed(model, course.X, weights, course.mean, self.n_jobs)
-        components = model.components(found)
-        curves = {name: np.array(values) for name, values in training.history.items()}
-        curves["loss"] *= course.sigma**2  # in units of X
-        self.components_ = components
-        self.coefs_ = list(model.coefs)
-        self.intercepts_ = list(model.intercepts)
-        self.thresholds_ = model.thresholds
-        self._functions = (model.activation, model.output)
-        self.mean_ = course.mean
-        self.activation_rate_ = found.fired / found.mass
-        self.dead_units_ = np.flatnonzero(found.fired == 0.0)
-        self.n_nonzero_coefs_ = float(found.n_nonzero / found.mass)
-        self.sparsity_ = 1.0 - self.n_nonzero_coefs_ / model.n_components
-        self.explained_variance_ = explained(found)
-        self.history_ = curves
-        self.n_iter_ = training.n_epochs
-        self.best_epoch_ = training.best_epoch
-        self.loss_ = float(curves["loss"][training.best_epoch - 1])
-        self._mass = weights.sum()
-        self._kept = course.kept(training)
-
-    def _warn(self):
-        """One warning of what went wrong, if anything did."""
-        target = self.sparsity_target
-        if target is not None and target >= 0.5:
-            warnings.warn(
-                f"sparsity_target={target}: sigmoid units are at 1/2 where they start, "
-                "so this asks for no sparsity. Give a small one, such as 0.05.",
-                UserWarning,
-                stacklevel=4,
-            )
-        elif self.n_nonzero_coefs_ == 0.0 and self.explained_variance_ < 1.0:
-            warnings.warn(
-                "All codes are zero. Lower alpha, or give n_nonzero_coefs instead.",
-                ConvergenceWarning,
-                stacklevel=4,
-            )
-
-
-def _n_epochs(past):
-    return 0 if past is None else len(past["history"]["loss"])

@@ -31,7 +31,7 @@ UNITS_PER_NONZERO = 32
 # Of the mean of a feature with cross-entropy, at the start.
 RAREST = 1e-3
 # How often a unit would fire, were all alike, before it may count as dead.
-CHANCES = 10
+CHANCES = 32
 
 # Activations that leave exact zeros; those of them that count non-zeros, and those that
 # have a penalty, whose weight may be sought for a number of non-zeros.
