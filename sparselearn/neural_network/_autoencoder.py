@@ -377,7 +377,7 @@ class SparseAutoencoder(AutoencoderLearner):
         X, weights = self._check(X, sample_weight, reset=not goes_on)
         design = make_design(self, X.shape[1])
         past = self._past(design)
-        course = Course(design, X, weights, self._generator(past), past)
+        course = Course(design, X, weights, self._generator(past), past, is_stream=True)
         places, rows = np.flatnonzero(weights), course.rows()
         with stream(self.n_jobs) as run:
             epochs = train(

@@ -31,6 +31,8 @@ __all__ = ["AutoencoderLearner", "Course"]
 
 # Rows that a learner sees before it starts, and rows that are averaged at a time.
 SAMPLE = 1024
+# How often a unit has fired on average before others of a stream may count as dead.
+CHANCES = 32
 
 
 @dataclass
@@ -46,6 +48,8 @@ class Course:
     random_state : RandomState
     past : dict or None
         What an earlier call has kept.
+    is_stream : bool
+        Whether `partial_fit` was called, so that X may be a part of all there is.
     mean : float64 ndarray (n_features,)
         Of X.
     shift, sigma : float64 ndarray (n_features,), float
@@ -58,6 +62,7 @@ class Course:
     weights: np.ndarray
     random_state: np.random.RandomState
     past: dict | None
+    is_stream: bool = False
 
     def __post_init__(self):
         X, past = self.X, self.past
@@ -69,8 +74,7 @@ class Course:
             self.shift, self.sigma = self.mean, sigma
         else:
             self.shift, self.sigma = np.zeros_like(self.mean), 1.0
-        # Of an epoch; who calls with few rows at a time may yet have many.
-        self.n_rows = max(np.count_nonzero(self.weights), past["n_rows"] if past else 0)
+        self.mass = self.weights.sum()
         # Of the first weights, and of what is drawn in steps.
         seed = (
             past["seed"] if past else self.random_state.randint(2**32, dtype=np.uint32)
@@ -92,16 +96,29 @@ class Course:
         rows = self.rows()
         # At even steps of the weights: a row that occurs twice is as one of weight 2.
         # From the whole of X, which may be sorted.
-        steps = (np.arange(SAMPLE) + 0.5) / SAMPLE * self.weights.sum()
+        steps = (np.arange(SAMPLE) + 0.5) / SAMPLE * self.mass
         some = np.searchsorted(np.cumsum(self.weights), steps)
         sample = np.empty((some.size, self.X.shape[1]), dtype=self.X.dtype)
         return make_learner(
             self.design,
             rows.gather(some, sample),
             self.mean - self.shift,
-            self.n_rows,
+            self._patience(),
             np.random.RandomState(self.seed),
         )
+
+    def _patience(self):
+        """Sum of the weights of rows none of which makes a dead unit fire: an epoch's.
+
+        Of a stream nobody knows how long it is: so many rows that every unit would fire
+        some times, were all alike.
+        """
+        if not self.is_stream:
+            return self.mass
+        n_components = self.design.sizes[self.design.n_encoding]
+        share = (self.design.n_nonzero or 1.0) / n_components
+        mean_weight = self.mass / np.count_nonzero(self.weights)
+        return max(self.mass, CHANCES / share * mean_weight)
 
     def rows(self):
         """X as the learner sees it."""
@@ -141,7 +158,6 @@ class Course:
         return training.kept(self.random_state) | {
             "shift": self.shift,
             "sigma": self.sigma,
-            "n_rows": int(self.n_rows),
             "seed": self.seed,
             "architecture": self.design.architecture,
         }

@@ -30,8 +30,6 @@ UNITS_PER_NONZERO = 32
 
 # Of the mean of a feature with cross-entropy, at the start.
 RAREST = 1e-3
-# How often a unit would fire, were all alike, before it may count as dead.
-CHANCES = 32
 
 # Activations that leave exact zeros; those of them that count non-zeros, and those that
 # have a penalty, whose weight may be sought for a number of non-zeros.
@@ -200,7 +198,7 @@ def _target(estimator):
     return TARGET if estimator.sparsity_target is None else estimator.sparsity_target
 
 
-def make_learner(design, sample, mean, n_rows, random_state):
+def make_learner(design, sample, mean, patience, random_state):
     """A new learner.
 
     Parameters
@@ -210,8 +208,8 @@ def make_learner(design, sample, mean, n_rows, random_state):
         Some rows as the learner will see them, of the dtype of all.
     mean : float64 ndarray (n_features,)
         Of all rows as the learner will see them.
-    n_rows : int
-        Of an epoch: a unit that none of so many keeps is dead.
+    patience : float
+        Sum of the weights of rows none of which has made a unit fire if it is dead.
     random_state : RandomState
         Draws the weights.
 
@@ -224,13 +222,11 @@ def make_learner(design, sample, mean, n_rows, random_state):
         share = np.clip(mean, RAREST, 1.0 - RAREST)
         output_bias = np.log(share / (1.0 - share))
     make = _sparse_learner if design.sparse else _dense_learner
-    return make(design, sample, mean, output_bias, n_rows, random_state)
+    return make(design, sample, mean, output_bias, patience, random_state)
 
 
-def _sparse_learner(design, sample, mean, output_bias, n_rows, random_state):
+def _sparse_learner(design, sample, mean, output_bias, patience, random_state):
     n_components = design.sizes[1]
-    # So that a unit is not dead that has not had its chance yet.
-    chances = CHANCES * n_components / (design.n_nonzero or 1.0)
     spec = SparseSpec(
         selection=design.activation,
         n_nonzero=design.n_nonzero,
@@ -238,7 +234,7 @@ def _sparse_learner(design, sample, mean, output_bias, n_rows, random_state):
         loss=design.loss,
         tied=design.tied,
         revive=design.revive,
-        patience=max(n_rows, int(chances)),
+        patience=patience,
         seed=random_state.randint(2**31),
     )
     learner = SparseLearner(
@@ -250,7 +246,7 @@ def _sparse_learner(design, sample, mean, output_bias, n_rows, random_state):
     return learner
 
 
-def _dense_learner(design, sample, mean, output_bias, n_rows, random_state):
+def _dense_learner(design, sample, mean, output_bias, patience, random_state):
     n_layers = len(design.sizes) - 1
     activations = ["relu"] * n_layers
     activations[design.n_encoding - 1] = design.activation
