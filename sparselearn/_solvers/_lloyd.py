@@ -1,0 +1,257 @@
+r"""K-means of all rows at a time: Lloyd's passes, and damped spherical ones.
+
+`learn_centroids` lowers, with weights w and the nearest centroid j of each row,
+
+.. math:: \sum_i w_i \|x_i - c_j\|^2
+    \quad\text{or, spherical,}\quad \sum_i w_i \|x_i - s_i d_j\|^2, \; \|d_j\| = 1.
+
+A pass moves the centroids, c_j to the weighted mean of its rows or, spherical,
+
+.. math:: d_j \leftarrow \frac{v}{\|v\|}, \quad
+    v = \sum_{i \in j} w_i s_i x_i + \lambda d_j, \quad s_i = d_j^T x_i,
+
+and then finds what is nearest to where they are now. The old direction damps the new
+one (Coates and Ng, 2012). There it is added as it is; here it weighs `DAMPING` times
+the mean energy :math:`\sum_i w_i \|x_i\|^2 / K` of a centroid, so that neither the
+units of X nor those of w matter. The sum is ``M d + lambda d`` for the second moments
+M of the rows: a step of the power method for a positive semidefinite matrix. Such a
+step never lowers d'Md, so that, damped or not, no pass raises the objective.
+
+A centroid without rows moves to one of the rows that are represented worst, which
+raises nothing either. If no row is represented badly, it stays.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+
+from sparselearn._kernels import _lloyd as kernels
+from sparselearn._solvers._nearest import Assignment, make_targets, tasks
+
+__all__ = ["Centroids", "directions", "learn_centroids"]
+
+# What an old direction weighs in a spherical step, in mean energies of a centroid.
+DAMPING = 1e-3
+# A row is represented well if its squared error is so small a share of the mean squared
+# length, for centroids about the mean of all rows, with rounding of this share of that
+# about 0: of differences, and of squares that are subtracted where X is sparse.
+PERFECT = 1e-12
+ROUNDING = 1e-28
+SPARSE_ROUNDING = 1e-13
+
+
+class Centroids(NamedTuple):
+    """Centroids, and what is nearest to them: all of one moment.
+
+    Attributes
+    ----------
+    atoms : ndarray (n_components, n_features)
+        Of the dtype of X.
+    labels : int32 ndarray (n_rows,)
+        The atom nearest each row, the first one among equals.
+    squares : float64 ndarray (n_rows,)
+        Squared distances from them; spherical: ``||x - s d||^2``.
+    counts : float64 ndarray (n_components,)
+        The weight of the rows of each atom.
+    objective : float
+        ``weights @ squares``.
+    n_iter : int
+        Passes so far.
+    converged : bool
+        Whether another pass would change little enough.
+    """
+
+    atoms: np.ndarray
+    labels: np.ndarray
+    squares: np.ndarray
+    counts: np.ndarray
+    objective: float
+    n_iter: int
+    converged: bool
+
+
+def directions(atoms):
+    """`atoms`, in float64, of length 1; those of length 0 stay 0."""
+    atoms = np.asarray(atoms, dtype=np.float64)
+    largest = np.abs(atoms).max(axis=1, initial=0.0, keepdims=True)
+    atoms = atoms / np.where(largest > 0.0, largest, 1.0)  # lengths may not overflow
+    lengths = np.sqrt(np.einsum("ij,ij->i", atoms, atoms))[:, None]
+    return atoms / np.where(lengths > 0.0, lengths, 1.0)
+
+
+class Passes:
+    """One pass after another over the rows of X.
+
+    Parameters
+    ----------
+    X, weights, spherical, run
+        As `learn_centroids` has them.
+    """
+
+    def __init__(self, X, weights, *, spherical, run):
+        self.X, self.weights, self.spherical, self.run = X, weights, spherical, run
+        self.tasks = tasks(X.shape[0])
+        self.found = Assignment.empty(X.shape[0])
+        weight, energy, variance = self._moments()
+        self.variance = variance
+        self.damping = DAMPING * weight * energy
+        rounding = SPARSE_ROUNDING if sp.issparse(X) else ROUNDING
+        self.perfect = PERFECT * (energy if spherical else variance) + rounding * energy
+
+    def _moments(self):
+        """The weight of all rows; the mean squared length about 0 and about the mean.
+
+        Sums are about the first row, so that no digits cancel if all are far from 0.
+        """
+        n_features = self.X.shape[1]
+        origin = np.zeros(n_features) if sp.issparse(self.X) else dense(self.X[:1])[0]
+
+        def moments(rows):
+            some, weights = self.X[rows], self.weights[rows]
+            if sp.issparse(some):
+                some = some.astype(np.float64)
+                squares = some.power(2).sum(axis=1)
+            else:
+                some = some - origin
+                squares = np.einsum("ij,ij->i", some, some)
+            return weights.sum(), some.T @ weights, weights @ squares
+
+        parts = self.run(moments, self.tasks)
+        weight, total, squares = (sum(values) for values in zip(*parts))
+        mean, square = total / weight, squares / weight
+        variance = max(0.0, square - mean @ mean)
+        return weight, variance + np.square(mean + origin).sum(), variance
+
+    def assign(self, atoms):
+        """Find what is nearest to `atoms`; give how many rows with weight changed."""
+        before = self.found.labels.copy()
+        targets = make_targets(atoms, spherical=self.spherical, like=self.X)
+
+        def assign(rows):
+            targets.assign(self.X[rows], self.found.part(rows))
+
+        for _ in self.run(assign, self.tasks):
+            pass
+        return np.count_nonzero((before != self.found.labels) & (self.weights > 0.0))
+
+    def counts(self, n_components):
+        return np.bincount(self.found.labels, self.weights, minlength=n_components)
+
+    def sums(self, n_components):
+        """Of the rows of each label, times their weights and sizes."""
+        shape = n_components, self.X.shape[1]
+
+        def add(rows):
+            sums = np.zeros(shape)
+            labels, _, sizes = self.found.part(rows)
+            add_rows(self.X[rows], self.weights[rows] * sizes, labels, sums)
+            return sums
+
+        total = np.zeros(shape)
+        for sums in self.run(add, self.tasks):
+            total += sums
+        return total
+
+    def moved(self, atoms, counts):
+        """Float64 `atoms` after a step, and whether some are where no row was."""
+        sums = self.sums(len(atoms))
+        used = counts > 0.0
+        if self.spherical:
+            used &= sums.any(axis=1)  # rows of zeros are nearest to any
+            moved = directions(sums + self.damping / len(atoms) * atoms)
+        else:
+            moved = sums / np.where(used, counts, 1.0)[:, None]
+        moved[~used] = atoms[~used]
+        rows = self._worst(np.count_nonzero(~used))
+        new = dense(self.X[rows])
+        empty = np.flatnonzero(~used)[: len(rows)]
+        moved[empty] = directions(new) if self.spherical else new
+        return moved, len(rows) > 0
+
+    def _worst(self, n_rows):
+        """Up to so many different rows that are represented worst, the worst first."""
+        if n_rows == 0:
+            return np.zeros(0, dtype=np.intp)
+        squares = np.where(self.weights > 0.0, self.found.squares, 0.0)
+        order = np.argsort(-squares, kind="stable")[: 2 * n_rows + 16]
+        order = order[squares[order] > self.perfect]
+        _, first = np.unique(dense(self.X[order]), axis=0, return_index=True)
+        return order[np.sort(first)[:n_rows]]
+
+
+def dense(rows):
+    """Some rows as a float64 ndarray."""
+    rows = rows.toarray() if sp.issparse(rows) else rows
+    return rows.astype(np.float64)
+
+
+def add_rows(rows, weights, labels, sums):
+    """Add rows times weights to the sums of their labels; negative ones are none."""
+    if sp.issparse(rows):
+        parts = rows.data, rows.indices, rows.indptr
+        kernels.add_sparse_rows(*parts, weights, labels, sums)
+    else:
+        kernels.add_rows(rows, weights, labels, sums)
+
+
+def learn_centroids(X, weights, centroids, *, spherical, max_iter, tol, run=map):
+    """Pass over the rows until the centroids stay.
+
+    Parameters
+    ----------
+    X : ndarray or csr_array (n_rows, n_features)
+        By rows as :func:`sparselearn._validation.column_major` has X by columns:
+        C-ordered and read-only, or without duplicate entries.
+    weights : float64 ndarray (n_rows,)
+        Not negative, not all 0.
+    centroids : array (n_components, n_features)
+        Where they start. Spherical: of any lengths, those of none stay until they are
+        moved to a row.
+    spherical : bool
+    max_iter : int
+        Passes, at most; at least 1.
+    tol : float
+        Stop when all centroids together move less, squared, than `tol` times the mean
+        variance of a feature; spherical, where they have length 1, that of rows of
+        length 1. With 0 until no label changes, and spherical no centroid either.
+    run : callable
+        ``run(function, items)`` does ``map(function, items)``, in threads perhaps:
+        what :func:`sparselearn._parallel.stream` gives. The same bits for any.
+
+    Yields
+    ------
+    Centroids
+        After each pass. The last one is `converged`, or the `max_iter`-th. Arrays are
+        not written to later.
+    """
+    passes = Passes(X, weights, spherical=spherical, run=run)
+    start = directions(centroids) if spherical else centroids
+    # What is returned has the dtype of X: labels are of atoms that are rounded.
+    atoms = np.asarray(start, dtype=X.dtype)
+    passes.assign(atoms)
+    counts = passes.counts(len(atoms))
+    scale = (1.0 if spherical else passes.variance) / X.shape[1]
+    rounding = len(atoms) * (2.0 * np.finfo(X.dtype).eps) ** 2
+    for n_iter in range(1, max_iter + 1):
+        before = atoms.astype(np.float64)
+        moved, relocated = passes.moved(before, counts)
+        atoms = moved.astype(X.dtype)
+        steps = np.square(atoms - before).sum()
+        n_changed = passes.assign(atoms)
+        counts = passes.counts(len(atoms))
+        # Labels that stay make the same means; directions go on, up to rounding.
+        steady = n_changed == 0 and (not spherical or steps <= rounding)
+        converged = not relocated and (steady or steps <= tol * scale)
+        labels, squares, _ = passes.found
+        yield Centroids(
+            atoms,
+            labels.copy(),
+            squares.copy(),
+            counts,
+            float(weights @ squares),
+            n_iter,
+            bool(converged),
+        )
+        if converged:
+            return
