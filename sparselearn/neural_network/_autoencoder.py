@@ -101,9 +101,6 @@ class SparseAutoencoder(AutoencoderLearner):
     refine : {"ols", "nnls"} or None, default=None
         Whether `transform` fits the non-zeros of a code anew, by least squares of the
         sample on their atoms, or by non-negative ones.
-    solver : {"adam", "lbfgs"}, default="adam"
-        "lbfgs" takes all samples at once, for small data and activations "sigmoid",
-        "tanh" and "relu" with an `alpha`; `batch_size` and rates then do not matter.
     learning_rate : {"annealed", "constant"}, default="annealed"
         Whether the rate falls to zero in the last fifth of the epochs, or of the time.
     learning_rate_init : float, default=1e-3
@@ -231,7 +228,6 @@ class SparseAutoencoder(AutoencoderLearner):
         "l2": [Interval(Real, 0, None, closed="left")],
         "revive": [StrOptions({"auto", "auxk", "resample"}), None],
         "refine": [StrOptions({"ols", "nnls"}), None],
-        "solver": [StrOptions({"adam", "lbfgs"})],
         "shuffle": ["boolean"],
     }
 
@@ -249,7 +245,6 @@ class SparseAutoencoder(AutoencoderLearner):
         l2=0.0,
         revive="auto",
         refine=None,
-        solver="adam",
         learning_rate="annealed",
         learning_rate_init=1e-3,
         batch_size=128,
@@ -275,7 +270,6 @@ class SparseAutoencoder(AutoencoderLearner):
         self.l2 = l2
         self.revive = revive
         self.refine = refine
-        self.solver = solver
         self.learning_rate = learning_rate
         self.learning_rate_init = learning_rate_init
         self.batch_size = batch_size
@@ -368,11 +362,6 @@ class SparseAutoencoder(AutoencoderLearner):
         -------
         self : object
         """
-        if self.solver != "adam":
-            raise ValueError(
-                f"partial_fit needs solver='adam'; got solver={self.solver!r}, which "
-                "takes all samples at once."
-            )
         goes_on = hasattr(self, "_kept")
         X, weights = self._check(X, sample_weight, reset=not goes_on)
         design = make_design(self, X.shape[1])

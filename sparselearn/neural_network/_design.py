@@ -129,6 +129,11 @@ def make_design(estimator, n_features):
             f"alpha={alpha!r} and n_nonzero_coefs={estimator.n_nonzero_coefs!r} were "
             "given; give one: the other follows from it."
         )
+    if hidden and (counted or activation == "jumprelu"):
+        raise ValueError(
+            f"activation={activation!r} needs one layer; with hidden_layer_sizes="
+            f"{estimator.hidden_layer_sizes!r} take 'relu', 'sigmoid' or 'tanh'."
+        )
     if estimator.revive in ("auxk", "resample") and not (selects and one_layer):
         raise ValueError(
             f"revive={estimator.revive!r} needs one layer, and a code with zeros; got "
@@ -140,14 +145,6 @@ def make_design(estimator, n_features):
         raise ValueError(
             f"refine={estimator.refine!r} fits codes to atoms by least squares; it "
             "needs one layer, a code with zeros and loss='squared_error'."
-        )
-    if estimator.solver == "lbfgs" and (
-        counted or activation == "jumprelu" or (activation == "relu" and alpha is None)
-    ):
-        raise ValueError(
-            "solver='lbfgs' needs an objective that is a sum over samples: activation "
-            "'sigmoid', 'tanh', or 'relu' with an alpha; got "
-            f"activation={activation!r} and alpha={alpha!r}."
         )
     if not selects and alpha is None:
         alpha = KL_WEIGHT if activation == "sigmoid" else L1_WEIGHT
@@ -257,8 +254,10 @@ def _dense_learner(design, sample, mean, output_bias, patience, random_state):
         design.alpha or 0.0,
         design.target or TARGET,
     )
-    spec = NetworkSpec(design.sizes, tuple(activations), design.loss, code)
-    network = Network(design.sizes, sample.dtype)
+    spec = NetworkSpec(
+        design.sizes, tuple(activations), design.loss, code, tied=design.tied
+    )
+    network = Network(design.sizes, sample.dtype, tied=design.tied)
     glorot(network, activations, random_state)
     network.biases[0][:] = -mean @ network.weights[0]
     network.biases[-1][:] = output_bias
