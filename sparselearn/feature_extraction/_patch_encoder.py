@@ -12,7 +12,7 @@ from sklearn.utils.random import sample_without_replacement
 from sklearn.utils.validation import check_is_fitted
 
 from sparselearn._compat import Interval, StrOptions, fit_context
-from sparselearn._parallel import map_threads, row_chunks
+from sparselearn._parallel import row_chunks
 from sparselearn._solvers._patches import (
     cut_patches,
     mean_contrast,
@@ -23,9 +23,10 @@ from sparselearn._solvers._pooling import POOLINGS, Pool
 from sparselearn.cluster import KMeansCoder
 from sparselearn.feature_extraction._coders import (
     checked_coder,
-    dense_wanted,
+    container_of,
     encoded,
     fresh_coder,
+    in_blocks,
     learn,
     learns_in_batches,
     names_of_codes,
@@ -353,20 +354,16 @@ class PatchEncoder(TransformerMixin, BaseEstimator):
             pool = Pool(self.pooling, len(taken) * grid.n_cells, n_codes)
             for rows in row_chunks(len(taken) * grid.n_patches, n_rows):
                 pool.add(*self._encoded(taken, rows, grid))
-            return pool.result().reshape(len(taken), -1).astype(images.dtype)
+            return pool.result().reshape(len(taken), -1)
 
-        if sp.issparse(first) and not dense_wanted(self):
-            blocks = map_threads(
-                lambda batch: sp.csr_array(features_of(batch)), batches, self.n_jobs
-            )
-            return sp.vstack(blocks, format="csr")
-        features = np.empty((len(images), grid.n_cells * n_codes), images.dtype)
-
-        def fill(batch):
-            features[batch] = features_of(batch)
-
-        map_threads(fill, batches, self.n_jobs)
-        return features
+        return in_blocks(
+            features_of,
+            batches,
+            (len(images), grid.n_cells * n_codes),
+            images.dtype,
+            self.n_jobs,
+            sparse=sp.issparse(first) and container_of(self) is None,
+        )
 
     def _encoded(self, taken, rows, grid):
         """Codes of the patches `rows` of some images, all in order, and their cells."""
