@@ -106,17 +106,14 @@ def keep_top(products, bias, n_nonzero):
 
 
 def _largest(products, counts, lengths):
+    """`Kept` of the largest of each row, of which `counts` are positive."""
     starts = np.concatenate([[0], np.cumsum(lengths)])
-    n_units = products.shape[1]
-    # What is not positive is not kept: all the same. The bits of the rest have their
-    # order; those of -0.0, which `abs` takes away, would not.
-    keys = np.maximum(products, products.dtype.type(0.0))
-    np.abs(keys, out=keys)
-    keys = keys.view(np.int32 if keys.dtype == np.float32 else np.int64)
     data = np.empty(starts[-1] + 1, dtype=products.dtype)
     indices = np.empty(starts[-1] + 1, dtype=np.int32)
-    kept = np.empty(n_units, dtype=keys.dtype)
-    places = np.empty(n_units, dtype=np.int32)
+    # The bits of positive floats are integers of their order, above those of others.
+    keys = products.view(np.int32 if products.dtype == np.float32 else np.int64)
+    kept = np.empty(products.shape[1], dtype=keys.dtype)
+    places = np.empty(products.shape[1], dtype=np.int32)
     keep_largest(keys, products, counts, starts, kept, places, data, indices)
     return Kept(data[:-1], indices[:-1], lengths)
 
