@@ -90,7 +90,7 @@ class Perceptron(MaskMixin, TrainingMixin, BaseEstimator, ABC):
             Interval(Integral, 1, None, closed="left"),
         ],
         "activation": [StrOptions({"relu", "tanh", "logistic", "sigmoid", "identity"})],
-        "solver": [StrOptions({"adam", "sgd", "lbfgs"})],
+        "solver": [StrOptions({"adam", "sgd"})],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "l1": [Interval(Real, 0, None, closed="left")],
         "group_l1": [Interval(Real, 0, None, closed="left")],

@@ -35,10 +35,8 @@ class SparseMLPRegressor(RegressorMixin, MultiOutputMixin, Perceptron):
         Units of each hidden layer; () leaves a linear model.
     activation : {"relu", "tanh", "logistic", "sigmoid", "identity"}, default="relu"
         Of the hidden layers; "logistic", scikit-learn's name, is "sigmoid".
-    solver : {"adam", "sgd", "lbfgs"}, default="adam"
-        Adam or stochastic gradient descent on batches, with proximal steps; or L-BFGS
-        on all rows at a time, for small smooth problems: it cannot have `l1` or
-        `group_l1`.
+    solver : {"adam", "sgd"}, default="adam"
+        Adam or stochastic gradient descent on batches, with proximal steps.
     alpha : float, default=1e-4
         Weight of the L2 penalty, which is divided by the sum of the sample weights: of
         the batch, as in scikit-learn.
@@ -51,14 +49,14 @@ class SparseMLPRegressor(RegressorMixin, MultiOutputMixin, Perceptron):
         and `l1` and `group_l1` shrink the others no more, while the learning rate
         falls to zero. They usually give back what the penalties cost.
     batch_size : int, default=200
-        Rows of a step; more than there are means all. "lbfgs" always takes all.
+        Rows of a step; more than there are means all.
     learning_rate : {"annealed", "constant"}, default="annealed"
         Whether the rate falls to zero over the last fifth of `max_iter` epochs, or of
         `max_time`; or stays.
     learning_rate_init : float, default=1e-3
         The rate of the first step.
     max_iter : int, default=200
-        Passes over the samples, at most; iterations of "lbfgs".
+        Passes over the samples, at most.
     max_time : float, default=None
         Seconds after which no further step is made.
     shuffle : bool, default=True
@@ -143,7 +141,7 @@ class SparseMLPRegressor(RegressorMixin, MultiOutputMixin, Perceptron):
     ------
     ValueError
         For NaN or infinity in the data, weights that are negative or all zero,
-        `l1` or `group_l1` with "lbfgs", a loss that is not finite; for other layers
+        a loss that is not finite; for other layers
         than those fitted before, with `warm_start`.
 
     Warns

@@ -105,26 +105,6 @@ def test_steps_are_those_of_scikit_learn(kind, activation, solver, rng):
     np.testing.assert_allclose(outputs(model, X), expected, atol=1e-9)
 
 
-@every_kind
-def test_lbfgs_is_that_of_scikit_learn(kind, rng):
-    X, y = data(kind, rng)
-    options = {
-        "activation": "tanh",
-        "solver": "lbfgs",
-        "alpha": 1.0,
-        "warm_start": True,
-    }
-    model = network(kind, max_iter=1, activation="tanh").fit(X, y)
-    model.set_params(**options)
-    twin = scikit_twin(model, kind, X, y)
-    weights = rng.integers(1, 3, len(y)).astype(float)
-    for estimator in (model, twin):
-        estimator.set_params(max_iter=5000, tol=1e-9).fit(X, y, weights)
-    expected = outputs(twin, X)
-    np.testing.assert_allclose(outputs(model, X), expected, atol=1e-5)
-    assert model.history_["loss"][-1] < model.history_["loss"][0]
-
-
 # -- zeros ----------------------------------------------------------------------
 
 
@@ -321,7 +301,7 @@ def test_single_precision_agrees_with_double(kind, rng):
 
 
 @every_kind
-@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
 def test_weights_are_repeated_rows(kind, solver, rng):
     X, y = data(kind, rng)
     weights = rng.integers(0, 3, len(y))
@@ -556,8 +536,6 @@ def test_a_bad_batch_changes_nothing(kind, rng):
 @pytest.mark.parametrize(
     ("options", "match"),
     [
-        ({"solver": "lbfgs", "l1": 0.1}, "l1=0.1"),
-        ({"solver": "lbfgs", "group_l1": 0.1}, "group_l1=0.1"),
         ({"hidden_layer_sizes": (3, 0)}, "has 0"),
         ({"hidden_layer_sizes": (2.5,)}, "has 2.5"),
         ({"activation": "step"}, "'activation'"),
@@ -586,8 +564,6 @@ def test_targets_that_make_no_sense(rng):
         model.fit(X, rng.integers(0, 3, (60, 2)))
     with pytest.raises(ValueError, match="classes has to be given"):
         model.partial_fit(X, y)
-    with pytest.raises(AttributeError, match="partial_fit"):
-        model.set_params(solver="lbfgs").partial_fit(X, y)
     with pytest.raises(ValueError, match="none of classes_"):
         network("multiclass").partial_fit(X, y, classes=[3, 5])
     model = network("multiclass", warm_start=True).fit(X, y)
