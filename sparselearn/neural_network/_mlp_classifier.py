@@ -155,7 +155,8 @@ class SparseMLPClassifier(ClassifierMixin, Perceptron):
     ------
     ValueError
         For fewer than two classes, NaN or infinity in the data, weights that are
-        negative or all zero, a loss that is not finite; for other layers than those fitted before, with `warm_start`.
+        negative or all zero, a loss that is not finite; for other layers than those
+        fitted before, with `warm_start`.
 
     Warns
     -----
@@ -200,7 +201,7 @@ class SparseMLPClassifier(ClassifierMixin, Perceptron):
     ...     l1=1e-3, max_iter=60, refit_epochs=20, batch_size=64, random_state=0
     ... ).fit(X, y)
     >>> round(model.score(X_test, y_test), 2), round(model.sparsity_, 1)
-    (0.97, 0.6)
+    (0.97, 0.5)
     """
 
     _parameter_constraints = {

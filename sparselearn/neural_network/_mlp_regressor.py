@@ -192,7 +192,7 @@ class SparseMLPRegressor(RegressorMixin, MultiOutputMixin, Perceptron):
     ... ).fit(X, y)
     >>> fitted = model.regressor_[-1]
     >>> round(model.score(X, y), 1), round(fitted.sparsity_, 1)
-    (0.5, 0.6)
+    (0.5, 0.7)
     """
 
     def __init__(
