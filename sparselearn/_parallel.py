@@ -111,7 +111,8 @@ def stream(n_jobs=None):
     """Give a ``run(function, items)`` that yields results while others are made.
 
     Results come in the order of `items`. The threads, `n_jobs` as in `map_threads`, are
-    opened once, for many calls of a millisecond; BLAS has one meanwhile.
+    opened once, for many calls of a millisecond; BLAS has one meanwhile. If there
+    are several, ``run.n_threads``, so many items and no more run at the same time.
     """
     n_threads = joblib.effective_n_jobs(n_jobs)
     with _one_blas_thread:
@@ -119,14 +120,14 @@ def stream(n_jobs=None):
             yield map
             return
         with ThreadPoolExecutor(n_threads) as pool:
-            # To hand a single item over would take longer.
-            yield (
-                lambda function, items: (
-                    map(function, items)
-                    if len(items) == 1
-                    else pool.map(function, items)
-                )
-            )
+
+            def run(function, items):
+                if len(items) == 1:  # to hand it over would take longer
+                    return map(function, items)
+                return pool.map(function, items)
+
+            run.n_threads = n_threads
+            yield run
 
 
 def bounded(function, *args, **kwargs):

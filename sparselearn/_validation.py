@@ -7,18 +7,25 @@ compile, a memory map needs no copy, and one signature a dtype serves all users.
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn.utils import check_array
 from sklearn.utils.validation import check_X_y, validate_data
 
 from sparselearn._compat import check_sample_weight
 
 __all__ = [
+    "FLOATS",
+    "check_codes",
     "check_penalty_weights",
     "check_regression",
+    "check_rows",
+    "check_weights",
     "column_major",
     "read_only",
     "row_weights",
     "validate_regression",
 ]
+
+FLOATS = (np.float64, np.float32)
 
 
 def read_only(array):
@@ -75,6 +82,45 @@ def row_weights(sample_weight, X):
     return weights / total
 
 
+def check_rows(estimator, X, *, reset=False, allow_nan=False):
+    """Check X, and set or compare feature attributes of a transformer.
+
+    Returns
+    -------
+    X : as kernels read it by rows: what `column_major` does, transposed
+    """
+    X = validate_data(
+        estimator,
+        X,
+        accept_sparse="csr",
+        accept_large_sparse=True,
+        dtype=FLOATS,
+        order="C",
+        ensure_all_finite="allow-nan" if allow_nan else True,
+        reset=reset,
+    )
+    return column_major(X.T).T
+
+
+def check_weights(sample_weight, X):
+    """`sample_weight` as a float64 ndarray (n_samples,), not all zero; ones if None."""
+    weights = check_sample_weight(
+        sample_weight, X, dtype=np.float64, ensure_non_negative=True
+    )
+    row_weights(weights, X)  # refuses those that are all zero
+    return weights
+
+
+def check_codes(X, n_columns):
+    """What `inverse_transform` is given, of as many columns as `transform` gives."""
+    codes = check_array(X, accept_sparse="csr", dtype=FLOATS, input_name="codes")
+    if codes.shape[1] != n_columns:
+        raise ValueError(
+            f"codes have {codes.shape[1]} columns; transform gives {n_columns}."
+        )
+    return codes
+
+
 def check_penalty_weights(penalty_weights, n_features, *, of="feature"):
     """`penalty_weights` as a float64 ndarray (n_features,), or None.
 
@@ -99,7 +145,7 @@ def check_penalty_weights(penalty_weights, n_features, *, of="feature"):
 _REGRESSION = {
     "accept_sparse": "csc",
     "accept_large_sparse": True,
-    "dtype": (np.float64, np.float32),
+    "dtype": FLOATS,
     "order": "F",
     "multi_output": True,
     "y_numeric": True,

@@ -153,5 +153,5 @@ def _one_of_each(n_features):
     for penalty in ("mcp", "scad"):
         yield SparseLogisticRegression(alpha=0.01, penalty=penalty, max_iter=500)
     yield OrthogonalMatchingPursuit(2)
-    for encoder in ("hard", "triangle", "soft-threshold"):
+    for encoder in ("hard", "triangle", "soft-threshold", "topk", "llc"):
         yield KMeansCoder(2, encoder=encoder, n_nonzero_coefs=1, random_state=0)

@@ -235,6 +235,68 @@ def hard_codes(X, centroids):
     return np.eye(len(centroids))[np.argmin(distances(X, centroids), axis=1)]
 
 
+def topk_codes(X, centroids, n_nonzero, *, signed=False):
+    """The largest projections on the directions of the centroids."""
+    lengths = np.linalg.norm(centroids, axis=1, keepdims=True)
+    values = X @ (centroids / np.where(lengths > 0.0, lengths, 1.0)).T
+    ranks = np.abs(values) if signed else values
+    codes = np.zeros_like(values)
+    for i in range(len(X)):
+        largest = np.argsort(-ranks[i], kind="stable")[:n_nonzero]
+        codes[i, largest] = values[i, largest]
+    return codes
+
+
+def line_distances(X, directions):
+    """Of each row of X from the lines through 0 along directions of length 1."""
+    apart = X[:, None, :] - (X @ directions.T)[:, :, None] * directions[None, :, :]
+    return np.linalg.norm(apart, axis=2)
+
+
+def signed_triangle_codes(X, directions):
+    """By how much each line is nearer than the mean one, with the projection's sign."""
+    d = line_distances(X, directions)
+    sizes = np.maximum(0.0, d.mean(axis=1, keepdims=True) - d)
+    return np.copysign(sizes, X @ directions.T)
+
+
+def local_codes(X, centroids, n_nonzero, share=1e-4):
+    """Weights of the nearest centroids: the best of sum 1, with a small penalty.
+
+    They minimise ``||x - w'B||^2 + share tr(C) ||w||^2``; the constraint is solved for
+    the last weight, and what is left is least squares.
+    """
+    codes = np.zeros((len(X), len(centroids)))
+    for i, x in enumerate(X):
+        d = np.linalg.norm(x - centroids, axis=1)
+        near = np.argsort(d, kind="stable")[:n_nonzero]
+        B = centroids[near]
+        ridge = np.sqrt(share * np.sum((B - x) ** 2))
+        if ridge == 0.0:
+            codes[i, near] = 1.0 / len(near)
+            continue
+        # w = last + map v, with the last of the weights 1 - sum(v).
+        free = np.vstack([np.eye(len(near) - 1), -np.ones(len(near) - 1)])
+        last = np.eye(len(near))[-1]
+        stacked = np.vstack([B.T, ridge * np.eye(len(near))])
+        wanted = np.concatenate([x, np.zeros(len(near))])
+        v = np.linalg.lstsq(stacked @ free, wanted - stacked @ last)[0]
+        codes[i, near] = last + free @ v
+    return codes
+
+
+def shortest_rows(codes, centroids, threshold=0.0):
+    """The rows that have, on the directions of a code, the projections it tells of."""
+    lengths = np.linalg.norm(centroids, axis=1, keepdims=True)
+    directions = centroids / np.where(lengths > 0.0, lengths, 1.0)
+    rows = np.zeros((len(codes), centroids.shape[1]))
+    for i, code in enumerate(codes):
+        used = np.flatnonzero(code)
+        p = code[used] + threshold * np.sign(code[used])
+        rows[i] = np.linalg.lstsq(directions[used], p)[0]
+    return rows
+
+
 def keep_largest(codes, n_nonzero):
     """Each row with its `n_nonzero` largest entries alone, the first among equals."""
     kept = np.zeros_like(codes)
@@ -700,6 +762,58 @@ def awkward_atoms(rng, K, p):
     return D
 
 
+def contrast(x, constant):
+    """A patch less its mean, over the root of its variance plus `constant`."""
+    x = x.astype(float)
+    if np.ptp(x) == 0.0:
+        return np.zeros(x.size)
+    return (x.ravel() - x.mean()) / np.sqrt(x.var() + constant)
+
+
+def patches_of(image, size, stride):
+    """All (line, column, patch) of an image, the steps from one to the next counted."""
+    for i, top in enumerate(range(0, image.shape[0] - size[0] + 1, stride[0])):
+        for j, left in enumerate(range(0, image.shape[1] - size[1] + 1, stride[1])):
+            yield i, j, image[top : top + size[0], left : left + size[1]]
+
+
+def pooled_codes(codes, cells, n_cells, pooling):
+    """The sum, mean or maximum of the codes in each cell, one cell after another."""
+    rows = []
+    for cell in range(n_cells):
+        inside = codes[np.asarray(cells) == cell]
+        if not len(inside):
+            rows.append(np.zeros(codes.shape[1]))
+        else:
+            rows.append(getattr(np, pooling)(inside, axis=0))
+    return np.array(rows)
+
+
+def patch_features(image, encode, size, stride, grid, pooling, constant=None):
+    """Features of an image (height, width, n_channels) by ``encode(patches)``."""
+    found = list(patches_of(image, size, stride))
+    n_lines, n_columns = found[-1][0] + 1, found[-1][1] + 1
+    grid = min(grid[0], n_lines), min(grid[1], n_columns)
+    rows, cells = [], []
+    for i, j, patch in found:
+        rows.append(patch.ravel() if constant is None else contrast(patch, constant))
+        cells.append((i * grid[0] // n_lines) * grid[1] + j * grid[1] // n_columns)
+    return pooled_codes(
+        encode(np.array(rows)), cells, grid[0] * grid[1], pooling
+    ).ravel()
+
+
+def vlad(rows, centroids):
+    """Sums of residuals of a bag, signed roots of them, to length 1."""
+    sums = np.zeros(centroids.shape)
+    for x in rows:
+        j = np.argmin(((x - centroids) ** 2).sum(axis=1))
+        sums[j] += x - centroids[j]
+    roots = np.sign(sums) * np.sqrt(np.abs(sums))
+    length = np.sqrt((roots**2).sum())
+    return (roots / length if length else roots).ravel()
+
+
 def centroid_errors(X, centroids, *, spherical=False):
     """The squared error of each row of X by each centroid alone."""
     X, centroids = X.astype(float), centroids.astype(float)
@@ -721,3 +835,117 @@ def lloyd_step(X, weights, centroids, *, spherical=False, damping=0.0):
             v = (w * (rows @ c)) @ rows + damping * c
             moved[j] = v / np.linalg.norm(v)
     return moved
+
+
+def shrunk_units(U, metric, strength):
+    """argmin_W of sum metric (W - U)² / 2 + strength sum_j ||W_j||, columns j."""
+    found = np.zeros(U.shape)
+    for j in range(U.shape[1]):
+        pulled = metric[:, j] * U[:, j]
+        if np.linalg.norm(pulled) <= strength:
+            continue
+        low, high = 0.0, np.linalg.norm(U[:, j])
+        for _ in range(200):  # its norm t: what the optimum would be for a smaller one
+            t = 0.5 * (low + high)
+            longer = np.linalg.norm(pulled * t / (metric[:, j] * t + strength)) > t
+            low, high = (t, high) if longer else (low, t)
+        found[:, j] = pulled * t / (metric[:, j] * t + strength)
+    return found
+
+
+def units_kept(p, selection, k=None, theta=0.0):
+    """Which pre-activations p (n, m) of a sparse autoencoder stay, as a mask."""
+    positive = p > 0.0
+    if selection == "topk":
+        ranks = np.argsort(np.argsort(-p, axis=1, kind="stable"), axis=1)
+        return positive & (ranks < k)
+    if selection == "batchtopk":
+        order = np.argsort(-p, axis=None, kind="stable")
+        mask = np.zeros(p.size, dtype=bool)
+        mask[order[: round(k * len(p))]] = True
+        return positive & mask.reshape(p.shape)
+    return p > theta
+
+
+def dead_kept(p, dead, most):
+    """The largest p of the units `dead`, up to `most` a row, whatever their sign."""
+    mask = np.zeros(p.shape, dtype=bool)
+    for i in range(len(p)):
+        mask[i, dead[np.argsort(-p[i, dead], kind="stable")[:most]]] = True
+    return mask
+
+
+def output_loss(output, targets, loss):
+    """Half the squared error of each row, or minus the log-likelihood of logits."""
+    if loss == "squared_error":
+        return 0.5 * np.sum((output - targets) ** 2, axis=1)
+    return np.sum(np.logaddexp(0.0, output) - output * targets, axis=1)
+
+
+def output_slope(output, targets, loss):
+    if loss == "squared_error":
+        return output - targets
+    return 1.0 / (1.0 + np.exp(-output)) - targets
+
+
+def sparse_autoencoder_objective(
+    weights, X, T, shares, base, *, loss, alpha=0.0, width=0.0, second=None
+):
+    """What a batch is to make small, of ``weights = (W_e, W_d, b_e, theta, b_d)``.
+
+    `base` is (p, mask) where the derivative is wanted: of the mask there is none. With
+    `width`, thresholds have the derivative of a ramp about them. `second` is (weight,
+    rows, mask, remainder) of the loss by which dead units learn.
+    """
+    W_e, W_d, b_e, theta, b_d = weights
+    p0, mask, theta0 = base
+    p = X @ W_e.T + b_e
+    z = np.where(mask, p, 0.0)
+    penalty = alpha * z.sum(axis=1)
+    if width:
+        now, then = [np.clip((p0 - t) / width + 0.5, 0.0, 1.0) for t in (theta, theta0)]
+        z = z + theta0 * (now - then)
+        penalty = alpha * now.sum(axis=1)
+    value = shares @ (output_loss(z @ W_d + b_d, T, loss) + penalty)
+    if second is not None:
+        weight, rows, dead_mask, remainder = second
+        q = np.where(dead_mask[rows], p[rows], 0.0)
+        errors = np.sum((remainder[rows] - q @ W_d) ** 2, axis=1)
+        value += weight * shares[rows] @ (0.5 * errors)
+    return value
+
+
+def sparse_autoencoder_gradient(
+    weights, X, T, shares, base, *, loss, alpha=0.0, width=0.0, second=None
+):
+    """The derivatives of `sparse_autoencoder_objective`, by matrix products."""
+    _, W_d, _, theta, b_d = weights
+    p, mask, _ = base
+    z = np.where(mask, p, 0.0)
+    e = shares[:, None] * output_slope(z @ W_d + b_d, T, loss)
+    s = np.where(mask, e @ W_d.T, 0.0)
+    by_theta = np.zeros_like(theta)
+    if width:
+        inside = np.abs(p - theta) < width / 2
+        pull = theta * (e @ W_d.T) + alpha * shares[:, None]
+        by_theta = -np.sum(inside * pull, axis=0) / width
+    else:
+        s = s + alpha * shares[:, None] * mask
+    by_decoder = z.T @ e
+    if second is not None:
+        weight, rows, dead_mask, remainder = second
+        q = np.where(dead_mask[rows], p[rows], 0.0)
+        e2 = weight * shares[rows, None] * (q @ W_d - remainder[rows])
+        by_decoder += q.T @ e2
+        s[rows] += np.where(dead_mask[rows], e2 @ W_d.T, 0.0)
+    return s.T @ X, by_decoder, s.sum(axis=0), by_theta, e.sum(axis=0)
+
+
+def adam(values, gradient, moments, number, rate, beta_1=0.9, beta_2=0.999):
+    """One step of Adam, the `number`-th, as Kingma and Ba (2015) print it."""
+    first, second = moments
+    first[:] = beta_1 * first + (1.0 - beta_1) * gradient
+    second[:] = beta_2 * second + (1.0 - beta_2) * gradient**2
+    mean = first / (1.0 - beta_1**number)
+    square = second / (1.0 - beta_2**number)
+    return values - rate * mean / (np.sqrt(square) + 1e-8)

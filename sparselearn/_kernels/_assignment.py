@@ -1,12 +1,8 @@
 """Codes of rows by centroids, from the products of rows with centroids.
 
 One matrix product gives P = X C' for a block of rows; a kernel here then turns P
-into codes in place, and `keep_largest` writes those as compressed rows. With the
-squared lengths of rows and centroids, squared distances are ::
-
-    d_ij^2 = max(0, ||x_i||^2 - 2 P_ij + ||c_j||^2)
-
-`products` is C-ordered float64 (n_rows, n_components).
+into codes in place. `products` is C-ordered (n_rows, n_components), and all floats
+are of its dtype.
 """
 
 import math
@@ -15,12 +11,7 @@ import numpy as np
 
 from sparselearn._kernels._jit import REASSOCIATE, inlined, kernel
 
-__all__ = ["keep_largest", "nearest", "soft_threshold", "triangle"]
-
-# A distance below the mean by less than this share of it is at the mean: as where
-# all centroids are equally far, and rounding alone would make codes.
-ROUNDING = 1e-12
-LARGEST = np.finfo(np.float64).max
+__all__ = ["nearest", "soft_threshold", "triangle"]
 
 
 @kernel
@@ -50,37 +41,85 @@ def nearest(products, lengths, labels):
                 break
 
 
+@inlined(fastmath=REASSOCIATE)
+def _square_apart(row, atom, is_line):
+    """``||x - s c||^2`` in float64, for s = 1; or for the best s, if `is_line`."""
+    size = 1.0
+    if is_line:
+        inner = length = 0.0
+        for f in range(row.shape[0]):
+            inner += np.float64(row[f]) * np.float64(atom[f])
+            length += np.float64(atom[f]) * np.float64(atom[f])
+        size = inner / length if length > 0.0 else 0.0
+    square = 0.0
+    for f in range(row.shape[0]):
+        difference = np.float64(row[f]) - size * np.float64(atom[f])
+        square += difference * difference
+    return square
+
+
 @kernel(fastmath=REASSOCIATE)
-def triangle(products, row_lengths, lengths, counts):
+def triangle(
+    products, squares, lengths, slope, rows, atoms, is_line, small, rounding, counts
+):
     """Overwrite `products` by codes, `counts` by how many of a row are positive.
 
     A code is how much nearer than the mean a centroid is (Coates, Lee and Ng, 2011,
-    eq. 3), with d_ij as above ::
+    eq. 3) ::
 
-        f_ij = max(0, mean_l d_il - d_ij)
+        f_ij = max(0, mean_l d_il - d_ij),
+        d_ij^2 = max(0, ||x_i||^2 - slope P_ij + lengths_j)
 
-    `row_lengths` and `lengths` are squared lengths of rows and centroids.
+    The slope is 2 with the squared lengths of centroids. With `is_line`, where d is the
+    distance from the line through 0 and a centroid of length 1, P is squared already,
+    the slope 1, and lengths are 0.
+
+    Parameters
+    ----------
+    squares : (n_rows,)
+        Squared lengths of the rows.
+    rows, atoms : (n_rows, n_features), (n_components, n_features)
+        What was multiplied. Where ``d_ij^2 < small * ||x_i||^2``, few digits are left
+        of it, and it is formed anew in float64. No columns: all digits do.
+    rounding : number
+        Distances are equal but for such a share of their mean where rounding alone
+        would make codes.
     """
     n_rows, n_components = products.shape
+    kind = products.dtype.type
+    zero, one = kind(0.0), kind(1.0)
     for i in range(n_rows):
         row = products[i]
-        square = row_lengths[i]
-        total = 0.0
+        square = squares[i]
+        few = small * square
+        total = n_few = zero
         for j in range(n_components):
-            distance = math.sqrt(max(0.0, square - 2.0 * row[j] + lengths[j]))
+            apart = square - slope * row[j] + lengths[j]
+            apart = apart if apart > zero else zero
+            n_few += one if apart < few else zero
+            distance = math.sqrt(apart)
             row[j] = distance
             total += distance
-        mean = total / n_components
-        nearer = mean * (1.0 - ROUNDING)
-        count = 0
+        if n_few > zero and rows.shape[1] > 0:
+            for j in range(n_components):
+                # Rounding of the root may let one more or one less in here.
+                if row[j] * row[j] < few:
+                    distance = kind(
+                        math.sqrt(_square_apart(rows[i], atoms[j], is_line))
+                    )
+                    total += distance - row[j]
+                    row[j] = distance
+        mean = total / kind(n_components)
+        nearer = mean * (one - rounding)
+        count = zero
         for j in range(n_components):
-            positive = row[j] < nearer
-            row[j] = mean - row[j] if positive else 0.0
-            count += positive
-        counts[i] = count
+            distance = row[j]
+            row[j] = mean - distance if distance < nearer else zero
+            count += one if distance < nearer else zero
+        counts[i] = int(count)
 
 
-@kernel
+@kernel(fastmath=REASSOCIATE)
 def soft_threshold(products, threshold, counts):
     """Overwrite `products` by codes, `counts` by how many of a row are positive.
 
@@ -89,94 +128,13 @@ def soft_threshold(products, threshold, counts):
         f_ij = max(0, P_ij - threshold)
     """
     n_rows, n_components = products.shape
+    kind = products.dtype.type
+    zero, one = kind(0.0), kind(1.0)
     for i in range(n_rows):
         row = products[i]
-        count = 0
+        count = zero
         for j in range(n_components):
             value = row[j] - threshold
-            row[j] = max(0.0, value)
-            count += value > 0.0
-        counts[i] = count
-
-
-@inlined
-def _between(low, high):
-    """A number between `low` and `high` >= 0 that has about the scale of `low`."""
-    middle = 0.5 * low + 0.5 * high
-    return 2.0 * low if 0.0 < low < 0.5 * middle else middle
-
-
-@inlined
-def _narrow(values, room, most, low, guess):
-    """Narrow a cut through `values`, at least `room` of which exceed `low` >= 0.
-
-    Bisects, from `guess` if that is between, until no more than `most` >= `room`
-    values exceed `low`, or no number is between `low` and `high`. To count does not
-    branch on the values, so that many steps cost less than one sort.
-
-    Returns
-    -------
-    low, high, n_low, n_high
-        ``n_high = #(values > high) < room <= n_low``, and n_low = #(values > low)
-        once it is at most `most`.
-    """
-    size = values.shape[0]
-    high, n_low, n_high = LARGEST, size, 0
-    cut = guess if low < guess < high else _between(low, high)
-    while n_low > most and low < cut < high:
-        count = 0
-        for j in range(size):
-            count += values[j] > cut
-        if count >= room:
-            low, n_low = cut, count
-        else:
-            high, n_high = cut, count
-        cut = _between(low, high)
-    return low, high, n_low, n_high
-
-
-@kernel
-def keep_largest(codes, counts, starts, values, places, data, indices):
-    """Write the largest of each row of `codes` (>= 0) as compressed rows.
-
-    Row i has `counts[i]` positive codes and room for ``starts[i + 1] - starts[i]`` of
-    them, no more than it has: the largest go to `data` and `indices` from `starts[i]`
-    on, in order of index. Among equals those of lower index are kept.
-
-    No row is sorted. A rough cut, one that up to twice the room exceeds, leaves
-    candidates, and an exact cut is made among these; each cut starts from that of
-    the row before. `values` and `places` (n_components,) are scratch, for candidates.
-    """
-    n_rows, n_components = codes.shape
-    rough = exact = 1.0
-    for i in range(n_rows):
-        row = codes[i]
-        position, room = starts[i], starts[i + 1] - starts[i]
-        if room == 0:
-            continue
-        low = 0.0
-        if counts[i] > 2 * room:
-            low, _, _, _ = _narrow(row, room, 2 * room, 0.0, rough)
-            rough = low
-        n_candidates = 0
-        for j in range(n_components):
-            values[n_candidates] = row[j]
-            places[n_candidates] = j
-            n_candidates += row[j] > low
-        # Candidates above `low` are kept, and the first `n_equal` of those at it.
-        n_equal = 0
-        if n_candidates > room:
-            low, high, n_low, n_high = _narrow(
-                values[:n_candidates], room, room, low, exact
-            )
-            if n_low > room:
-                low, n_equal = high, room - n_high
-            exact = low
-        for k in range(n_candidates):
-            value = values[k]
-            if value < low or (value == low and n_equal == 0):
-                continue
-            n_equal -= value == low
-            data[position] = value
-            indices[position] = places[k]
-            position += 1
+            row[j] = value if value > zero else zero
+            count += one if value > zero else zero
+        counts[i] = int(count)

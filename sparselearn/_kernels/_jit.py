@@ -29,6 +29,7 @@ from numba.extending import overload, register_jitable
 
 __all__ = [
     "REASSOCIATE",
+    "by_precision",
     "by_spec",
     "for_specs",
     "inlined",
@@ -46,10 +47,14 @@ _PACKAGE = Path(__file__).resolve().parent.parent
 SHARED_SOURCES = (
     _PACKAGE / "losses.py",
     *sorted((_PACKAGE / "penalties").glob("*.py")),
+    _PACKAGE / "_kernels" / "_activations.py",
+    _PACKAGE / "_kernels" / "_adam.py",
     _PACKAGE / "_kernels" / "_blocks.py",
     _PACKAGE / "_kernels" / "_design.py",
     _PACKAGE / "_kernels" / "_lasso_path.py",
+    _PACKAGE / "_kernels" / "_machine.py",
     _PACKAGE / "_kernels" / "_omp.py",
+    _PACKAGE / "_kernels" / "_sparse_rows.py",
     _PACKAGE / "_kernels" / "_support.py",
 )
 
@@ -169,3 +174,20 @@ def _where_scalar(condition, x, y):
         return x if condition else y
 
     return choose
+
+
+def by_precision(single, double):
+    """A function of one float: `single` of a float32, `double` of a float64.
+
+    Whatever its caller allows, its sums are not reordered.
+    """
+
+    def generic(x):
+        return single(x) if isinstance(x, np.float32) else double(x)
+
+    # A flag of its own, for with none it would have those of its caller.
+    @overload(generic, strict=False, jit_options={"fastmath": {"contract"}})
+    def choose(x):
+        return single if x == numba.float32 else double
+
+    return generic

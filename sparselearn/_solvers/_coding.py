@@ -29,6 +29,8 @@ __all__ = [
     "apart",
     "has_gaps",
     "join_codes",
+    "merge_signs",
+    "split_signs",
     "spread_rows",
     "squared_errors",
     "stack_rows",
@@ -311,6 +313,30 @@ def stack_rows(data, indices, lengths, n_components):
     )
     codes.has_canonical_format = True
     return codes
+
+
+def split_signs(codes):
+    """Codes in twice the columns: what is positive, then minus what is negative.
+
+    Parameters
+    ----------
+    codes : csr_array or ndarray (n_rows, n_components)
+    """
+    if not sp.issparse(codes):
+        positive = np.maximum(codes, 0.0)
+        return np.hstack([positive, positive - codes])
+    n_rows, n_components = codes.shape
+    negative = (codes.data < 0.0).astype(codes.indices.dtype)
+    parts = np.abs(codes.data), codes.indices + negative * n_components, codes.indptr
+    split = sp.csr_array(parts, shape=(n_rows, 2 * n_components))
+    split.sort_indices()
+    return split
+
+
+def merge_signs(codes):
+    """The codes that `split_signs` has split."""
+    half = codes.shape[1] // 2
+    return codes[:, :half] - codes[:, half:]
 
 
 def squared_errors(rows, codes, atoms, observed=None):

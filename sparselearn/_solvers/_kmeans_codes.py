@@ -1,246 +1,336 @@
-"""Codes of rows by centroids: one matrix product a block of rows, then a kernel.
+"""Codes of rows by centroids: one matrix product a chunk of rows, then a kernel.
 
-Everything here is computed in float64, whatever the dtype of the rows: the length
-of a difference, as ``||x||^2 - 2 x'c + ||c||^2``, would lose half of the digits of
-float32. A block is a few hundred rows, dense or sparse; sparse ones stay so.
+A chunk is a few hundred rows, whose products stay in the cache. To add an encoder: a
+kernel that turns products into codes, and a row of `ENCODERS`.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-import scipy.sparse as sp
 
-from sparselearn._kernels import _assignment
+from sparselearn._kernels import _assignment, _largest, _local_systems
+from sparselearn._solvers._codebook import (
+    LONG,
+    Codebook,
+    Directions,
+    Distances,
+    Nearest,
+)
 from sparselearn._solvers._coding import stack_rows
+from sparselearn._solvers._lloyd import directions
 
 __all__ = [
-    "Codebook",
+    "ENCODERS",
     "Coding",
-    "centroid_book",
+    "Encoder",
     "code_lengths",
+    "decode",
     "dense_codes",
-    "direction_book",
-    "distinct_rows",
     "make_coding",
-    "nearest",
-    "nearest_and_squares",
-    "products",
-    "project",
     "sparse_codes",
     "threshold_at",
 ]
 
-
-# Products that differ by less than this share are the same but for rounding.
+# Values that differ by less than this share are the same but for rounding.
 ROUNDING = 1e-12
+# Squared distances below such a share of the squared length of a row are formed anew:
+# more than three of the digits of their roots are lost.
+SMALL = {np.dtype(np.float32): 1e-3, np.dtype(np.float64): 1e-6}
+# What "llc" adds to the diagonal of its system, as a share of the trace (Wang et al.).
+LOCAL_SHARE = 1e-4
+# The same where rows are found by projections, which have the digits of the codes.
+PROJECTED_SHARE = {np.dtype(np.float32): 1e-6, np.dtype(np.float64): 1e-13}
 
 
-def project(rows, direction):
-    """``rows @ direction`` in float64: the same bits for equal rows, wherever."""
-    rows = rows.astype(np.float64, copy=False)
-    if sp.issparse(rows):
-        return rows @ direction
-    # A dense product may sum the last rows of a block in another order.
-    return (rows * direction).sum(axis=1)
-
-
-def distinct_rows(X, weights, keys):
-    """Where X has its distinct rows, in an order that only their values decide.
-
-    K-means of these, weighted by `masses`, is the same to the bit for repeated rows
-    as for rows of whole weights, with rows of no weight or without them, and in
-    whatever order they came.
-
-    Parameters
-    ----------
-    X : ndarray or csr_array (n_samples, n_features)
-    weights : ndarray (n_samples,)
-        Rows of weight 0 are left out.
-    keys : ndarray (n_samples,)
-        Numbers that are equal for equal rows, and else different almost surely.
-
-    Returns
-    -------
-    chosen : ndarray of int
-        The first of the rows that are the same.
-    masses : ndarray
-        The summed weight of these.
-    """
-    order = np.argsort(keys, kind="stable")
-    order = order[weights[order] > 0.0]
-    sorted_keys = keys[order]
-    is_first = np.concatenate(([True], sorted_keys[1:] != sorted_keys[:-1]))
-    suspects = np.flatnonzero(~is_first)
-    if suspects.size:
-        differences = X[order[suspects]] != X[order[suspects - 1]]
-        is_first[suspects] = differences.sum(axis=1) > 0
-    starts = np.flatnonzero(is_first)
-    return order[starts], np.add.reduceat(weights[order], starts)
-
-
-class Codebook(NamedTuple):
-    """What rows are multiplied by.
+class Everywhere(NamedTuple):
+    """Codes of some rows by all centroids.
 
     Attributes
     ----------
-    atoms : float64 ndarray (n_features, n_components)
-    lengths : float64 ndarray (n_components,)
-        Squared lengths of the atoms.
-    shift : float64 ndarray (n_features,) or None
-        What to take off dense rows first.
+    values : ndarray (n_rows, n_components)
+    ranks : ndarray (n_rows, n_components)
+        Which entries are the largest: the values themselves, or their absolute ones.
+    counts : int64 ndarray (n_rows,)
+        How many entries may be kept. The others have the least rank, which is 0.
     """
 
-    atoms: np.ndarray
+    values: np.ndarray
+    ranks: np.ndarray
+    counts: np.ndarray
+
+
+class Picked(NamedTuple):
+    """Codes of some rows as parts of compressed rows."""
+
+    data: np.ndarray
+    indices: np.ndarray
     lengths: np.ndarray
-    shift: np.ndarray | None
 
 
-def _book(atoms, shift, sparse):
-    lengths = np.einsum("ij,ij->i", atoms, atoms)
-    # scipy's product of a sparse and a dense matrix wants the latter C-ordered.
-    atoms = np.ascontiguousarray(atoms.T) if sparse else atoms.T
-    return Codebook(atoms, lengths, shift)
+class Encoder(NamedTuple):
+    """A kind of codes.
 
-
-def centroid_book(centroids, *, sparse):
-    """The `Codebook` for distances to `centroids` (n_components, n_features).
-
-    Dense rows are measured from the mean of the centroids: distances stay, and
-    no digits are lost where all data are far from the origin.
+    Attributes
+    ----------
+    prepare : callable
+        ``prepare(book, like)`` is what rows of the kind of X, `like`, are held against.
+    encode : callable
+        ``encode(rows, coding, out)`` gives `Everywhere`, whose values may be those of
+        the array `out`, or `Picked`.
+    decode : callable
+        ``decode(codes, book, threshold)`` gives the rows that a csr_array of codes
+        stands for, in the space of the centroids.
+    n_nonzero : int or None
+        Entries of a code if no number is asked for; None for all that are not zero.
+    one_sided : bool
+        Whether codes by centroids that are no directions are never negative.
     """
-    atoms = np.asarray(centroids, dtype=np.float64)
-    if sparse:
-        return _book(atoms, None, sparse)
-    shift = atoms.mean(axis=0)
-    return _book(atoms - shift, shift, sparse)
 
-
-def direction_book(centroids, *, sparse):
-    """The `Codebook` of `centroids` scaled to length 1, those of no length to 0."""
-    atoms = np.asarray(centroids, dtype=np.float64)
-    length = np.sqrt(np.einsum("ij,ij->i", atoms, atoms))
-    tiny = length <= 1e-12 * length.max()
-    atoms = atoms / np.where(tiny, 1.0, length)[:, None]
-    atoms[tiny] = 0.0
-    return _book(atoms, None, sparse)
-
-
-def products(rows, book):
-    """The rows less the shift, times the atoms; and their squared lengths.
-
-    Returns
-    -------
-    inner : float64 ndarray (n_rows, n_components)
-        C-ordered, for a kernel to overwrite.
-    lengths : float64 ndarray (n_rows,)
-    """
-    if sp.issparse(rows):
-        rows = rows.astype(np.float64)
-        return rows @ book.atoms, rows.power(2).sum(axis=1)
-    rows = rows.astype(np.float64) if book.shift is None else rows - book.shift
-    return rows @ book.atoms, np.einsum("ij,ij->i", rows, rows)
-
-
-def nearest(rows, book):
-    """The nearest centroid of each row: int32 ndarray (n_rows,)."""
-    return _nearest(products(rows, book)[0], book)
-
-
-def _nearest(inner, book):
-    labels = np.empty(inner.shape[0], dtype=np.int32)
-    _assignment.nearest(inner, book.lengths, labels)
-    return labels
-
-
-def nearest_and_squares(rows, book):
-    """The nearest centroid of each row, and the squared distance to it.
-
-    Returns
-    -------
-    labels : int32 ndarray (n_rows,)
-    squares : float64 ndarray (n_rows,)
-    """
-    inner, lengths = products(rows, book)
-    labels = _nearest(inner, book)
-    if sp.issparse(rows):
-        chosen = inner[np.arange(labels.size), labels]
-        return labels, np.maximum(0.0, lengths - 2.0 * chosen + book.lengths[labels])
-    # By differences: 0 for a row that is a centroid, whatever its length.
-    residuals = rows - book.shift - book.atoms.T[labels]
-    return labels, np.einsum("ij,ij->i", residuals, residuals)
+    prepare: Callable
+    encode: Callable
+    decode: Callable
+    n_nonzero: int | None = None
+    one_sided: bool = False
 
 
 class Coding(NamedTuple):
-    """How rows become codes.
+    """How rows of one kind become codes.
 
     Attributes
     ----------
-    encoder : {"hard", "triangle", "soft-threshold"}
+    encoder : Encoder
     book : Codebook
+    n_nonzero : int
+        Entries that a code keeps, at most n_components.
     threshold : float or None
         For "soft-threshold".
-    n_nonzero : int
-        The most positive codes that a row keeps.
+    signed : bool
+        Whether a negative projection counts as much as a positive one.
+    prepared : Nearest, Directions or Distances
     """
 
-    encoder: str
+    encoder: Encoder
     book: Codebook
-    threshold: float | None
     n_nonzero: int
+    threshold: float | None
+    signed: bool
+    prepared: NamedTuple
 
 
-def make_coding(centroids, encoder, *, threshold=None, n_nonzero=None, sparse):
-    """The `Coding` of dense or `sparse` rows by `centroids`."""
-    make_book = direction_book if encoder == "soft-threshold" else centroid_book
-    n_nonzero = centroids.shape[0] if n_nonzero is None else n_nonzero
-    return Coding(encoder, make_book(centroids, sparse=sparse), threshold, n_nonzero)
+# -- rows to codes -------------------------------------------------------------------
 
 
-def _encode(rows, coding):
-    """All codes of `rows` (float64), and how many of each row are positive."""
-    encoder, book, threshold, _ = coding
-    codes, lengths = products(rows, book)
-    counts = np.empty(lengths.size, dtype=np.int64)
-    if encoder == "hard":
-        labels = _nearest(codes, book)
-        codes[:] = 0.0
-        codes[np.arange(labels.size), labels] = 1.0
-        counts[:] = 1
-    elif encoder == "triangle":
-        _assignment.triangle(codes, lengths, book.lengths, counts)
-    else:
-        _assignment.soft_threshold(codes, threshold, counts)
-    return codes, counts
+def _with_signs(sizes, signs, counts):
+    """Codes of `sizes` >= 0, with the signs of what they were made of, if any."""
+    if signs is None:
+        return Everywhere(sizes, sizes, counts)
+    values = np.copysign(sizes, signs, out=signs)
+    values += values.dtype.type(0.0)  # no -0.0
+    return Everywhere(values, sizes, counts)
+
+
+def _hard(rows, coding, out):
+    found = coding.prepared.assigned(rows)
+    data = np.copysign(1.0, found.sizes)
+    return Picked(data, found.labels, np.ones(data.size, dtype=np.int64))
+
+
+def _triangle(rows, coding, out):
+    distances = coding.prepared
+    products, squares, near = distances.products(rows, out)
+    if products.dtype == np.float32 and not squares.max(initial=0.0) < LONG**2:
+        distances = Distances.of(coding.book, rows, exact=True)
+        products, squares, near = distances.products(rows)
+    kind = products.dtype.type
+    signs = None
+    if distances.is_line:
+        signs = products.copy()
+        np.square(products, out=products)
+    counts = np.empty(squares.size, dtype=np.int64)
+    rounding = 4.0 * np.finfo(kind).eps * np.sqrt(distances.atoms.shape[1])
+    _assignment.triangle(
+        products,
+        squares,
+        distances.lengths,
+        kind(1.0 if distances.is_line else 2.0),
+        near,
+        distances.atoms,
+        distances.is_line,
+        kind(SMALL[products.dtype]),
+        kind(max(ROUNDING, rounding)),
+        counts,
+    )
+    return _with_signs(products, signs, counts)
+
+
+def _soft_threshold(rows, coding, out):
+    products = coding.prepared.products(rows, out)
+    signs = None
+    if coding.signed:
+        signs = products.copy()
+        np.abs(products, out=products)
+    counts = np.empty(products.shape[0], dtype=np.int64)
+    threshold = products.dtype.type(coding.threshold)
+    _assignment.soft_threshold(products, threshold, counts)
+    return _with_signs(products, signs, counts)
+
+
+def _topk(rows, coding, out):
+    values = coding.prepared.products(rows, out)
+    if coding.signed:
+        return Everywhere(values, np.abs(values), np.count_nonzero(values, axis=1))
+    return Everywhere(values, values, np.full(values.shape[0], values.shape[1]))
+
+
+def _llc(rows, coding, out):
+    distances = coding.prepared
+    products, squares, _ = distances.products(rows)
+    nearness = 2.0 * products - distances.lengths
+    counts = np.full(squares.size, nearness.shape[1])
+    _, places, lengths = _largest_of(
+        Everywhere(nearness, nearness, counts), coding.n_nonzero
+    )
+    shape = squares.size, coding.n_nonzero
+    weights = np.empty(shape)
+    _local_systems.local_weights(
+        products,
+        squares,
+        distances.atoms,
+        places.reshape(shape),
+        LOCAL_SHARE,
+        np.empty((shape[1], shape[1])),
+        weights,
+    )
+    return Picked(weights.ravel(), places, lengths)
+
+
+def _largest_of(codes, n_nonzero):
+    """The `n_nonzero` largest entries of each row of `Everywhere`, as `Picked`."""
+    values, ranks, counts = codes
+    keys = ranks.view(np.int32 if ranks.dtype == np.float32 else np.int64)
+    if keys.min(initial=0) < 0:  # else they have the order already
+        keys = keys.copy()
+        _largest.order_keys(keys)
+    lengths = np.minimum(counts, n_nonzero)
+    starts = np.zeros(lengths.size + 1, dtype=np.int64)
+    np.cumsum(lengths, out=starts[1:])
+    data = np.empty(starts[-1] + 1, dtype=values.dtype)
+    indices = np.empty(starts[-1] + 1, dtype=np.int32)
+    kept = np.empty(values.shape[1], dtype=keys.dtype)
+    places = np.empty(values.shape[1], dtype=np.int32)
+    _largest.keep_largest(keys, values, counts, starts, kept, places, data, indices)
+    return Picked(data[:-1], indices[:-1], lengths)
+
+
+# -- codes to rows -------------------------------------------------------------------
+
+
+def _mixture(codes, book, threshold):
+    """The mean of the centroids, weighted by the code; times their gains, if any."""
+    atoms = book.atoms
+    if book.spherical:
+        atoms *= book.gains[:, None]
+    mass = np.asarray(abs(codes).sum(axis=1, dtype=np.float64)).ravel()
+    empty = mass == 0.0
+    rows = codes @ atoms / np.where(empty, 1.0, mass)[:, None]
+    rows[empty] = book.mean
+    return rows
+
+
+def _weighted_sum(codes, book, threshold):
+    return codes @ book.atoms
+
+
+def _shortest(codes, book, threshold):
+    """The shortest rows of those that have the projections that a code tells of."""
+    sizes = 0.0 if threshold is None else threshold
+    rows = np.empty((codes.shape[0], book.centroids.shape[1]))
+    longest = int(np.diff(codes.indptr).max(initial=0))
+    _local_systems.shortest_rows(
+        codes.data + np.copysign(sizes, codes.data, dtype=np.float64),
+        codes.indices.astype(np.int32),
+        codes.indptr.astype(np.int64),
+        directions(book.centroids),
+        PROJECTED_SHARE[codes.dtype],
+        np.empty((longest, longest)),
+        np.empty(longest),
+        rows,
+    )
+    rows[np.diff(codes.indptr) == 0] = book.mean
+    return rows
+
+
+# -- what estimators call --------------------------------------------------------------
+
+
+def _exact_distances(book, like):
+    # Systems of near centroids are of differences of products.
+    return Distances.of(book, like, exact=True)
+
+
+ENCODERS = {
+    "hard": Encoder(Nearest.of, _hard, _mixture, one_sided=True),
+    "triangle": Encoder(Distances.of, _triangle, _mixture, one_sided=True),
+    "soft-threshold": Encoder(Directions.of, _soft_threshold, _shortest),
+    "topk": Encoder(Directions.of, _topk, _shortest, n_nonzero=5),
+    "llc": Encoder(_exact_distances, _llc, _weighted_sum, n_nonzero=5),
+}
+
+
+def make_coding(encoder, book, *, n_nonzero=None, threshold=None, signed=False, like):
+    """The `Coding` of rows of the kind of X, `like`, by the encoder of that name.
+
+    `n_nonzero` may be more than there are centroids; None is the encoder's default.
+    """
+    encoder = ENCODERS[encoder]
+    n_nonzero = encoder.n_nonzero if n_nonzero is None else n_nonzero
+    n_nonzero = min(n_nonzero or book.n_components, book.n_components)
+    prepared = encoder.prepare(book, like)
+    return Coding(encoder, book, n_nonzero, threshold, signed, prepared)
 
 
 def code_lengths(rows, coding):
     """How many non-zeros the code of each row has."""
-    return np.minimum(_encode(rows, coding)[1], coding.n_nonzero)
+    codes = coding.encoder.encode(rows, coding, None)
+    if isinstance(codes, Everywhere) and codes.counts.min() < codes.values.shape[1]:
+        return np.minimum(codes.counts, coding.n_nonzero)
+    return _picked(codes, coding).lengths
+
+
+def _picked(codes, coding):
+    """Codes as `Picked`, without entries of 0."""
+    if isinstance(codes, Everywhere):
+        codes = _largest_of(codes, coding.n_nonzero)
+    data, indices, lengths = codes
+    present = data != 0.0
+    if present.all():
+        return codes
+    rows = np.repeat(np.arange(lengths.size), lengths)
+    lengths = np.bincount(rows[present], minlength=lengths.size)
+    return Picked(data[present], indices[present], lengths)
 
 
 def sparse_codes(rows, coding, dtype):
-    """Codes of `rows` as parts of compressed rows: data, indices, lengths of rows."""
-    if coding.encoder == "hard":
-        labels = nearest(rows, coding.book)
-        return np.ones(labels.size, dtype), labels, np.ones(labels.size, np.int64)
-    codes, counts = _encode(rows, coding)
-    kept = np.minimum(counts, coding.n_nonzero)
-    starts = np.zeros(kept.size + 1, dtype=np.int64)
-    np.cumsum(kept, out=starts[1:])
-    data = np.empty(starts[-1], dtype=dtype)
-    indices = np.empty(starts[-1], dtype=np.int32)
-    values = np.empty(codes.shape[1])
-    places = np.empty(codes.shape[1], dtype=np.int32)
-    _assignment.keep_largest(codes, counts, starts, values, places, data, indices)
-    return data, indices, kept
+    """Codes of `rows` as `Picked`, with data of `dtype`."""
+    codes = _picked(coding.encoder.encode(rows, coding, None), coding)
+    return codes._replace(data=codes.data.astype(dtype, copy=False))
 
 
-def dense_codes(rows, coding, dtype):
-    """Codes of `rows` as an ndarray (n_rows, n_components) of float64 or `dtype`."""
-    n_components = coding.book.lengths.size
-    if coding.n_nonzero < n_components:
-        return stack_rows(*sparse_codes(rows, coding, dtype), n_components).toarray()
-    return _encode(rows, coding)[0]
+def dense_codes(rows, coding, out):
+    """Write the codes of `rows` to `out` (n_rows, n_components)."""
+    codes = coding.encoder.encode(rows, coding, out)
+    if isinstance(codes, Everywhere) and coding.n_nonzero == out.shape[1]:
+        if codes.values is not out:
+            out[:] = codes.values
+        return
+    out[:] = stack_rows(*_picked(codes, coding), out.shape[1]).toarray()
+
+
+def decode(codes, encoder, book, threshold=None):
+    """What a csr_array of codes by `encoder` stands for: float64 rows (n_rows, p)."""
+    rows = ENCODERS[encoder].decode(codes, book, threshold)
+    return rows if book.whitening is None else book.whitening.undo(rows)
 
 
 def threshold_at(values, weights, share):
@@ -259,8 +349,9 @@ def threshold_at(values, weights, share):
         Half-way between two values that differ by more than rounding, so that no
         code hangs on how a product is summed.
     """
+    rounding = max(ROUNDING, 16.0 * np.finfo(values.dtype).eps)
     rows, columns = np.nonzero(values > 0.0)
-    positive = values[rows, columns]
+    positive = values[rows, columns].astype(np.float64)
     order = np.argsort(-positive)
     positive = positive[order]
     mass = np.cumsum(weights[rows[order]])
@@ -268,7 +359,7 @@ def threshold_at(values, weights, share):
     position = np.searchsorted(mass, allowed, side="right")
     if position == positive.size:
         return 0.0
-    below = positive[position] * (1.0 + ROUNDING)
+    below = positive[position] * (1.0 + rounding)
     above = positive[:position]
     above = above[above > below]
     return float(0.5 * (below + above[-1])) if above.size else float(below)

@@ -1,89 +1,94 @@
 """Sparse codes by K-means centroids."""
 
-import warnings
 from numbers import Integral, Real
 
-import numpy as np
-import scipy.sparse as sp
-from sklearn import get_config
-from sklearn.base import (
-    BaseEstimator,
-    ClassNamePrefixFeaturesOutMixin,
-    ClusterMixin,
-    TransformerMixin,
-)
-from sklearn.cluster import KMeans, MiniBatchKMeans
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_array, check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
 
-from sparselearn._compat import (
-    Interval,
-    StrOptions,
-    check_sample_weight,
-    fit_context,
-)
-from sparselearn._parallel import map_chunks, map_threads
-from sparselearn._solvers import _kmeans_codes as solver
-from sparselearn._solvers._coding import stack_rows
-from sparselearn._validation import column_major, row_weights
+from sparselearn._callbacks import CallbackSupport
+from sparselearn._compat import Interval, StrOptions, fit_context
+from sparselearn._solvers._kmeans_codes import ENCODERS
+from sparselearn._validation import check_rows, check_weights
+from sparselearn.cluster._coding import CentroidCodesMixin
+from sparselearn.cluster._learning import CentroidLearningMixin
 
 __all__ = ["KMeansCoder"]
 
-# Rows a chunk: its products with a few hundred centroids stay in the cache.
-CHUNK = 512
-# Products from which an automatic threshold is chosen, at most.
-THRESHOLD_PRODUCTS = 2**21
-FLOATS = (np.float64, np.float32)
-
 
 class KMeansCoder(
-    ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator
+    CallbackSupport, CentroidLearningMixin, CentroidCodesMixin, BaseEstimator
 ):
     r"""Sparse codes of samples by the K-means centroids near them.
 
-    `fit` learns centroids c_1, ..., c_K that minimise
+    `fit` learns centroids c_1, ..., c_K that minimise, with sample weights s,
 
     .. math::
         \sum_i s_i \min_j \|x_i - c_j\|^2
+        \quad\text{or, spherical,}\quad
+        \sum_i s_i \min_{j,a} \|x_i - a c_j\|^2, \; \|c_j\| = 1,
 
-    with sample weights s, from one start. `transform` turns a sample x into a code f
-    of K non-negative numbers, by its distances :math:`d_j = \|x - c_j\|`:
+    from one start. With `whiten` x is the whitened sample. `transform` turns x into a
+    code f of K numbers, most of them zero, by its distances :math:`d_j = \|x - c_j\|`,
+    or from lines, :math:`d_j = \min_a \|x - a c_j\|`, or by its projections on their
+    directions, :math:`p_j = c_j^T x / \|c_j\|`:
 
     - "hard": 1 for the nearest centroid, 0 for the others;
     - "triangle": :math:`f_j = \max(0, \frac{1}{K} \sum_l d_l - d_j)`, by how much a
       centroid is nearer than the mean;
-    - "soft-threshold": :math:`f_j = \max(0, c_j^T x / \|c_j\| - t)`.
+    - "soft-threshold": :math:`f_j = \max(0, p_j - t)`;
+    - "topk": :math:`f_j = p_j` for the k = `n_nonzero_coefs` largest projections;
+    - "llc", locality-constrained: with the k nearest centroids, which are the rows of
+      B, the weights w that solve :math:`(C + 10^{-4} \operatorname{tr}(C) I) w = 1`
+      for :math:`C = (B - 1 x^T)(B - 1 x^T)^T`, scaled to a sum of 1: those that make x
+      of few near centroids.
 
-    With `n_nonzero_coefs` the code keeps only its largest entries. Such codes make
-    a linear model non-linear, at the cost of one matrix product.
+    Spherical codes are signed: what is said of p_j above is said of its absolute value,
+    and f_j has the sign of p_j. Such codes make a linear model non-linear, at the cost
+    of one matrix product, two for distances of whitened samples.
 
     Parameters
     ----------
     n_components : int, default=8
         The number K of centroids, at most the number of samples.
-    encoder : {"hard", "triangle", "soft-threshold"}, default="triangle"
-        How centroids become a code, see above.
+    spherical : bool, default=False
+        Whether centroids are directions of length 1, and samples multiples of them.
+    encoder : {"hard", "triangle", "soft-threshold", "topk", "llc"}, default="triangle"
+        How centroids become a code, see above. "llc" needs centroids that are no
+        directions.
     n_nonzero_coefs : int, default=None
-        Keep the so many largest entries of a code, the first ones among equals.
-        None keeps all, and so does any number from `n_components` on. A hard code has
-        one entry anyway.
+        Keep the so many largest entries of a code, the first ones among equals; any
+        number from `n_components` on is the same. None keeps all, and 5 of "topk" and
+        "llc". These two have exactly so many entries but for projections that are 0,
+        others may have fewer. A hard code has one entry anyway.
+    split_sign : bool, default=False
+        Whether to give each centroid two columns, one for the positive part of its
+        entries and one for minus the negative part. "soft-threshold" and "topk" then
+        take large negative projections as well as positive ones, which without
+        `spherical` they do not. An error where codes are never negative.
     threshold : "auto" or float >= 0, default="auto"
-        The t of "soft-threshold", in units of X; other encoders do without. "auto"
-        lets `n_nonzero_coefs` entries of a training code exceed it in the mean, or
-        10% of `n_components` without that number.
-    init : {"k-means++", "random"} or array-like, default="k-means++"
+        The t of "soft-threshold", in units of X, or of whitened X; other encoders do
+        without. "auto" lets `n_nonzero_coefs` entries of a training code exceed it in
+        the mean, or 10% of `n_components` without that number.
+    whiten : {None, "zca", "pca"}, default=None
+        Take means and covariances out of X first, as
+        :class:`~sparselearn.feature_extraction.ZCAWhitening` does. "pca" leaves axes as
+        the directions of the largest variance, and those without any out: the codes
+        are the same.
+    whiten_eps : float >= 0, default=0.1
+        What is added to each variance before it is divided by, as a share of their
+        mean. Small ones find finer details, and noise.
+    init : {"k-means++", "data"} or array-like, default="k-means++"
         Where centroids start: at samples far apart, at random samples, or at an array
-        of shape (n_components, n_features).
+        of shape (n_components, n_features), in the units of `components_`.
     max_iter : int, default=100
         Passes over the data, at most.
     tol : float, default=1e-4
         Stop when all centroids together move less, squared, than `tol` times the mean
-        variance of a feature. 0 goes on to the end.
+        variance of a feature, 1 / n_features if spherical. With `batch_size`, when the
+        objective of a few passes is lower than before by no more than this share of it.
+        0 goes on, without `batch_size` until nothing changes.
     batch_size : int, default=None
-        Learn from mini-batches of so many samples, by scikit-learn's
-        :class:`~sklearn.cluster.MiniBatchKMeans`; None learns from all at a time, by
-        its :class:`~sklearn.cluster.KMeans`.
+        Learn from mini-batches of so many samples; None learns from all at a time.
     sparse_output : bool, default=True
         Whether codes are sparse where the encoder makes them so: always but for
         "triangle" without `n_nonzero_coefs`, where about half of the entries are
@@ -92,14 +97,18 @@ class KMeansCoder(
         Draws the start, the batches, and the samples that set an automatic threshold
         if not all are needed.
     n_jobs : int, default=None
-        Threads that make codes; the same bits for any number. Centroids are learned
-        in scikit-learn's own threads.
+        Threads; the same bits for any number. None means 1 unless in a
+        :func:`joblib.parallel_config` context, -1 all cores.
 
     Attributes
     ----------
     components_ : ndarray of shape (n_components, n_features)
-        The centroids, of the dtype of X.
+        The centroids, of the dtype of X and, whitened or not, in its units: pictures of
+        what they stand for. Directions of whitened samples are mapped back as
+        directions are, without the mean.
     n_components_ : int
+    gains_ : ndarray of shape (n_components,) or None
+        If `spherical`: the mean length of the projections of a centroid's samples.
     labels_ : ndarray of int32, shape (n_samples,)
         The nearest centroid of each training sample.
     inertia_ : float
@@ -108,12 +117,19 @@ class KMeansCoder(
         The weight of the training samples nearest each centroid.
     threshold_ : float or None
         The t in use, for "soft-threshold".
+    mean_ : ndarray of shape (n_features,) or None
+        What is taken off samples, with `whiten`.
+    whitening_ : ndarray of shape (n_dimensions, n_features) or None
+        What they are multiplied by then; `inverse_whitening_` is its pseudo-inverse.
+    inverse_whitening_ : ndarray of shape (n_features, n_dimensions) or None
+    whitened_components_ : ndarray of shape (n_components, n_dimensions) or None
+        The centroids among whitened samples, by which distances are measured.
     n_nonzero_coefs_ : float
         Mean number of non-zeros of a training code.
     sparsity_ : float
         The share of zeros in the training codes.
     n_iter_ : int
-        Passes over the data.
+        Passes over the data; after `partial_fit`, calls of that.
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (n_features,)
         If X has string feature names.
@@ -122,7 +138,8 @@ class KMeansCoder(
     ------
     ValueError
         For NaN or infinity in X, fewer samples than `n_components`, `init` of a wrong
-        shape, weights that are negative or all zero.
+        shape, weights that are negative or all zero, an encoder that cannot do what
+        `spherical` or `split_sign` ask.
 
     Warns
     -----
@@ -138,6 +155,12 @@ class KMeansCoder(
     Coates and Ng (2011), The importance of encoding versus training with sparse coding
     and vector quantization (soft threshold).
 
+    Coates and Ng (2012), Learning feature representations with K-means (spherical,
+    whitening).
+
+    Wang, Yang, Yu, Lv, Huang and Gong (2010), Locality-constrained linear coding for
+    image classification (llc).
+
     Examples
     --------
     >>> from sklearn.datasets import load_digits
@@ -150,10 +173,14 @@ class KMeansCoder(
 
     _parameter_constraints = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
-        "encoder": [StrOptions({"hard", "triangle", "soft-threshold"})],
+        "spherical": ["boolean"],
+        "encoder": [StrOptions(set(ENCODERS))],
         "n_nonzero_coefs": [Interval(Integral, 1, None, closed="left"), None],
+        "split_sign": ["boolean"],
         "threshold": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
-        "init": [StrOptions({"k-means++", "random"}), "array-like"],
+        "whiten": [StrOptions({"zca", "pca"}), None],
+        "whiten_eps": [Interval(Real, 0, None, closed="left")],
+        "init": [StrOptions({"k-means++", "data"}), "array-like"],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left"), None],
@@ -166,9 +193,13 @@ class KMeansCoder(
         self,
         n_components=8,
         *,
+        spherical=False,
         encoder="triangle",
         n_nonzero_coefs=None,
+        split_sign=False,
         threshold="auto",
+        whiten=None,
+        whiten_eps=0.1,
         init="k-means++",
         max_iter=100,
         tol=1e-4,
@@ -178,9 +209,13 @@ class KMeansCoder(
         n_jobs=None,
     ):
         self.n_components = n_components
+        self.spherical = spherical
         self.encoder = encoder
         self.n_nonzero_coefs = n_nonzero_coefs
+        self.split_sign = split_sign
         self.threshold = threshold
+        self.whiten = whiten
+        self.whiten_eps = whiten_eps
         self.init = init
         self.max_iter = max_iter
         self.tol = tol
@@ -189,14 +224,6 @@ class KMeansCoder(
         self.random_state = random_state
         self.n_jobs = n_jobs
 
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags
-
-    # -- learning -------------------------------------------------------------
-
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None, sample_weight=None):
         """Learn the centroids.
@@ -204,7 +231,7 @@ class KMeansCoder(
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Sparse X stays sparse.
+            Sparse X stays sparse; with `whiten`, n_features² numbers are dense.
         y : Ignored
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative, not all zero: a weight of 2 is a sample that occurs twice.
@@ -214,260 +241,37 @@ class KMeansCoder(
         self : object
             Fitted estimator.
         """
-        X = self._validate(X, reset=True)
-        weights = check_sample_weight(
-            sample_weight, X, dtype=np.float64, ensure_non_negative=True
-        )
-        row_weights(weights, X)  # refuses those that are all zero
-        init = self._check_numbers(X, np.count_nonzero(weights))
-        random_state = check_random_state(self.random_state)
-        chosen, masses = self._distinct(X, weights)
-        centroids, n_iter = self._learn(X[chosen], masses, init, random_state)
-        threshold = self._choose_threshold(X, chosen, masses, centroids, random_state)
-        # Assigned anew, so that labels are those that `predict` gives.
-        labels, squares = self._nearest(X, centroids)
-        coding = self._coding(X, centroids, threshold)
-        lengths = np.concatenate(self._map(solver.code_lengths, X, coding))
+        X = check_rows(self, X, reset=True)
+        weights = check_weights(sample_weight, X)
+        return self._learn(X, y, weights, check_random_state(self.random_state))
 
-        # All at the end: an interrupted fit leaves the attributes of the last one.
-        self.components_ = centroids
-        self.n_components_ = centroids.shape[0]
-        self.n_iter_ = n_iter
-        self.labels_ = labels
-        self.inertia_ = float(weights @ squares)
-        self.counts_ = np.bincount(labels, weights, minlength=self.n_components_)
-        self.threshold_ = threshold
-        self.n_nonzero_coefs_ = float(weights @ lengths / weights.sum())
-        self.sparsity_ = 1.0 - self.n_nonzero_coefs_ / self.n_components_
-        return self
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y=None, sample_weight=None):
+        """Go on learning from some more samples, in batches of `batch_size`.
 
-    def _check_numbers(self, X, n_samples):
-        """Hold `n_components` and `init` against X; return `init`, an array checked."""
-        if self.n_components > n_samples:
-            raise ValueError(
-                f"n_components={self.n_components} is more than n_samples={n_samples} "
-                f"(of positive weight); n_components must be in [1, {n_samples}]."
-            )
-        if isinstance(self.init, str):
-            return self.init
-        init = check_array(self.init, dtype=X.dtype, input_name="init")
-        wanted = (self.n_components, X.shape[1])
-        if init.shape != wanted:
-            raise ValueError(
-                f"init has shape {init.shape}; it must hold n_components centroids of "
-                f"n_features numbers, shape {wanted}."
-            )
-        return init
+        The first call draws the start from its samples, and learns from them the
+        whitening, which stays as it is. Each call moves centroids by the samples
+        nearest to them, less and less; after `fit` they weigh what they were made of.
+        One call for many samples does what one for each batch of them does.
+        Automatic thresholds, and the attributes that tell of codes and labels, are
+        those of the last call's samples; `counts_` and `gains_` are of all.
 
-    def _distinct(self, X, weights):
-        """Where X has its distinct rows, in an order of theirs, and their weights."""
-        direction = np.random.default_rng(0).standard_normal(X.shape[1])
-        keys = np.concatenate(self._map(solver.project, X, direction))
-        return solver.distinct_rows(X, weights, keys)
-
-    def _learn(self, rows, masses, init, random_state):
-        """The centroids, and the number of passes over the data."""
-        if rows.shape[0] < self.n_components:
-            warnings.warn(
-                f"n_components={self.n_components}, but X has only {rows.shape[0]} "
-                "distinct samples: some centroids are the same. Lower n_components.",
-                ConvergenceWarning,
-                stacklevel=4,
-            )
-            centroids = rows[np.arange(self.n_components) % rows.shape[0]]
-            centroids = centroids.toarray() if sp.issparse(rows) else centroids
-            n_iter = 1
-        else:
-            # By a power of two, so that no digit changes, for float32 to hold them.
-            exponent = np.frexp(masses.max())[1]
-            masses = np.ldexp(masses, -exponent)
-            # One thread of BLAS, whose number would be seen in the last digits.
-            (learner,) = map_threads(
-                lambda learner: learner.fit(rows, sample_weight=masses),
-                [self._learner(init, random_state)],
-            )
-            centroids, n_iter = learner.cluster_centers_, int(learner.n_iter_)
-        # By features where X is sparse: products then need no copy (`Codebook`).
-        order = "F" if sp.issparse(rows) else "C"
-        return np.asarray(centroids, dtype=rows.dtype, order=order), n_iter
-
-    def _learner(self, init, random_state):
-        """scikit-learn's estimator of centroids."""
-        options = {
-            "n_clusters": self.n_components,
-            "init": init,
-            "n_init": 1,
-            "max_iter": self.max_iter,
-            "tol": self.tol,
-            "random_state": random_state,
-        }
-        if self.batch_size is None:
-            # The rows are a copy already; KMeans centres them, and undoes it.
-            return KMeans(copy_x=False, **options)
-        return MiniBatchKMeans(
-            batch_size=self.batch_size, compute_labels=False, **options
-        )
-
-    def _choose_threshold(self, X, chosen, masses, centroids, random_state):
-        if self.encoder != "soft-threshold":
-            return None
-        if self.threshold != "auto":
-            return float(self.threshold)
-        share = 0.1
-        if self.n_nonzero_coefs is not None:
-            share = min(1.0, self.n_nonzero_coefs / self.n_components)
-        n_rows = max(1, THRESHOLD_PRODUCTS // self.n_components)
-        if n_rows < chosen.size:
-            some = np.sort(random_state.choice(chosen.size, n_rows, replace=False))
-            chosen, masses = chosen[some], masses[some]
-        book = solver.direction_book(centroids, sparse=sp.issparse(X))
-        inner, _ = zip(*self._map(solver.products, X[chosen], book))
-        return solver.threshold_at(np.concatenate(inner), masses, share)
-
-    # -- rows to codes, labels and errors ---------------------------------------
-
-    def _validate(self, X, *, reset):
-        """X as kernels read it by rows: what `column_major` does, transposed."""
-        X = validate_data(
-            self,
-            X,
-            accept_sparse="csr",
-            accept_large_sparse=True,
-            dtype=FLOATS,
-            order="C",
-            reset=reset,
-        )
-        return column_major(X.T).T
-
-    def _map(self, function, X, *args):
-        """``function(X[rows], *args)`` for each chunk of rows."""
-        return map_chunks(
-            lambda rows: function(X[rows], *args), X.shape[0], CHUNK, self.n_jobs
-        )
-
-    def _nearest(self, X, centroids):
-        """The nearest centroid of each row, and the squared distance to it."""
-        book = solver.centroid_book(centroids, sparse=sp.issparse(X))
-        labels, squares = zip(*self._map(solver.nearest_and_squares, X, book))
-        return np.concatenate(labels), np.concatenate(squares)
-
-    def _coding(self, X, centroids, threshold):
-        if self.encoder == "soft-threshold" and threshold is None:
-            raise ValueError(
-                "encoder='soft-threshold' was set after fit, which chose no threshold; "
-                "fit again."
-            )
-        return solver.make_coding(
-            centroids,
-            self.encoder,
-            threshold=threshold,
-            n_nonzero=self.n_nonzero_coefs,
-            sparse=sp.issparse(X),
-        )
-
-    def _returns_sparse(self):
-        """Whether `transform` returns a csr_array: a matter of parameters only."""
-        config = getattr(self, "_sklearn_output_config", {})
-        container = config.get("transform", get_config()["transform_output"])
-        has_zeros = self.encoder != "triangle" or self.n_nonzero_coefs is not None
-        return self.sparse_output and has_zeros and container == "default"
-
-    def transform(self, X):
-        """Encode samples.
+        A call that fails, or is interrupted, changes nothing. A pickle goes on where
+        the estimator was.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        codes : csr_array or ndarray of shape (n_samples, n_components)
-            Of the dtype of X; see `sparse_output`.
-        """
-        check_is_fitted(self, "components_")
-        X = self._validate(X, reset=False)
-        coding = self._coding(X, self.components_, self.threshold_)
-        if self._returns_sparse():
-            parts = self._map(solver.sparse_codes, X, coding, X.dtype)
-            merged = map(np.concatenate, zip(*parts))
-            return stack_rows(*merged, self.n_components_)
-        codes = np.empty((X.shape[0], self.n_components_), dtype=X.dtype)
-
-        def fill(rows):
-            codes[rows] = solver.dense_codes(X[rows], coding, X.dtype)
-
-        map_chunks(fill, X.shape[0], CHUNK, self.n_jobs)
-        return codes
-
-    def predict(self, X):
-        """The nearest centroid of each sample.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        labels : ndarray of int32, shape (n_samples,)
-        """
-        check_is_fitted(self, "components_")
-        X = self._validate(X, reset=False)
-        book = solver.centroid_book(self.components_, sparse=sp.issparse(X))
-        return np.concatenate(self._map(solver.nearest, X, book))
-
-    def score(self, X, y=None, sample_weight=None):
-        """Minus the weighted sum of squared distances to the nearest centroids.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            At the first call, of `n_components` samples or more unless `init` is an
+            array.
         y : Ignored
         sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative, not all zero.
 
         Returns
         -------
-        score : float
+        self : object
+            Fitted estimator.
         """
-        check_is_fitted(self, "components_")
-        X = self._validate(X, reset=False)
-        weights = check_sample_weight(
-            sample_weight, X, dtype=np.float64, ensure_non_negative=True
-        )
-        return -float(weights @ self._nearest(X, self.components_)[1])
-
-    # -- codes to rows ----------------------------------------------------------
-
-    def inverse_transform(self, X):
-        """What codes stand for: the mean of the centroids, weighted by the code.
-
-        A hard code gives its centroid. An empty code gives the training mean, which
-        is the mean of the centroids weighted by `counts_`.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_components)
-            Codes, not negative.
-
-        Returns
-        -------
-        X_original : ndarray of shape (n_samples, n_features)
-            Of the dtype of the codes.
-        """
-        check_is_fitted(self, "components_")
-        codes = check_array(X, accept_sparse="csr", dtype=FLOATS, input_name="codes")
-        if codes.shape[1] != self.n_components_:
-            raise ValueError(
-                f"codes have {codes.shape[1]} columns; they must have one for each of "
-                f"the n_components_={self.n_components_} centroids."
-            )
-        if codes.min() < 0.0:
-            raise ValueError(f"codes must be >= 0; got {codes.min()}.")
-        mass = np.asarray(codes.sum(axis=1, dtype=np.float64)).ravel()
-        empty = mass == 0.0
-        means = codes @ self.components_ / np.where(empty, 1.0, mass)[:, None]
-        means[empty] = self.counts_ @ self.components_ / self.counts_.sum()
-        return means.astype(codes.dtype, copy=False)
-
-    @property
-    def _n_features_out(self):
-        return self.n_components_
+        X = check_rows(self, X, reset=not hasattr(self, "_running"))
+        return self._learn_more(X, check_weights(sample_weight, X))

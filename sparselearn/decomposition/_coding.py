@@ -7,19 +7,24 @@ import scipy.sparse as sp
 from sklearn import get_config
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_array
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from sparselearn._compat import check_sample_weight
 from sparselearn._parallel import bounded, map_chunks, row_chunks
-from sparselearn._solvers._coding import Atoms, has_gaps, join_codes, stack_rows
-from sparselearn._validation import column_major, row_weights
+from sparselearn._solvers._coding import (
+    Atoms,
+    has_gaps,
+    join_codes,
+    merge_signs,
+    split_signs,
+    stack_rows,
+)
+from sparselearn._validation import check_codes, check_weights
+from sparselearn._validation import check_rows as check_floats
 from sparselearn.decomposition._methods import make_coder
 
 __all__ = [
     "CodesMixin",
     "check_rows",
-    "check_weights",
     "chunk_rows",
     "compact",
     "encode",
@@ -31,7 +36,6 @@ __all__ = [
     "warn_of_none",
 ]
 
-FLOATS = (np.float64, np.float32)
 # Rows a chunk: their products with a few hundred atoms stay in the cache. Fewer where
 # a row or its code is so long that a chunk would be of more numbers than BLOCK.
 CHUNK = 512
@@ -43,16 +47,7 @@ def check_rows(estimator, X, *, missing="error", reset=False):
 
     With ``missing="mask"`` dense X may have NaN.
     """
-    X = validate_data(
-        estimator,
-        X,
-        accept_sparse="csr",
-        accept_large_sparse=True,
-        dtype=FLOATS,
-        order="C",
-        ensure_all_finite="allow-nan",
-        reset=reset,
-    )
+    X = check_floats(estimator, X, reset=reset, allow_nan=True)
     if missing == "error" and has_gaps(X):
         raise ValueError(
             "Input X contains NaN. With missing='mask', a parameter of SparseCoder, it "
@@ -63,16 +58,7 @@ def check_rows(estimator, X, *, missing="error", reset=False):
             "Sparse X has NaN: missing='mask' needs dense X, since what a sparse one "
             "does not store is 0."
         )
-    return column_major(X.T).T
-
-
-def check_weights(sample_weight, X):
-    """`sample_weight` as a float64 ndarray (n_samples,), not all zero; ones if None."""
-    weights = check_sample_weight(
-        sample_weight, X, dtype=np.float64, ensure_non_negative=True
-    )
-    row_weights(weights, X)  # refuses those that are all zero
-    return weights
+    return X
 
 
 def chunk_rows(X, n_components=1):
@@ -116,14 +102,9 @@ def stack_codes(codes, n_components, dtype, *, split_sign=False):
     With `split_sign` it has twice the columns: what is positive, then minus what is
     negative.
     """
-    data, indices = codes.data.astype(dtype, copy=False), codes.indices
-    if not split_sign:
-        return stack_rows(data, indices, codes.lengths, n_components)
-    shifted = indices + (data < 0.0).astype(indices.dtype) * n_components
-    split = stack_rows(np.abs(data), shifted, codes.lengths, 2 * n_components)
-    split.has_sorted_indices = False
-    split.sort_indices()
-    return split
+    data = codes.data.astype(dtype, copy=False)
+    stacked = stack_rows(data, codes.indices, codes.lengths, n_components)
+    return split_signs(stacked) if split_sign else stacked
 
 
 def warn_of(codes, *, stacklevel):
@@ -204,12 +185,6 @@ def _squares(deviations):
     return np.einsum("ij,ij->i", deviations, deviations)
 
 
-def _merge_signs(codes):
-    """The codes that `split_sign` has split, dense or sparse."""
-    half = codes.shape[1] // 2
-    return codes[:, :half] - codes[:, half:]
-
-
 class CodesMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
     """From rows to codes and back, by `components_`.
 
@@ -285,14 +260,9 @@ class CodesMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             Of the dtype of the codes.
         """
         check_is_fitted(self, "components_")
-        codes = check_array(X, accept_sparse="csr", dtype=FLOATS, input_name="codes")
-        if codes.shape[1] != self._n_features_out:
-            raise ValueError(
-                f"codes have {codes.shape[1]} columns; transform gives "
-                f"{self._n_features_out}."
-            )
+        codes = check_codes(X, self._n_features_out)
         if self._coding.split_sign:
-            codes = _merge_signs(codes)
+            codes = merge_signs(codes)
         return np.asarray(codes @ self.components_.astype(codes.dtype, copy=False))
 
     def score(self, X, y=None, sample_weight=None, *, held_out=None):

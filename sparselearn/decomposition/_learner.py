@@ -26,11 +26,11 @@ from sparselearn._solvers._dictionary import (
     coherence,
     initial_atoms,
 )
-from sparselearn._solvers._kmeans_codes import distinct_rows, project
+from sparselearn._solvers._distinct_rows import distinct_rows, project
+from sparselearn._validation import check_weights
 from sparselearn.decomposition._coding import (
     CodesMixin,
     check_rows,
-    check_weights,
     chunk_rows,
     encode,
     explained,

@@ -8,11 +8,10 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_array
 
 from sparselearn._compat import Interval, StrOptions, fit_context
+from sparselearn._validation import FLOATS, check_weights
 from sparselearn.decomposition._coding import (
-    FLOATS,
     CodesMixin,
     check_rows,
-    check_weights,
     explained,
     observed_mean,
     warn_of_none,

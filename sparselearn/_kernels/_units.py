@@ -1,0 +1,376 @@
+r"""A step of Adam on the units of a sparse autoencoder, one unit after another.
+
+Unit j has a row w_j of the encoder, a row d_j of the decoder, which has unit length,
+a bias b_j and perhaps a threshold theta_j. With e_i the slope of the loss with respect
+to what row i is rebuilt as, and over the pairs (i, j) of row i and unit j alone,
+
+.. math::
+    s_{ij} = \langle e_i, d_j \rangle + c_i, \quad
+    \nabla_{d_j} = \sum_i z_{ij} e_i, \quad
+    \nabla_{w_j} = \sum_i s_{ij} x_i, \quad \nabla_{b_j} = \sum_i s_{ij},
+
+where c_i is the row's share of an L1 penalty. All of a unit's rows stay in the nearest
+cache until they are done with, and no gradient is stored (`descend`); or matrix
+products have made all gradients, where pairs are many (`move_all`).
+
+d_j moves on the sphere: its gradient loses the part along d_j, and after the step of
+Adam, which is not quite along the sphere, d_j is divided by its length. Where the
+encoder is tied, w_j is d_j and the two gradients are added.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from sparselearn._kernels._jit import REASSOCIATE, inlined, kernel
+
+__all__ = [
+    "Pairs",
+    "Rule",
+    "Signals",
+    "Units",
+    "descend",
+    "move_all",
+    "move_row",
+    "slopes",
+]
+
+
+class Units(NamedTuple):
+    """Parameters of all units, or moments of these, which are laid out alike.
+
+    Attributes
+    ----------
+    encoder : (m, p)
+        (0, p) where it is the decoder.
+    decoder : (m, p)
+    bias : (m,)
+    threshold : (m,)
+        (0,) where units have none.
+    """
+
+    encoder: np.ndarray
+    decoder: np.ndarray
+    bias: np.ndarray
+    threshold: np.ndarray
+
+
+class Pairs(NamedTuple):
+    """Pairs of a row and a unit, sorted by unit.
+
+    Attributes
+    ----------
+    starts : int (m + 1,)
+        Where the pairs of each unit start.
+    rows : int (n_pairs,)
+        Numbers in `Signals.errors`.
+    values : (n_pairs,)
+        Pre-activations.
+    """
+
+    starts: np.ndarray
+    rows: np.ndarray
+    values: np.ndarray
+
+
+class Signals(NamedTuple):
+    """What a batch tells.
+
+    Attributes
+    ----------
+    inputs : (n, p)
+    errors : (n + a, p)
+        Slopes of the loss by row; then those of a second loss of the first a rows, in
+        which pre-activations count whatever their sign, and which has no L1 penalty.
+    costs : (n,)
+        c_i above; where units have thresholds, that of each unit kept.
+    """
+
+    inputs: np.ndarray
+    errors: np.ndarray
+    costs: np.ndarray
+
+
+class Rule(NamedTuple):
+    """A step of Adam; numbers are of the dtype of the parameters.
+
+    Attributes
+    ----------
+    rate, epsilon : float
+        With the correction for moments that started at 0.
+    beta_1, beta_2 : float
+        With beta_1 = 0 there are no first moments, and units without pairs stay as
+        they are: their second moments fade when they next move, by `moved`.
+    now : int
+        Number of this step.
+    width : float
+        Of the window about a threshold.
+    tied : bool
+    """
+
+    rate: float
+    epsilon: float
+    beta_1: float
+    beta_2: float
+    now: int
+    width: float
+    tied: bool
+
+
+@inlined
+def _slope(signals, rule, row, value, dot, theta):
+    """Code z of a pair, slope of the loss by its p, and slope by the threshold.
+
+    Without thresholds z = max(0, p). With them z = p where p > theta; the derivatives
+    by theta of this and of the number of units kept are those of a ramp of `width`
+    about theta (Rajamanoharan et al., 2024, eq. 10 to 12).
+    """
+    zero = signals.costs.dtype.type(0)
+    n_rows = signals.inputs.shape[0]
+    if row >= n_rows:
+        return value, dot, zero
+    if rule.width == zero:
+        if value > zero:
+            return value, dot + signals.costs[row], zero
+        return zero, zero, zero
+    pull = zero
+    if abs(value - theta) < signals.costs.dtype.type(0.5) * rule.width:
+        pull = -(theta * dot + signals.costs[row]) / rule.width
+    if value > theta:
+        return value, dot, pull
+    return zero, zero, pull
+
+
+@inlined(fastmath=REASSOCIATE)
+def _move(w, g, m, v, rule, keep):
+    """Adam on the row `w` by its gradient `g`; `keep` is what is left of `v`."""
+    one = w.dtype.type(1)
+    gain = one - rule.beta_2
+    if rule.beta_1 == 0:
+        for f in range(w.size):
+            second = keep * v[f] + gain * g[f] * g[f]
+            v[f] = second
+            w[f] -= rule.rate * g[f] / (math.sqrt(second) + rule.epsilon)
+        return
+    other = one - rule.beta_1
+    for f in range(w.size):
+        first = rule.beta_1 * m[f] + other * g[f]
+        second = keep * v[f] + gain * g[f] * g[f]
+        m[f] = first
+        v[f] = second
+        w[f] -= rule.rate * first / (math.sqrt(second) + rule.epsilon)
+
+
+@inlined(fastmath=REASSOCIATE)
+def _move_on_sphere(w, g, m, v, rule, keep):
+    """`_move` of a row of unit length, which keeps it; `g` loses its part along w."""
+    along = square = w.dtype.type(0)
+    for f in range(w.size):
+        along += g[f] * w[f]
+    for f in range(w.size):
+        g[f] -= along * w[f]
+    _move(w, g, m, v, rule, keep)
+    for f in range(w.size):
+        square += w[f] * w[f]
+    scale = w.dtype.type(1) / math.sqrt(square)
+    for f in range(w.size):
+        w[f] *= scale
+
+
+@inlined
+def _move_number(values, first, second, j, slope, rule, keep):
+    """Adam on ``values[j]``."""
+    one = values.dtype.type(1)
+    direction = slope
+    if rule.beta_1 != 0:
+        direction = rule.beta_1 * first[j] + (one - rule.beta_1) * slope
+        first[j] = direction
+    square = keep * second[j] + (one - rule.beta_2) * slope * slope
+    second[j] = square
+    values[j] -= rule.rate * direction / (math.sqrt(square) + rule.epsilon)
+
+
+@inlined
+def _move_unit(units, first, second, j, gradients, slope, pull, rule, moved):
+    """All of unit j, by the gradients of its rows, of its bias and of its threshold."""
+    to_encoder, to_decoder = gradients
+    # Of arrays that do not exist row 0 of others stands in; it is not touched.
+    m = j if rule.beta_1 != 0 else 0
+    some_first = first if rule.beta_1 != 0 else second
+    keep = rule.beta_2
+    if rule.beta_1 == 0:
+        power = rule.beta_2 ** (rule.now - moved[j])
+        keep = second.bias.dtype.type(power)  # that of a float32 is a float64
+        moved[j] = rule.now
+    if not rule.tied:
+        _move(
+            units.encoder[j],
+            to_encoder,
+            some_first.encoder[m],
+            second.encoder[j],
+            rule,
+            keep,
+        )
+    _move_on_sphere(
+        units.decoder[j],
+        to_decoder,
+        some_first.decoder[m],
+        second.decoder[j],
+        rule,
+        keep,
+    )
+    _move_number(units.bias, first.bias, second.bias, j, slope, rule, keep)
+    if units.threshold.size:
+        _move_number(
+            units.threshold, first.threshold, second.threshold, j, pull, rule, keep
+        )
+        units.threshold[j] = max(units.threshold[j], units.bias.dtype.type(0))
+
+
+@kernel(fastmath=REASSOCIATE)
+def descend(
+    start, stop, pairs, signals, units, first, second, rule, moved, kept, scratch
+):
+    """Move the units from `start` to `stop` by what their pairs say.
+
+    Parameters
+    ----------
+    start, stop : int
+    pairs : Pairs
+    signals : Signals
+    units, first, second : Units
+        Parameters and moments; overwritten.
+    rule : Rule
+    moved : int (m,)
+        The step by which each unit last moved, with beta_1 = 0; overwritten.
+    kept : int (m,)
+        How many rows keep each unit; overwritten.
+    scratch : (2, p)
+    """
+    n_rows = signals.inputs.shape[0]
+    to_encoder, to_decoder = scratch[0], scratch[1]
+    zero = units.bias.dtype.type(0)
+    for j in range(start, stop):
+        kept[j] = 0
+        if rule.beta_1 == 0 and pairs.starts[j] == pairs.starts[j + 1]:
+            continue
+        atom = units.decoder[j]
+        theta = units.threshold[j] if units.threshold.size else zero
+        for f in range(atom.size):
+            to_encoder[f] = zero
+            to_decoder[f] = zero
+        total_slope = total_pull = zero
+        for t in range(pairs.starts[j], pairs.starts[j + 1]):
+            row = pairs.rows[t]
+            error, dot = signals.errors[row], zero
+            for f in range(atom.size):
+                dot += error[f] * atom[f]
+            z, slope, pull = _slope(signals, rule, row, pairs.values[t], dot, theta)
+            total_slope += slope
+            total_pull += pull
+            if row < n_rows:
+                kept[j] += z > zero
+            if z == zero and slope == zero:
+                continue
+            x = signals.inputs[row if row < n_rows else row - n_rows]
+            if rule.tied:
+                for f in range(atom.size):
+                    to_decoder[f] += z * error[f] + slope * x[f]
+            else:
+                for f in range(atom.size):
+                    to_decoder[f] += z * error[f]
+                    to_encoder[f] += slope * x[f]
+        _move_unit(
+            units,
+            first,
+            second,
+            j,
+            (to_encoder, to_decoder),
+            total_slope,
+            total_pull,
+            rule,
+            moved,
+        )
+
+
+@kernel
+def slopes(start, stop, pairs, signals, dots, thresholds, rule, kept, z, s, totals):
+    """Write codes and slopes of the pairs of units `start` to `stop`, as matrices.
+
+    Parameters
+    ----------
+    start, stop : int
+    pairs : Pairs
+    signals : Signals
+    dots : (n + a, stop - start)
+        ``<e_i, d_j>``.
+    thresholds : (m,) or (0,)
+    rule : Rule
+    kept : int (m,)
+        As in `descend`.
+    z : (n + a, stop - start)
+        All zero; codes are written to it.
+    s : (n, stop - start)
+        All zero; slopes are added to it.
+    totals : (2, stop - start)
+        All zero; sums of slopes, by p and by the threshold, are added to it.
+    """
+    n_rows = signals.inputs.shape[0]
+    zero = signals.costs.dtype.type(0)
+    for j in range(start, stop):
+        k = j - start
+        kept[j] = 0
+        theta = thresholds[j] if thresholds.size else zero
+        for t in range(pairs.starts[j], pairs.starts[j + 1]):
+            row = pairs.rows[t]
+            code, slope, pull = _slope(
+                signals, rule, row, pairs.values[t], dots[row, k], theta
+            )
+            z[row, k] = code
+            s[row if row < n_rows else row - n_rows, k] += slope
+            totals[0, k] += slope
+            totals[1, k] += pull
+            if row < n_rows:
+                kept[j] += code > zero
+
+
+@kernel(fastmath=REASSOCIATE)
+def move_all(start, gradients, totals, pairs, units, first, second, rule, moved):
+    """Move units from `start` on by the gradients of their rows, which are overwritten.
+
+    Parameters
+    ----------
+    start : int
+    gradients : pair of (n_moved, p)
+        By the rows of the encoder and by those of the decoder; their sum in the second
+        where the encoder is tied.
+    totals : (2, n_moved)
+        By the biases and by the thresholds.
+    pairs : Pairs
+    units, first, second : Units
+    rule : Rule
+    moved : int (m,)
+    """
+    to_encoder, to_decoder = gradients
+    for k in range(to_decoder.shape[0]):
+        j = start + k
+        if rule.beta_1 == 0 and pairs.starts[j] == pairs.starts[j + 1]:
+            continue
+        _move_unit(
+            units,
+            first,
+            second,
+            j,
+            (to_encoder[k if not rule.tied else 0], to_decoder[k]),
+            totals[0, k],
+            totals[1, k],
+            rule,
+            moved,
+        )
+
+
+@kernel(fastmath=REASSOCIATE)
+def move_row(row, gradient, first, second, rule):
+    """Adam on one row of parameters: the bias of the output, say."""
+    _move(row, gradient, first, second, rule, rule.beta_2)

@@ -1,0 +1,423 @@
+r"""The learner of sparse autoencoders: one hidden layer of which a row keeps few units.
+
+With the encoder W_e and the decoder W_d, both (n_components, n_features) with a unit a
+row, a row x becomes a code z and is rebuilt,
+
+.. math:: p = x W_e^T + b_e, \quad z = \mathrm{select}(p), \quad \hat x = z W_d + b_d,
+
+and the mean over the rows of the loss of :math:`\hat x`, plus a penalty for some
+selections (`_selections.py`), is made small. Rows of W_d, the atoms, have unit length.
+
+Only the first of six matrix products of an autoencoder is needed in full (Gao et al.,
+2024): what is rebuilt and all gradients are sums over the pairs of a row and a unit
+that it keeps. Pairs are sorted by unit, and one pass over the units forms a gradient
+and makes the step of Adam while the unit's rows are in the nearest cache. Where more
+than a share `DENSE` of all pairs is kept, matrix products are faster, and are used.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from sparselearn._kernels._topk import (
+    by_unit,
+    logistic_errors,
+    reconstruct,
+    squared_errors,
+)
+from sparselearn._kernels._units import (
+    Pairs,
+    Rule,
+    Signals,
+    Units,
+    descend,
+    move_all,
+    move_row,
+    slopes,
+)
+from sparselearn._solvers._dead_units import Reservoir, resample, second_errors
+from sparselearn._solvers._selections import make_selection
+from sparselearn._solvers._sparse_codes import SparseModel, join, multiply, parts_of
+from sparselearn._solvers._training import Learner
+
+__all__ = ["SparseLearner", "SparseSpec"]
+
+# The share of pairs from which on gradients come from matrix products.
+DENSE = 0.08
+# Rows and units that are worked on together, and parts of the units at most.
+ROWS = 32
+UNITS = 64
+PARTS = 8
+EPSILON = 1e-8
+# Of `SparseLearner.state`.
+COUNTERS = ("n_steps", "seen", "_counted")
+
+
+class SparseSpec(NamedTuple):
+    """What is learned, and how.
+
+    Attributes
+    ----------
+    selection : {"topk", "batchtopk", "jumprelu", "relu"}
+    n_nonzero : float or None
+        Of a row: at most ("topk", an integer) or on average (the others). For
+        "jumprelu" and "relu" in place of `alpha`, which is then sought.
+    alpha : float or None
+        Weight of the penalty: of the number of non-zeros for "jumprelu", of the sum of
+        codes for "relu".
+    loss : {"squared_error", "cross_entropy"}
+        Of a row: half the sum of squared errors; or minus the log-likelihood of its
+        targets, in [0, 1], of which what is rebuilt are the logits.
+    tied : bool
+        Whether the encoder is the decoder.
+    revive : {"auxk", "resample"} or None
+        What is done about units that no row keeps.
+    patience : float
+        A unit that no row has kept for so long is dead: until the weights of these
+        rows come to the sum of an epoch's, say.
+    bandwidth : float
+        Width of the window in which thresholds learn, in standard deviations of p
+        before training.
+    beta_1, beta_2 : float
+        Of Adam. With beta_1 = 0 there are no first moments, which saves a third of the
+        memory, and steps exactly equal those of Adam while only units that are kept are
+        visited.
+    seed : int
+        Of what is drawn in training.
+    """
+
+    selection: str = "topk"
+    n_nonzero: float | None = None
+    alpha: float | None = None
+    loss: str = "squared_error"
+    tied: bool = False
+    revive: str | None = "auxk"
+    patience: float = 10_000.0
+    bandwidth: float = 0.5
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    seed: int = 0
+
+
+class SparseLearner(Learner):
+    """Adam on the units of a sparse autoencoder.
+
+    Parameters
+    ----------
+    spec : SparseSpec
+    sample : ndarray (n_rows, n_features)
+        Some rows as the learner will see them; its dtype is that of all.
+    n_components : int
+    random_state : RandomState
+        Draws the atoms, of directions that are uniform on the sphere.
+    atoms : ndarray (n_components, n_features), optional
+        To start from; their lengths do not matter.
+    output_bias : ndarray (n_features,), optional
+        To start from, such as the logits of the mean of targets; 0 if not given.
+
+    Attributes
+    ----------
+    units : Units
+    output_bias : ndarray (n_features,)
+    selection : Selection
+    n_steps : int
+        So far.
+    seen : float
+        Weights of all rows so far.
+    last_kept : float64 ndarray (n_components,)
+        What `seen` was when a row last kept the unit.
+    """
+
+    def __init__(
+        self, spec, sample, n_components, random_state, *, atoms=None, output_bias=None
+    ):
+        dtype, n_features = sample.dtype, sample.shape[1]
+        self.spec = spec
+        if atoms is None:
+            atoms = random_state.standard_normal((n_components, n_features))
+        lengths = np.linalg.norm(atoms, axis=1, keepdims=True)
+        decoder = np.ascontiguousarray(atoms / lengths, dtype=dtype)
+        encoder = decoder[:0] if spec.tied else decoder.copy()
+        products = sample @ decoder.T
+        width = spec.bandwidth * float(np.std(products, dtype=np.float64))
+        self.selection = make_selection(spec, width)
+        thresholds = np.zeros(
+            n_components if self.selection.has_thresholds else 0, dtype=dtype
+        )
+        if thresholds.size:
+            thresholds[:] = _first_threshold(products, spec.n_nonzero, width)
+        bias = np.zeros(n_components, dtype=dtype)
+        self.units = Units(encoder, decoder, bias, thresholds)
+        self.output_bias = np.zeros(n_features, dtype=dtype)
+        if output_bias is not None:
+            self.output_bias[:] = output_bias
+        moments = (*self.units, self.output_bias)
+        *second, self._second_output = [np.zeros_like(values) for values in moments]
+        if spec.beta_1 == 0.0:
+            moments = [values[:0] for values in moments]
+        *first, self._first_output = [np.zeros_like(values) for values in moments]
+        self._first, self._second = Units(*first), Units(*second)
+        self.n_steps, self.seen = 0, 0.0
+        self._moved = np.zeros(n_components, dtype=np.int64)
+        self.last_kept = np.zeros(n_components)
+        self._counts = np.zeros(n_components, dtype=np.int64)
+        self._counted = 0
+        self._reservoir = Reservoir(n_features, dtype)
+        self._buffers = None
+
+    # -- a step ---------------------------------------------------------------
+
+    def step(self, batch, rate, run):
+        self.n_steps += 1
+        n_rows = len(batch.rows)
+        weights = np.ones(n_rows) if batch.weights is None else batch.weights
+        shares = weights / weights.sum()
+        signals, kept, losses = self._look(batch, shares, run)
+        rule = self._rule(rate)
+        times_kept = np.empty(self.units.bias.size, dtype=np.int64)
+        self._move_units(signals, kept, rule, times_kept, run)
+        slope = signals.errors[:n_rows].sum(axis=0)
+        move_row(self.output_bias, slope, self._first_output, self._second_output, rule)
+        if self.selection.penalised:
+            n_kept, amount = self._means_of(kept, shares)
+            self.selection.learn(n_kept, float(shares @ losses), amount)
+        self._count(batch.rows, weights, times_kept, losses)
+        return float(weights @ losses)
+
+    def _means_of(self, kept, shares):
+        """Of a row, on average, how many units it keeps, and what the penalty sums."""
+        lengths = kept.lengths[: shares.size]
+        n_pairs = lengths.sum()  # after these come those of dead units
+        values, units = kept.data[:n_pairs], kept.indices[:n_pairs]
+        lows = self.units.threshold[units] if self.units.threshold.size else 0.0
+        fires = values > lows
+        share = np.repeat(shares, lengths) * fires
+        n_kept = float(share.sum())
+        return n_kept, n_kept if self.units.threshold.size else float(share @ values)
+
+    def _look(self, batch, shares, run):
+        """What a batch says of the parameters as they are.
+
+        Returns
+        -------
+        signals : Signals
+        kept : Kept
+            Pairs of its rows; then those of dead units with the first of its rows.
+        losses : float64 ndarray (n_rows,)
+        """
+        units, n_rows = self.units, shares.size
+        products, errors = self._room(n_rows)
+        multiply(batch.rows, self._encoder, products, run)
+        parts = parts_of(n_rows, ROWS)
+        pick = self.selection.look(products, units, parts, run)
+        rounded = shares.astype(products.dtype)
+        losses = np.empty(n_rows)
+        slope = squared_errors if self.spec.loss == "squared_error" else logistic_errors
+
+        def rebuild(part):
+            kept = pick(part)
+            codes = kept._replace(data=self.selection.codes(kept, units))
+            reconstruct(*codes, units.decoder, self.output_bias, errors[part])
+            slope(errors[part], batch.targets[part], rounded[part], losses[part])
+            return kept
+
+        found = list(run(rebuild, parts))
+        dead = self.dead_units() if self.spec.revive == "auxk" else np.empty(0, int)
+        if dead.size:
+            found += second_errors(products, errors, rounded, dead, units.decoder, run)
+        kept = join(found)
+        costs = rounded * products.dtype.type(self.selection.cost)
+        errors = errors[: kept.lengths.size]
+        return Signals(batch.rows, errors, costs), kept, losses
+
+    def _room(self, n_rows):
+        """Buffers for the products of rows and units, and for two errors a row."""
+        if self._buffers is None or len(self._buffers[0]) < n_rows:
+            n_units, n_features = self.units.decoder.shape
+            dtype = self.units.decoder.dtype
+            self._buffers = (
+                np.empty((n_rows, n_units), dtype=dtype),
+                np.empty((2 * n_rows, n_features), dtype=dtype),
+            )
+        products, errors = self._buffers
+        return products[:n_rows], errors[: 2 * n_rows]
+
+    @property
+    def _encoder(self):
+        return self.units.decoder if self.spec.tied else self.units.encoder
+
+    def _rule(self, rate):
+        """How Adam makes the step, corrected for moments that started at 0."""
+        spec, number = self.spec, self.units.decoder.dtype.type
+        second = math.sqrt(1.0 - spec.beta_2**self.n_steps)
+        return Rule(
+            rate=number(rate * second / (1.0 - spec.beta_1**self.n_steps)),
+            epsilon=number(EPSILON * second),
+            beta_1=number(spec.beta_1),
+            beta_2=number(spec.beta_2),
+            now=self.n_steps,
+            width=number(self.selection.width),
+            tied=spec.tied,
+        )
+
+    def _move_units(self, signals, kept, rule, times_kept, run):
+        """A step of all units; `times_kept` becomes how many rows keep each."""
+        n_units = times_kept.size
+        pairs = Pairs(
+            np.empty(n_units + 1, dtype=np.int64),
+            np.empty(kept.data.size, dtype=np.int32),
+            np.empty_like(kept.data),
+        )
+        by_unit(*kept, *pairs)
+        dense = kept.data.size > DENSE * signals.inputs.shape[0] * n_units
+        move = self._by_products if dense else self._by_pairs
+        move(
+            parts_of(n_units, max(UNITS, -(-n_units // PARTS))),
+            (pairs, signals, self.units, self._first, self._second, rule, self._moved),
+            times_kept,
+            run,
+        )
+
+    def _by_pairs(self, parts, state, times_kept, run):
+        n_features = self.units.decoder.shape[1]
+
+        def part(units):
+            scratch = np.empty((2, n_features), dtype=self.units.decoder.dtype)
+            descend(units.start, units.stop, *state, times_kept, scratch)
+
+        list(run(part, parts))
+
+    def _by_products(self, parts, state, times_kept, run):
+        pairs, signals, units, first, second, rule, moved = state
+        dtype = units.decoder.dtype
+        n_rows, n_all = signals.inputs.shape[0], signals.errors.shape[0]
+
+        def part(some):
+            n_units = some.stop - some.start
+            dots = signals.errors @ units.decoder[some].T
+            codes = np.zeros((n_all, n_units), dtype=dtype)
+            by_row = np.zeros((n_rows, n_units), dtype=dtype)
+            totals = np.zeros((2, n_units), dtype=dtype)
+            slopes(
+                some.start,
+                some.stop,
+                pairs,
+                signals,
+                dots,
+                units.threshold,
+                rule,
+                times_kept,
+                codes,
+                by_row,
+                totals,
+            )
+            to_decoder = codes.T @ signals.errors
+            to_encoder = by_row.T @ signals.inputs
+            if rule.tied:
+                to_decoder += to_encoder
+            gradients = (to_encoder, to_decoder)
+            move_all(
+                some.start, gradients, totals, pairs, units, first, second, rule, moved
+            )
+
+        list(run(part, parts))
+
+    # -- units that no row keeps ----------------------------------------------
+
+    def dead_units(self):
+        """Numbers of the units that the last rows, `patience` in all, did not keep."""
+        return np.flatnonzero(self.seen - self.last_kept >= self.spec.patience)
+
+    def _count(self, rows, weights, times_kept, losses):
+        n_rows = len(rows)
+        self.seen += weights.sum()
+        self._counts += times_kept
+        self._counted += n_rows
+        self.last_kept[times_kept > 0] = self.seen
+        if self.spec.revive == "resample":
+            draw = np.random.default_rng([self.spec.seed, self.n_steps])
+            self._reservoir.add(rows, losses * weights, draw)
+
+    def end_epoch(self, run):
+        """Revive dead units, if they are to be resampled; figures of the epoch.
+
+        Returns
+        -------
+        figures : dict
+            As `Learner.end_epoch` names them.
+        """
+        if not self._counted:
+            return {}
+        figures = {
+            "n_nonzero_coefs": float(self._counts.sum() / self._counted),
+            "dead_share": float(np.mean(self._counts == 0)),
+        }
+        if self.spec.revive == "resample":
+            self._resample()
+        self._counts[:] = 0
+        self._counted = 0
+        return figures
+
+    def _resample(self):
+        dead = self.dead_units()
+        rows = self._reservoir.take(dead.size)
+        revived = dead[: len(rows)]
+        alive = np.setdiff1d(np.arange(self._moved.size), dead)
+        resample(self.units, rows, revived, alive)
+        for moments in (self._first, self._second):
+            for values in moments:
+                if len(values):
+                    values[revived] = 0.0
+        self._moved[revived] = self.n_steps
+        self.last_kept[revived] = self.seen
+
+    # -- what there is to keep ------------------------------------------------
+
+    def model(self):
+        """The `SparseModel` of the parameters as they are, copies of them."""
+        decoder = self.units.decoder.copy()
+        return SparseModel(
+            decoder if self.spec.tied else self.units.encoder.copy(),
+            decoder,
+            self.units.bias.copy(),
+            self.output_bias.copy(),
+            **self.selection.encoding(self.units),
+        )
+
+    def state(self):
+        """All that training goes on from: a dict of copies, arrays and numbers."""
+        arrays = {name: values.copy() for name, values in self._arrays().items()}
+        counters = {name: getattr(self, name) for name in COUNTERS}
+        return arrays | counters | self.selection.numbers | self._reservoir.state()
+
+    def restore(self, state):
+        """Go back to what `state` gave."""
+        for name, values in self._arrays().items():
+            values[:] = state[name]
+        for name in COUNTERS:
+            setattr(self, name, state[name])
+        self.selection.numbers = {name: state[name] for name in self.selection.numbers}
+        self._reservoir.restore(state)
+
+    def _arrays(self):
+        found = {
+            "output_bias": self.output_bias,
+            "first_output_bias": self._first_output,
+            "second_output_bias": self._second_output,
+            "moved": self._moved,
+            "last_kept": self.last_kept,
+            "counts": self._counts,
+        }
+        groups = {"": self.units, "first_": self._first, "second_": self._second}
+        for prefix, units in groups.items():
+            found |= {prefix + name: values for name, values in units._asdict().items()}
+        return found
+
+
+def _first_threshold(products, n_nonzero, width):
+    """What so many of a row's products exceed, on average; half the window, if None."""
+    if n_nonzero is None:
+        return 0.5 * width
+    share = min(1.0, n_nonzero / products.shape[1])
+    return max(0.0, float(np.quantile(products, 1.0 - share)))

@@ -1,0 +1,359 @@
+"""How centroids are learned: from rows to the fitted attributes."""
+
+import copy
+import warnings
+from collections import deque
+from contextlib import closing
+from typing import NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_array, check_random_state
+
+from sparselearn._callbacks import progress, reports_progress
+from sparselearn._parallel import bounded, map_chunks, row_chunks, stream
+from sparselearn._solvers._centroid_batches import (
+    Running,
+    learn_by_batches,
+    start_running,
+    update_centroids,
+)
+from sparselearn._solvers._centroid_start import initial_centroids
+from sparselearn._solvers._codebook import Codebook, Directions, WhitenedRows
+from sparselearn._solvers._distinct_rows import distinct_rows, project
+from sparselearn._solvers._kmeans_codes import threshold_at
+from sparselearn._solvers._lloyd import learn_centroids
+from sparselearn._solvers._whitening import covariance_of, whitening
+from sparselearn._validation import read_only
+from sparselearn.cluster._coding import assign_rows, chunk_rows, count_codes
+
+__all__ = ["CentroidLearningMixin"]
+
+# Products from which an automatic threshold is chosen, at most.
+THRESHOLD_PRODUCTS = 2**21
+# The share of a code that exceeds it, if no number of entries is asked for.
+DENSITY = 0.1
+
+
+class Learned(NamedTuple):
+    """What there is after a pass.
+
+    Attributes
+    ----------
+    atoms : array (n_components, n_dimensions)
+        Centroids, in the whitened space if there is one.
+    running : Running or None
+        The state of learning by batches.
+    n_iter : int
+    converged : bool
+    """
+
+    atoms: np.ndarray
+    running: Running | None
+    n_iter: int
+    converged: bool
+
+
+class Sample(NamedTuple):
+    """Rows that set an automatic threshold: where in X they are, and their weights."""
+
+    rows: np.ndarray
+    weights: np.ndarray
+
+    @classmethod
+    def of(cls, rows, weights, n_components, random_state):
+        n_rows = max(1, THRESHOLD_PRODUCTS // n_components)
+        if n_rows < rows.size:
+            some = np.sort(random_state.choice(rows.size, n_rows, replace=False))
+            rows, weights = rows[some], weights[some]
+        return cls(rows, weights)
+
+
+class CentroidLearningMixin:
+    """Learns centroids, from all samples at a time or from batches."""
+
+    def _learn(self, X, y, weights, random_state):
+        init = self._check_numbers(X, np.count_nonzero(weights))
+        chosen, masses = self._distinct(X, weights)
+        # By a power of two, so that no digit changes, for sums not to overflow.
+        exponent = int(np.frexp(masses.max())[1])
+        masses = np.ldexp(masses, -exponent)
+        rows = X[chosen]
+        space = self._make_whitening(rows, masses)
+        sample = Sample.of(chosen, masses, self.n_components, random_state)
+        own = np.random.RandomState(random_state.randint(2**32, dtype=np.uint32))
+
+        def store(estimator, learned):
+            estimator._store(learned, X, weights, space, sample, own)
+
+        steps = self._passes(rows, masses, init, space, random_state, exponent)
+        store(self, self._last(steps, X, y, store))
+        if chosen.size < self.n_components:
+            warnings.warn(
+                f"n_components={self.n_components}, but X has only {chosen.size} "
+                "distinct samples: some centroids are the same. Lower n_components.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+        return self
+
+    def _check_numbers(self, X, n_samples):
+        """Hold `n_components` and `init` against X; return `init`, an array checked."""
+        if self.n_components > n_samples:
+            raise ValueError(
+                f"n_components={self.n_components} is more than n_samples={n_samples} "
+                f"(of positive weight); n_components must be in [1, {n_samples}]."
+            )
+        if isinstance(self.init, str):
+            return self.init
+        init = check_array(self.init, dtype=np.float64, input_name="init")
+        wanted = (self.n_components, X.shape[1])
+        if init.shape != wanted:
+            raise ValueError(
+                f"init has shape {init.shape}; it must hold n_components centroids of "
+                f"n_features numbers, shape {wanted}."
+            )
+        return init
+
+    def _distinct(self, X, weights):
+        """Where X has its distinct rows, in an order of theirs, and their weights.
+
+        So centroids depend neither on the order of samples, nor on whether one comes
+        with a weight of two or twice.
+        """
+        direction = np.random.default_rng(0).standard_normal(X.shape[1])
+        with stream(self.n_jobs) as run:
+            parts = run(
+                lambda rows: project(X[rows], direction),
+                row_chunks(X.shape[0], chunk_rows(X)),
+            )
+            return distinct_rows(X, weights, np.concatenate(list(parts)))
+
+    def _make_whitening(self, X, weights):
+        if self.whiten is None:
+            return None
+        with stream(self.n_jobs) as run:
+            covariance = covariance_of(X, weights, run)
+            made = whitening(
+                covariance, self.whiten, eps=self.whiten_eps, dtype=X.dtype
+            )
+        if self.whiten == "zca":
+            return made
+        rank = max(1, np.count_nonzero(made.variances))
+        return made._replace(matrix=made.matrix[:, :rank], inverse=made.inverse[:rank])
+
+    def _start(self, rows, weights, init, space, random_state, run):
+        if not isinstance(init, str) and space is not None:
+            init = init if self.spherical else init - space.mean
+            init = init @ space.matrix
+        return initial_centroids(
+            rows,
+            weights,
+            self.n_components,
+            init,
+            random_state,
+            spherical=self.spherical,
+            run=run,
+        )
+
+    def _passes(self, rows, weights, init, space, random_state, exponent):
+        """Yield `Learned` after each pass over the rows, all distinct."""
+        options = {"spherical": self.spherical, "max_iter": self.max_iter}
+        with stream(self.n_jobs) as run:
+            rows = _in_space(rows, space, run, keep=self.batch_size is None)
+            start = self._start(rows, weights, init, space, random_state, run)
+            options |= {"tol": self.tol, "run": run}
+            if self.batch_size is None:
+                for found in learn_centroids(rows, weights, start, **options):
+                    yield Learned(found.atoms, None, found.n_iter, found.converged)
+                return
+            state = start_running(start, spherical=self.spherical)
+            options["batch_size"] = self.batch_size
+            for found in learn_by_batches(
+                rows, weights, state, random_state, **options
+            ):
+                running = _scaled(found.state, exponent)
+                yield Learned(running.atoms, running, found.n_iter, found.converged)
+
+    @reports_progress
+    def _last(self, steps, X, y, store):
+        """The `Learned` of the last of `steps`, or of that where a callback stops."""
+
+        def reconstruct(learned):
+            twin = copy.copy(self)
+            store(twin, learned)
+            return vars(twin)
+
+        steps_told = progress(
+            self,
+            steps,
+            n_steps=self.max_iter,
+            done=lambda learned: learned.converged,
+            X=X,
+            y=y,
+            reconstruct=reconstruct,
+            name="pass",
+        )
+        with closing(steps):
+            return deque(steps_told, maxlen=1).pop()
+
+    def _learn_more(self, X, weights):
+        goes_on = hasattr(self, "_running")
+        if goes_on:
+            book = self._codebook()
+            space, spherical = book.whitening, book.spherical
+            state, own = Running(*self._running), copy.deepcopy(self._generator)
+        else:
+            n_samples = np.count_nonzero(weights)
+            if not isinstance(self.init, str):  # that are not drawn from samples
+                n_samples = max(n_samples, self.n_components)
+            init = self._check_numbers(X, n_samples)
+            space, spherical = self._make_whitening(X, weights), self.spherical
+            own = np.random.RandomState(
+                check_random_state(self.random_state).randint(2**32, dtype=np.uint32)
+            )
+        with stream(self.n_jobs) as run:
+            rows = _in_space(X, space, run)
+            if not goes_on:
+                start = self._start(rows, weights, init, space, own, run)
+                state = start_running(start, spherical=spherical)
+            for batch in row_chunks(X.shape[0], self.batch_size or X.shape[0]):
+                state = update_centroids(
+                    rows[batch],
+                    weights[batch],
+                    state,
+                    own,
+                    spherical=spherical,
+                    run=run,
+                ).state
+        every = np.arange(X.shape[0])
+        sample = Sample.of(every, weights, len(state.atoms), own)
+        n_iter = self.n_iter_ + 1 if goes_on else 1
+        learned = Learned(state.atoms, state, n_iter, True)
+        self._store(learned, X, weights, space, sample, own, goes_on=goes_on)
+        return self
+
+    # -- what becomes of it ------------------------------------------------------
+
+    def _store(self, learned, X, weights, space, sample, own, *, goes_on=False):
+        """Set the fitted attributes, all at the end: an interrupt leaves the last.
+
+        With `goes_on` what is counted joins what has been counted.
+        """
+        spherical = self.gains_ is not None if goes_on else self.spherical
+        centroids = np.ascontiguousarray(learned.atoms, dtype=X.dtype)
+        nothing = np.zeros(centroids.shape[1])
+        book = Codebook(centroids, spherical, space, None, nothing)
+        found = assign_rows(X, book, self.n_jobs)
+        n_components = len(centroids)
+        counts = np.bincount(found.labels, weights, minlength=n_components)
+        sums = np.bincount(
+            found.labels, weights * np.abs(found.sizes), minlength=n_components
+        )
+        running = learned.running
+        if running is None:
+            running = _run_in(centroids, found, weights, counts, spherical)
+        if goes_on:
+            if spherical:
+                sums += self.gains_ * self.counts_
+            counts += self.counts_
+        threshold = self._choose_threshold(X, sample, book)
+        coding = bounded(self._coding, book, threshold, X)
+        lengths = count_codes(X, coding, self.n_jobs)
+
+        self.components_, self.whitened_components_ = centroids, None
+        self.mean_ = self.whitening_ = self.inverse_whitening_ = None
+        if space is not None:
+            self.whitened_components_ = centroids
+            self.components_ = _mapped_back(book).astype(X.dtype)
+            self.mean_ = space.mean
+            self.whitening_ = space.matrix.T
+            self.inverse_whitening_ = space.inverse.T
+        self.n_components_ = n_components
+        self.n_iter_ = learned.n_iter
+        self.labels_ = found.labels
+        self.inertia_ = float(weights @ found.squares)
+        self.counts_ = counts
+        self.gains_ = _mean_of(sums, counts) if spherical else None
+        self.threshold_ = threshold
+        self.n_nonzero_coefs_ = float(weights @ lengths / weights.sum())
+        self.sparsity_ = 1.0 - self.n_nonzero_coefs_ / self._n_features_out
+        self._running, self._generator = tuple(running), own
+
+    def _choose_threshold(self, X, sample, book):
+        if self.encoder != "soft-threshold":
+            return None
+        if self.threshold != "auto":
+            return float(self.threshold)
+        share = DENSITY
+        if self.n_nonzero_coefs is not None:
+            share = min(1.0, self.n_nonzero_coefs / book.n_components)
+        prepared = bounded(Directions.of, book, X)
+        parts = map_chunks(
+            lambda rows: prepared.products(X[sample.rows[rows]]),
+            sample.rows.size,
+            chunk_rows(X, book.n_components),
+            self.n_jobs,
+        )
+        products = np.concatenate(parts)
+        if book.spherical or self.split_sign:
+            np.abs(products, out=products)
+        return threshold_at(products, sample.weights, share)
+
+
+def _in_space(X, space, run, *, keep=False):
+    """X, or its rows in the whitened space: if `keep`, of dense X all at a time."""
+    if space is None:
+        return _frozen(X)
+    whitened = WhitenedRows(X, space)
+    if sp.issparse(X) or not keep:
+        return whitened
+    rows = np.empty(whitened.shape, dtype=whitened.dtype)
+
+    def fill(part):
+        rows[part] = whitened[part]
+
+    deque(run(fill, row_chunks(X.shape[0], chunk_rows(X))), maxlen=0)
+    return _frozen(rows)
+
+
+def _frozen(X):
+    """X as kernels are compiled for it: not to be written to."""
+    return X if sp.issparse(X) else read_only(X)
+
+
+def _scaled(state, exponent):
+    """The state as of weights that are 2^`exponent` times as large."""
+    weighed = {name: getattr(state, name) for name in ("masses", "counts", "offered")}
+    return state._replace(
+        **{name: np.ldexp(values, exponent) for name, values in weighed.items()}
+    )
+
+
+def _run_in(centroids, found, weights, counts, spherical):
+    """The state of centroids that were learned from all rows at a time."""
+    masses = counts
+    if spherical:
+        # That of d is d's = sum w a^2, for the sum s of w a x, which has its direction.
+        energies = weights * found.sizes**2
+        masses = np.bincount(found.labels, energies, minlength=counts.size)
+    offered = np.full(counts.size, weights.sum())
+    n_offered = np.full(counts.size, np.count_nonzero(weights))
+    atoms = centroids.astype(np.float64)
+    return Running(atoms, masses, counts.copy(), offered, n_offered)
+
+
+def _mapped_back(book):
+    """Centroids of whitened rows in the units of rows; directions as directions."""
+    if book.spherical:
+        return book.atoms @ book.whitening.inverse
+    return book.whitening.undo(book.atoms)
+
+
+def _mean_of(sums, counts):
+    """Means; where there is nothing to take one of, that of all."""
+    total = counts.sum()
+    return np.divide(
+        sums, counts, out=np.full(counts.size, sums.sum() / total), where=counts > 0.0
+    )

@@ -1,0 +1,122 @@
+"""What the estimators of this folder do with the coder that they are given."""
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn import config_context, get_config
+from sklearn.base import clone
+from sklearn.pipeline import Pipeline
+
+from sparselearn._parallel import map_threads
+from sparselearn.cluster import KMeansCoder
+
+__all__ = [
+    "checked_coder",
+    "container_of",
+    "encoded",
+    "fresh_coder",
+    "in_blocks",
+    "learn",
+    "learns_in_batches",
+    "names_of_codes",
+    "nonzeros_of",
+]
+
+FLOATS = (np.float32, np.float64)
+
+
+def checked_coder(coder, needs):
+    """`coder`, if it is an estimator that has the methods `needs`."""
+    missing = [name for name in needs if not hasattr(coder, name)]
+    if isinstance(coder, type) or not hasattr(coder, "get_params"):
+        raise TypeError(
+            f"coder={coder!r} is no estimator; it must be an object such as "
+            "KMeansCoder(100), a SparseCoder, or a Pipeline that ends with one."
+        )
+    if missing:
+        raise TypeError(
+            f"coder={coder!r} has no method {missing[0]}; needed here are "
+            f"{' and '.join(needs)}."
+        )
+    return coder
+
+
+def learns_in_batches(estimator):
+    """For `available_if`: whether the coder of `estimator` has ``partial_fit``."""
+    coder = getattr(estimator, "coder_", estimator.coder)
+    # An AttributeError of the coder's says what is missing.
+    return (KMeansCoder if coder is None else coder).partial_fit is not None
+
+
+def fresh_coder(coder):
+    """An unfitted copy of `coder`, whose results are arrays."""
+    coder = clone(coder)
+    if hasattr(coder, "set_output"):
+        coder.set_output(transform="default")
+    return coder
+
+
+def learn(coder, method, rows, y=None):
+    """``coder.fit(rows, y)``, or another `method`; without y where there is none."""
+    with config_context(transform_output="default"):
+        getattr(coder, method)(rows, *([] if y is None else [y]))
+
+
+def encoded(coder, rows):
+    """The codes of `rows` by a fitted coder: ndarray or csr_array, of floats."""
+    # Threads do not inherit scikit-learn's configuration.
+    with config_context(transform_output="default"):
+        codes = coder.transform(rows)
+    codes = sp.csr_array(codes) if sp.issparse(codes) else np.asarray(codes)
+    return codes if codes.dtype in FLOATS else codes.astype(np.float64)
+
+
+def nonzeros_of(coder, rows):
+    """Mean non-zeros of the code of a training row, and the share of its zeros.
+
+    As the coder itself says, or as a transform of `rows` shows.
+    """
+    last = coder[-1] if isinstance(coder, Pipeline) else coder
+    if hasattr(last, "sparsity_") and hasattr(last, "n_nonzero_coefs_"):
+        return float(last.n_nonzero_coefs_), float(last.sparsity_)
+    codes = encoded(coder, rows)
+    n_rows, n_codes = codes.shape
+    count = codes.count_nonzero() if sp.issparse(codes) else np.count_nonzero(codes)
+    return count / n_rows, 1.0 - count / (n_rows * n_codes)
+
+
+def names_of_codes(coder, n_codes, prefix):
+    """The coder's own names for its codes, or `prefix` with numbers."""
+    try:
+        return coder.get_feature_names_out()
+    except AttributeError:
+        return np.array([f"{prefix}{j}" for j in range(n_codes)], dtype=object)
+
+
+def container_of(estimator):
+    """What a result must be: "dense", "pandas" or "polars", or None for the usual."""
+    config = getattr(estimator, "_sklearn_output_config", {})
+    container = config.get("transform", get_config()["transform_output"])
+    if container != "default":
+        return container
+    return None if estimator.sparse_output else "dense"
+
+
+def in_blocks(features_of, batches, shape, dtype, n_jobs, *, sparse):
+    """``features_of(batch)`` for all slices of rows, in threads, as one result.
+
+    A csr_array if it shall be `sparse`, else an ndarray, of the `shape`.
+    """
+    if sparse:
+        blocks = map_threads(
+            lambda batch: sp.csr_array(features_of(batch).astype(dtype)),
+            batches,
+            n_jobs,
+        )
+        return sp.vstack(blocks, format="csr")
+    features = np.empty(shape, dtype)
+
+    def fill(batch):
+        features[batch] = features_of(batch)
+
+    map_threads(fill, batches, n_jobs)
+    return features
