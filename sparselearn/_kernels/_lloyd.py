@@ -36,11 +36,11 @@ def centre(rows, shift, scale, centred, lengths):
     n_rows, n_features = rows.shape
     for i in range(n_rows):
         row, new = rows[i], centred[i]
-        total = 0 * scale  # of the same dtype
+        total = 0.0  # float64: rows of no unit in particular may be long
         for k in range(n_features):
             value = (row[k] - shift[k]) * scale
             new[k] = value
-            total += value * value
+            total += np.float64(value) * value
         lengths[i] = math.sqrt(total)
 
 

@@ -109,8 +109,7 @@ def update_centroids(X, weights, state, random_state, *, spherical=False, run=ma
 
     def learn(rows):
         sums, part = np.zeros(shape), found.part(rows)
-        held.assign(rows, targets, part)
-        held.add(rows, weights[rows] * part.sizes, part.labels, sums)
+        held.assign(rows, targets, part, weights[rows], sums)
         return sums
 
     sums = sum(run(learn, tasks(X.shape[0])))

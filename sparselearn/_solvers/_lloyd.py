@@ -29,6 +29,7 @@ import scipy.sparse as sp
 from sparselearn._solvers._nearest import (
     Assignment,
     DenseRows,
+    Frame,
     SparseRows,
     dense,
     tasks,
@@ -108,10 +109,10 @@ class Passes:
         rounding = SPARSE_ROUNDING if sp.issparse(X) else ROUNDING
         self.perfect = PERFECT * size + rounding * energy
         if sp.issparse(X):
-            self.rows = SparseRows(X, spherical=spherical)
+            self.rows = SparseRows(X, spherical)
         else:
-            options = {"spherical": spherical, "origin": mean, "size": np.sqrt(size)}
-            self.rows = DenseRows(X, **options)
+            frame = Frame.of(spherical, mean, np.sqrt(size), X.dtype)
+            self.rows = DenseRows(X, frame)
 
     def _moments(self):
         """The weight of all rows, their mean, their mean squares about 0 and the mean.
@@ -150,8 +151,7 @@ class Passes:
         def assign(rows):
             part, weights = self.found.part(rows), self.weights[rows]
             before, sums = part.labels.copy(), np.zeros(shape)
-            self.rows.assign(rows, targets, part)
-            self.rows.add(rows, weights * part.sizes, part.labels, sums)
+            self.rows.assign(rows, targets, part, weights, sums)
             changed = (before != part.labels) & (weights > 0.0)
             return sums, np.count_nonzero(changed)
 

@@ -13,13 +13,15 @@ import scipy.sparse as sp
 
 from sparselearn._kernels import _assignment
 from sparselearn._kernels import _lloyd as kernels
-from sparselearn._solvers._sketch import choose_sketch, rests
+from sparselearn._solvers._sketch import Sketch, choose_sketch, rests
 
 __all__ = [
     "Assignment",
     "DenseRows",
+    "Frame",
     "SparseRows",
     "dense",
+    "make_targets",
     "nearest_centroids",
     "rows_near",
     "tasks",
@@ -78,24 +80,6 @@ def dense(rows):
     return rows.astype(np.float64)
 
 
-class Targets(NamedTuple):
-    """Centroids, as dense rows are held against them.
-
-    Attributes
-    ----------
-    centroids : float64 ndarray (n_components, n_features)
-    coordinates : ndarray (n_components, n_coordinates)
-        In the other unit, of the dtype of the rows. Not `spherical`: then the reach,
-        and half the squared length, negative.
-    reaches : ndarray (width,)
-        See :mod:`sparselearn._kernels._lloyd`; 0 beyond the n_components.
-    """
-
-    centroids: np.ndarray
-    coordinates: np.ndarray
-    reaches: np.ndarray
-
-
 class Coordinates(NamedTuple):
     """Rows in the other unit.
 
@@ -104,15 +88,228 @@ class Coordinates(NamedTuple):
     values : ndarray (n_rows, n_coordinates)
         Not `spherical`: then the reach, and 1.
     lengths, reaches : ndarray (n_rows,)
+        See :mod:`sparselearn._kernels._lloyd`.
     """
 
     values: np.ndarray
     lengths: np.ndarray
     reaches: np.ndarray
 
+    @classmethod
+    def empty(cls, n_rows, n_coordinates, dtype):
+        """To be overwritten, but for the 1."""
+        values = np.ones((n_rows, n_coordinates), dtype=dtype)
+        return cls(values, *np.empty((2, n_rows), dtype=dtype))
+
     def part(self, rows):
         """The same of the slice `rows`, as views."""
         return Coordinates(*[values[rows] for values in self])
+
+
+class Frame(NamedTuple):
+    """The unit, the origin and the basis in which rough products are made.
+
+    Attributes
+    ----------
+    spherical : bool
+    shift : ndarray (n_features,)
+        The origin, of the dtype of the rows: the nearer to them, the fewer centroids
+        are measured. 0 if `spherical`.
+    scale : float
+        Rows become ``scale * (row - shift)``; a power of two, so that no digit changes.
+    sketch : Sketch or None
+    """
+
+    spherical: bool
+    shift: np.ndarray
+    scale: float
+    sketch: Sketch | None = None
+
+    @classmethod
+    def of(cls, spherical, origin, size, dtype):
+        """The frame about `origin` where what is `size` from there is about 1."""
+        origin = np.zeros_like(origin) if spherical else origin
+        return cls(spherical, origin.astype(dtype), 2.0 ** -np.frexp(size)[1])
+
+    @property
+    def dtype(self):
+        return self.shift.dtype
+
+    @property
+    def rounding(self):
+        """Twice what rounding can make in a sum of so many products, relatively."""
+        return (self.shift.size + 8) * float(np.finfo(self.dtype).eps)
+
+    @property
+    def n_coordinates(self):
+        n = self.shift.size if self.sketch is None else self.sketch.basis.shape[1]
+        return n if self.spherical else n + 2
+
+    def moved(self, rows):
+        """Rows in the other unit, in float64."""
+        return (dense(rows) - self.shift) * self.scale
+
+    def centre(self, rows, values, lengths):
+        """The same in their dtype, written to `values`; and their lengths."""
+        scale = self.dtype.type(self.scale)
+        kernels.centre(rows, self.shift, scale, values, lengths)
+
+    def coordinates(self, rows, found):
+        """Write to `found` the `Coordinates` of rows, without a sketch."""
+        self.centre(rows, found.values, found.lengths)
+        np.multiply(found.lengths, np.sqrt(self.rounding), out=found.reaches)
+        if not self.spherical:
+            found.values[:, -2] = found.reaches
+
+    def projected(self, rows, found):
+        """The same with the sketch."""
+        basis = self.sketch.basis.astype(self.dtype)
+        for block in slices(0, rows.shape[0], BLOCK):
+            values, lengths, reaches = found.part(block)
+            centred = np.empty(rows[block].shape, dtype=self.dtype)
+            self.centre(rows[block], centred, lengths)
+            leading = values[:, : basis.shape[1]]
+            np.matmul(centred, basis, out=leading)
+            rounding = self.sketch.rounding(self.rounding)
+            squares = np.square(lengths, dtype=np.float64)
+            reaches[:] = rests(squares, leading, rounding)
+            if not self.spherical:
+                values[:, -2] = reaches
+
+
+class DenseTargets:
+    """Centroids, as dense rows are held against them.
+
+    Parameters
+    ----------
+    centroids : array (n_components, n_features)
+    frame : Frame
+    """
+
+    def __init__(self, centroids, frame):
+        self.frame = frame
+        self.centroids = np.ascontiguousarray(centroids, dtype=np.float64)
+        # Directions have no unit.
+        moved = self.centroids
+        moved = moved if frame.spherical else frame.moved(moved)
+        squares = np.einsum("ij,ij->i", moved, moved)
+        if frame.sketch is None:
+            reaches = np.sqrt(frame.rounding * squares)
+        else:
+            moved = moved @ frame.sketch.basis
+            reaches = rests(squares, moved, frame.sketch.rounding(frame.rounding))
+        if not frame.spherical:
+            halves = (0.5 - frame.rounding) * squares
+            moved = np.column_stack([moved, reaches, -halves])
+        reaches = np.concatenate([reaches, np.zeros(-len(moved) % WIDTH)])
+        self.coordinates = moved.astype(frame.dtype)
+        self.reaches = reaches.astype(frame.dtype)
+        self._scratch = deque()
+
+    def assign(self, rows, found, known=None):
+        """Write to `found`, an `Assignment`, what is nearest to each of some rows.
+
+        The faster the better the labels are that it holds already. With a sketch the
+        `Coordinates` of the rows must be `known`.
+        """
+        products, room = scratch = self._borrow()
+        frame = self.frame
+        for block in slices(0, rows.shape[0], BLOCK):
+            some = rows[block]
+            if known is None:
+                coordinates = room.part(slice(0, some.shape[0]))
+                frame.coordinates(some, coordinates)
+            else:
+                coordinates = known.part(block)
+            wide = products[: some.shape[0]]
+            inner = wide[:, : len(self.centroids)]
+            np.matmul(coordinates.values, self.coordinates.T, out=inner)
+            kernels.settle(
+                some,
+                self.centroids,
+                wide,
+                coordinates.lengths,
+                coordinates.reaches,
+                self.reaches,
+                frame.scale,
+                frame.rounding,
+                frame.spherical,
+                *found.part(block),
+            )
+        self._scratch.append(scratch)
+
+    def _borrow(self):
+        """Room for a block of products and coordinates, to be given back."""
+        try:
+            return self._scratch.pop()
+        except IndexError:  # as many as there are threads
+            # Low enough beyond the centroids.
+            lowest = 0.0 if self.frame.spherical else -np.inf
+            dtype, n_coordinates = self.frame.dtype, self.frame.n_coordinates
+            products = np.full((BLOCK, self.reaches.size), lowest, dtype=dtype)
+            return products, Coordinates.empty(BLOCK, n_coordinates, dtype)
+
+
+class SparseTargets(NamedTuple):
+    """Centroids, as sparse rows are held against them: in float64, from the origin 0.
+
+    Attributes
+    ----------
+    transposed : float64 ndarray (n_features, n_components), C-ordered
+    spherical : bool
+    squares : float64 ndarray (n_components,)
+        Squared lengths.
+    """
+
+    transposed: np.ndarray
+    spherical: bool
+    squares: np.ndarray
+
+    @classmethod
+    def of(cls, centroids, spherical):
+        transposed = np.ascontiguousarray(centroids.T, dtype=np.float64)
+        return cls(transposed, spherical, np.einsum("ij,ij->j", transposed, transposed))
+
+    def assign(self, rows, found):
+        """Write to `found`, an `Assignment`, what is nearest to each of some rows."""
+        for block in slices(0, rows.shape[0], BLOCK):
+            self._assign(rows[block].astype(np.float64), *found.part(block))
+
+    def _assign(self, rows, labels, squares, sizes):
+        products, lengths = rows @ self.transposed, rows.power(2).sum(axis=1)
+        every = np.arange(labels.size)
+        if self.spherical:
+            labels[:] = np.abs(products).argmax(axis=1)
+            sizes[:] = products[every, labels]
+            # Directions that are rounded to float32 are not quite of length 1.
+            further = sizes**2 * (self.squares[labels] - 2.0)
+        else:
+            _assignment.nearest(products, self.squares, labels)
+            further = self.squares[labels] - 2.0 * products[every, labels]
+        squares[:] = np.maximum(0.0, lengths + further)
+
+
+def frame_near(centroids, spherical, dtype):
+    """The `Frame` for rows that are about where the centroids are."""
+    origin = np.mean(centroids, axis=0, dtype=np.float64)
+    size = 1.0 if spherical else np.abs(centroids - origin).max(initial=0.0)
+    return Frame.of(spherical, origin, size, dtype)
+
+
+def make_targets(centroids, *, spherical, like):
+    """What rows of the kind of X, `like`, are held against: has an ``assign``.
+
+    Parameters
+    ----------
+    centroids : array (n_components, n_features)
+        With `spherical` of length 1, or 0.
+    spherical : bool
+    like : ndarray or csr_array
+        Or what has the rows of an ndarray if it is asked for some, its dtype and shape.
+    """
+    if sp.issparse(like):
+        return SparseTargets.of(centroids, spherical)
+    return DenseTargets(centroids, frame_near(centroids, spherical, like.dtype))
 
 
 class DenseRows:
@@ -121,29 +318,12 @@ class DenseRows:
     Parameters
     ----------
     X : ndarray (n_rows, n_features)
-        C-ordered and read-only.
-    spherical : bool
-    origin : float64 ndarray (n_features,)
-        A point amid the rows: the nearer, the fewer centroids are measured. Not used
-        if `spherical`.
-    size : float
-        How far they are from it, about.
+        C-ordered and read-only. Or what gives slices of such rows, as `make_targets`.
+    frame : Frame
     """
 
-    def __init__(self, X, *, spherical, origin, size):
-        self.X, self.spherical = X, spherical
-        dtype, n_features = X.dtype, X.shape[1]
-        origin = np.zeros(n_features) if spherical else origin
-        self.shift = origin.astype(dtype)
-        # A power of two, so that no digit changes.
-        self.scale = float(np.ldexp(1.0, -np.frexp(size)[1]))
-        # Twice the error that rounding can make in a sum of so many products.
-        self.rounding = (n_features + 8) * float(np.finfo(dtype).eps)
-        self._scratch = deque()
-        self._sketch = self._known = None
-
-    def _moved(self, rows):
-        return (dense(rows) - self.shift) * self.scale
+    def __init__(self, X, frame):
+        self.X, self.frame, self.known = X, frame, None
 
     def sketch(self, centroids, labels, *, run):
         """Make products with fewer coordinates from now on, if that is faster.
@@ -156,123 +336,44 @@ class DenseRows:
             Of now; that they change does no harm.
         run : callable
         """
-        moved = dense(centroids) if self.spherical else self._moved(centroids)
+        frame = self.frame
+        moved = dense(centroids) if frame.spherical else frame.moved(centroids)
         sketch = choose_sketch(
-            lambda rows: self._moved(self.X[rows]),
+            lambda rows: frame.moved(self.X[rows]),
             labels,
             moved,
-            spherical=self.spherical,
+            spherical=frame.spherical,
         )
         if sketch is None:
             return
-        self._scratch.clear()
-        known = self._room(self.X.shape[0], sketch.basis.shape[1] + self._extra)
-        basis = sketch.basis.astype(self.X.dtype)
-        rounding = sketch.rounding(self.rounding)
+        frame = frame._replace(sketch=sketch)
+        n_rows = self.X.shape[0]
+        known = Coordinates.empty(n_rows, frame.n_coordinates, frame.dtype)
 
         def project(rows):
-            room = self._room(BLOCK, self.X.shape[1])
-            for block in slices(rows.start, rows.stop, BLOCK):
-                centred, lengths, _ = room.part(slice(0, block.stop - block.start))
-                self._centre(block, centred, lengths)
-                values, known_lengths, reaches = known.part(block)
-                leading = values[:, : basis.shape[1]]
-                np.matmul(centred, basis, out=leading)
-                known_lengths[:] = lengths
-                reaches[:] = rests(np.square(lengths), leading, rounding)
-                if not self.spherical:
-                    values[:, -2] = reaches
+            frame.projected(self.X[rows], known.part(rows))
 
-        for _ in run(project, tasks(self.X.shape[0])):
-            pass
-        self._sketch, self._known = sketch, known
-
-    @property
-    def _extra(self):
-        """Coordinates beyond those of rows: the reach, and 1."""
-        return 0 if self.spherical else 2
-
-    def _room(self, n_rows, n_coordinates):
-        values = np.ones((n_rows, n_coordinates), dtype=self.X.dtype)
-        return Coordinates(values, *np.empty((2, n_rows), dtype=self.X.dtype))
+        deque(run(project, tasks(n_rows)), maxlen=0)
+        self.frame, self.known = frame, known
 
     def targets(self, centroids):
-        """The `Targets` of `centroids` (n_components, n_features)."""
-        centroids = np.ascontiguousarray(centroids, dtype=np.float64)
-        # Directions have no unit.
-        moved = centroids if self.spherical else self._moved(centroids)
-        squares = np.einsum("ij,ij->i", moved, moved)
-        if self._sketch is None:
-            reaches = np.sqrt(self.rounding * squares)
-        else:
-            moved = moved @ self._sketch.basis
-            reaches = rests(squares, moved, self._sketch.rounding(self.rounding))
-        if not self.spherical:
-            halves = (0.5 - self.rounding) * squares
-            moved = np.column_stack([moved, reaches, -halves])
-        reaches = np.concatenate([reaches, np.zeros(-len(centroids) % WIDTH)])
-        dtype = self.X.dtype
-        return Targets(centroids, moved.astype(dtype), reaches.astype(dtype))
+        return DenseTargets(centroids, self.frame)
 
-    def _centre(self, rows, values, lengths):
-        scale = self.X.dtype.type(self.scale)
-        kernels.centre(self.X[rows], self.shift, scale, values, lengths)
-
-    def _coordinates(self, rows, room):
-        """The `Coordinates` of the slice `rows`; in `room`, if they are not known."""
-        if self._known is not None:
-            return self._known.part(rows)
-        found = room.part(slice(0, rows.stop - rows.start))
-        self._centre(rows, found.values, found.lengths)
-        np.multiply(found.lengths, np.sqrt(self.rounding), out=found.reaches)
-        if not self.spherical:
-            found.values[:, -2] = found.reaches
-        return found
-
-    def assign(self, rows, targets, found):
+    def assign(self, rows, targets, found, weights, sums):
         """Write to `found` what is nearest to each of the slice `rows`.
 
-        The faster the better the labels are that it holds already.
+        Then add the rows, times weights and sizes, to the sums of their labels.
         """
-        products, room = scratch = self._borrow(targets)
-        n_components = len(targets.centroids)
         for block in slices(rows.start, rows.stop, BLOCK):
-            coordinates = self._coordinates(block, room)
-            some = products[: block.stop - block.start]
-            inner = some[:, :n_components]
-            np.matmul(coordinates.values, targets.coordinates.T, out=inner)
-            kernels.settle(
-                self.X[block],
-                targets.centroids,
-                some,
-                coordinates.lengths,
-                coordinates.reaches,
-                targets.reaches,
-                self.scale,
-                self.rounding,
-                self.spherical,
-                *found.part(slice(block.start - rows.start, block.stop - rows.start)),
-            )
-        self._scratch.append(scratch)
-
-    def _borrow(self, targets):
-        """Room for a block of products and coordinates, to be given back."""
-        try:
-            return self._scratch.pop()
-        except IndexError:  # as many as there are threads
-            # Low enough beyond the centroids.
-            lowest = 0.0 if self.spherical else -np.inf
-            shape = BLOCK, targets.reaches.size
-            products = np.full(shape, lowest, dtype=self.X.dtype)
-            return products, self._room(BLOCK, targets.coordinates.shape[1])
-
-    def add(self, rows, weights, labels, sums):
-        """Add the slice `rows`, times weights, to the sums of their labels."""
-        kernels.add_rows(self.X[rows], weights, labels, sums)
+            part = slice(block.start - rows.start, block.stop - rows.start)
+            some, near = self.X[block], found.part(part)
+            known = None if self.known is None else self.known.part(block)
+            targets.assign(some, near, known)
+            kernels.add_rows(some, weights[part] * near.sizes, near.labels, sums)
 
 
 class SparseRows:
-    """Sparse rows, held against centroids in float64 and from the origin 0.
+    """Sparse rows.
 
     Parameters
     ----------
@@ -281,54 +382,28 @@ class SparseRows:
     spherical : bool
     """
 
-    def __init__(self, X, *, spherical):
+    def __init__(self, X, spherical):
         self.X, self.spherical = X, spherical
 
     def sketch(self, centroids, labels, *, run):
         """Nothing: products are made of what is not 0."""
 
     def targets(self, centroids):
-        """`centroids` (n_components, n_features) transposed, their squared lengths."""
-        transposed = np.ascontiguousarray(centroids.T, dtype=np.float64)
-        return transposed, np.einsum("ij,ij->j", transposed, transposed)
+        return SparseTargets.of(centroids, self.spherical)
 
-    def assign(self, rows, targets, found):
-        """Write to `found` what is nearest to each of the slice `rows`."""
-        for block in slices(rows.start, rows.stop, BLOCK):
-            part = slice(block.start - rows.start, block.stop - rows.start)
-            some = self.X[block].astype(np.float64)
-            self._assign(some, *targets, *found.part(part))
-
-    def _assign(self, rows, transposed, centroid_squares, labels, squares, sizes):
-        products, lengths = rows @ transposed, rows.power(2).sum(axis=1)
-        every = np.arange(labels.size)
-        if self.spherical:
-            labels[:] = np.abs(products).argmax(axis=1)
-            sizes[:] = products[every, labels]
-            # Directions that are rounded to float32 are not quite of length 1.
-            further = sizes**2 * (centroid_squares[labels] - 2.0)
-        else:
-            _assignment.nearest(products, centroid_squares, labels)
-            further = centroid_squares[labels] - 2.0 * products[every, labels]
-        squares[:] = np.maximum(0.0, lengths + further)
-
-    def add(self, rows, weights, labels, sums):
-        """Add the slice `rows`, times weights, to the sums of their labels."""
+    def assign(self, rows, targets, found, weights, sums):
+        """As that of dense rows."""
         some = self.X[rows]
+        targets.assign(some, found)
         parts = some.data, some.indices, some.indptr
-        kernels.add_sparse_rows(*parts, weights, labels, sums)
+        kernels.add_sparse_rows(*parts, weights * found.sizes, found.labels, sums)
 
 
 def rows_near(X, centroids, *, spherical):
     """`DenseRows` or `SparseRows` of X, which are about where the centroids are."""
     if sp.issparse(X):
-        return SparseRows(X, spherical=spherical)
-    origin = np.mean(centroids, axis=0, dtype=np.float64)
-    if spherical:
-        size = max(X.max(initial=0.0), -X.min(initial=0.0))
-    else:
-        size = np.abs(centroids - origin).max(initial=0.0)
-    return DenseRows(X, spherical=spherical, origin=origin, size=size)
+        return SparseRows(X, spherical)
+    return DenseRows(X, frame_near(centroids, spherical, X.dtype))
 
 
 def nearest_centroids(X, centroids, *, spherical=False, run=map):
@@ -338,7 +413,8 @@ def nearest_centroids(X, centroids, *, spherical=False, run=map):
     ----------
     X : ndarray or csr_array (n_rows, n_features)
         By rows as :func:`sparselearn._validation.column_major` has X by columns:
-        C-ordered and read-only, or without duplicate entries.
+        C-ordered and read-only, or without duplicate entries. Or what gives slices of
+        such rows, as `make_targets`.
     centroids : array (n_components, n_features)
         With `spherical` of length 1, or 0.
     spherical : bool
@@ -347,12 +423,10 @@ def nearest_centroids(X, centroids, *, spherical=False, run=map):
         what :func:`sparselearn._parallel.stream` gives.
     """
     found = Assignment.empty(X.shape[0])
-    held = rows_near(X, centroids, spherical=spherical)
-    targets = held.targets(centroids)
+    targets = make_targets(centroids, spherical=spherical, like=X)
 
     def assign(rows):
-        held.assign(rows, targets, found.part(rows))
+        targets.assign(X[rows], found.part(rows))
 
-    for _ in run(assign, tasks(X.shape[0])):
-        pass
+    deque(run(assign, tasks(X.shape[0])), maxlen=0)
     return found

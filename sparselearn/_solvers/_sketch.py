@@ -47,7 +47,7 @@ class Sketch(NamedTuple):
 
 def rests(squares, coordinates, rounding):
     """The reach of rows, of which squared lengths and some coordinates are known."""
-    known = np.einsum("ij,ij->i", coordinates, coordinates)
+    known = np.einsum("ij,ij->i", coordinates, coordinates, dtype=np.float64)
     return np.sqrt(np.maximum(0.0, squares - known) + rounding * squares)
 
 

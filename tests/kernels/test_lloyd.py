@@ -6,7 +6,7 @@ from reference import centroid_errors
 
 from sparselearn._kernels import _lloyd as kernels
 from sparselearn._solvers import _sketch
-from sparselearn._solvers._nearest import Assignment, rows_near
+from sparselearn._solvers._nearest import Assignment, Coordinates, rows_near
 
 DTYPES = [np.float32, np.float64]
 SPHERICAL = [False, True]
@@ -43,16 +43,16 @@ def held(X, centroids, spherical, sketched):
 def least_bounds(X, centroids, spherical, sketched):
     """What products stand for, in the dtype of the rows, and what it is exactly."""
     rows = held(X, centroids, spherical, sketched)
-    targets = rows.targets(centroids)
-    room = rows._room(len(X), targets.coordinates.shape[1])
-    values, _, reaches = rows._coordinates(slice(0, len(X)), room)
-    bounds = values @ targets.coordinates.T
+    frame, targets, known = rows.frame, rows.targets(centroids), rows.known
+    if not sketched:
+        known = Coordinates.empty(len(X), frame.n_coordinates, X.dtype)
+        frame.coordinates(X, known)
+    bounds = known.values @ targets.coordinates.T
     moved = X.astype(np.float64)
     if spherical:
-        reaches = np.outer(reaches, targets.reaches[: len(centroids)])
-        return np.abs(bounds) + reaches, np.abs(rows.scale * (moved @ centroids.T))
-    moved = rows.scale * (moved - rows.shift)
-    centroids = rows.scale * (centroids - rows.shift)
+        reaches = np.outer(known.reaches, targets.reaches[: len(centroids)])
+        return np.abs(bounds) + reaches, np.abs(frame.scale * (moved @ centroids.T))
+    moved, centroids = frame.moved(moved), frame.moved(centroids)
     return bounds, moved @ centroids.T - 0.5 * np.sum(centroids**2, axis=1)
 
 
@@ -88,8 +88,8 @@ def assign(X, centroids, spherical, sketched=False, labels=None):
     for values in found[1:]:
         values[:] = np.nan
     rows = held(X, centroids, spherical, sketched)
-    assert sketched == (rows._sketch is not None)
-    rows.assign(slice(0, len(X)), rows.targets(centroids), found)
+    assert sketched == (rows.frame.sketch is not None)
+    rows.targets(centroids).assign(X, found, rows.known)
     return found
 
 
