@@ -11,6 +11,10 @@ from sparselearn._solvers._nearest import tasks
 
 __all__ = ["initial_centroids"]
 
+# Candidates are as good as the best if their sum of errors is larger by no more than
+# this share: of whitened rows the first directions all are, and rounding decided.
+AS_GOOD = 1e-5
+
 
 def initial_centroids(
     X, weights, n_components, init, random_state, *, spherical=False, run=map
@@ -92,7 +96,8 @@ def _spread_rows(X, weights, n_components, random_state, spherical, run):
     centroids = np.zeros((n_components, X.shape[1]))
     # By none, the error of a direction is the squared length; else all are as bad.
     if spherical:
-        closest[:] = _squared_lengths(X)
+        for rows in parts:
+            closest[rows] = _squared_lengths(X[rows])
         start, n_drawn = 0, n_trials
     else:
         closest[:] = np.inf
@@ -112,7 +117,8 @@ def _spread_rows(X, weights, n_components, random_state, spherical, run):
         chances = random_state.random_sample(n_drawn) * masses[-1]
         rows = np.minimum(np.searchsorted(masses, chances, "right"), masses.size - 1)
         candidates = _drawn(X, rows, spherical)
-        best = int(np.argmin(measure(candidates)))
+        sums = measure(candidates)
+        best = int(np.argmax(sums <= (1.0 + AS_GOOD) * sums.min()))
         np.minimum(closest, errors[best], out=closest)
         centroids[j] = candidates[best]
     return centroids
