@@ -12,7 +12,8 @@ step itself is one of steepest descent (Yun, Lozano and Yang, 2021):
             = \mathrm{sign}(u) \max(0, |u| - \eta l_1 / s).
 
 Where it stands still, -m is a subgradient of l1 |w|, whatever s is; with a threshold
-that does not follow s it would not be. And zeros are exact.
+that does not follow s it would not be. And zeros are exact. Gradient descent with
+momentum has no l1 here: its velocity has to know of the proximal operator.
 
 All arrays are one-dimensional and of one length; `mask` may be empty.
 """
@@ -60,7 +61,7 @@ def improve(rule, l1, values, first, second, gradient, mask):
         else:
             _proximal_adam(rule, l1, values, first, second, gradient)
     elif rule.kind == SGD:
-        _momentum(rule, l1, values, first, gradient)
+        _momentum(rule, values, first, gradient)
     if mask.size:
         zero = values.dtype.type(0.0)
         for i in range(values.size):
@@ -99,7 +100,7 @@ def _proximal_adam(rule, l1, values, first, second, gradient):
 
 
 @inlined
-def _momentum(rule, l1, values, first, gradient):
+def _momentum(rule, values, first, gradient):
     """Sutskever et al. (2013); `first` is the velocity."""
     zero = values.dtype.type(0.0)
     ahead = rule.beta_2 > zero
@@ -107,6 +108,4 @@ def _momentum(rule, l1, values, first, gradient):
         fall = rule.rate * gradient[i]
         velocity = rule.beta_1 * first[i] - fall
         first[i] = velocity
-        u = values[i] + (rule.beta_1 * velocity - fall if ahead else velocity)
-        left = abs(u) - rule.rate * l1
-        values[i] = math.copysign(left, u) if left > zero else zero
+        values[i] += rule.beta_1 * velocity - fall if ahead else velocity

@@ -62,7 +62,8 @@ class PatchEncoder(TransformerMixin, BaseEstimator):
         Makes the code f of a patch, as a row of its numbers: any transformer, such as
         :class:`~sparselearn.cluster.KMeansCoder` or
         :class:`~sparselearn.decomposition.SparseCoder`, or a Pipeline that ends with
-        one. It is cloned. None means a ``KMeansCoder`` of 256 centroids.
+        one. It is cloned. None means a ``KMeansCoder`` of 256 centroids of patches that
+        it whitens.
     patch_size : int or (int, int), default=None
         Height and width of a patch, in pixels. None means 6, and less only where the
         image is smaller.
@@ -276,6 +277,7 @@ class PatchEncoder(TransformerMixin, BaseEstimator):
     def _default_coder(self, n_rows, random_state):
         return KMeansCoder(
             min(N_CODES, n_rows),
+            whiten="zca",
             random_state=random_state.randint(2**31),
             n_jobs=self.n_jobs,
         )

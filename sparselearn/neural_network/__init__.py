@@ -1,3 +1,7 @@
 """Networks whose codes or weights are sparse."""
 
-__all__ = []
+from sparselearn.neural_network._autoencoder import SparseAutoencoder
+from sparselearn.neural_network._mlp_classifier import SparseMLPClassifier
+from sparselearn.neural_network._mlp_regressor import SparseMLPRegressor
+
+__all__ = ["SparseAutoencoder", "SparseMLPClassifier", "SparseMLPRegressor"]
