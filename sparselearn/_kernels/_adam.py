@@ -22,9 +22,9 @@ from typing import NamedTuple
 
 from sparselearn._kernels._jit import inlined
 
-__all__ = ["ADAM", "GRADIENT", "SGD", "Rule", "improve"]
+__all__ = ["ADAM", "ADD", "GRADIENT", "SGD", "SIZES", "Rule", "improve"]
 
-GRADIENT, ADAM, SGD = range(3)
+GRADIENT, ADAM, SGD, SIZES, ADD = range(5)
 
 
 class Rule(NamedTuple):
@@ -33,7 +33,8 @@ class Rule(NamedTuple):
     Attributes
     ----------
     kind : int
-        GRADIENT: only this is wanted, there is no step.
+        GRADIENT: only this is wanted, there is no step. SIZES and ADD: see
+        ``_network.step``.
     rate : float
         Of the parameters' dtype, as all that follow. With Adam's corrections.
     beta_1 : float
@@ -41,7 +42,7 @@ class Rule(NamedTuple):
     beta_2 : float
         Of the mean of their squares; of SGD 1 for Nesterov's momentum, else 0.
     epsilon : float
-        With Adam's correction.
+        With Adam's correction; of SGD how far a gradient of 1 that stays now leads.
     """
 
     kind: int
@@ -103,10 +104,12 @@ def _momentum(rule, l1, values, first, gradient):
     """Sutskever et al. (2013); `first` is the velocity."""
     zero = values.dtype.type(0.0)
     ahead = rule.beta_2 > zero
+    # Rates that have added up, as those of a gradient that stays have in the velocity.
+    threshold = rule.epsilon * l1
     for i in range(values.size):
         fall = rule.rate * gradient[i]
         velocity = rule.beta_1 * first[i] - fall
         first[i] = velocity
         u = values[i] + (rule.beta_1 * velocity - fall if ahead else velocity)
-        left = abs(u) - rule.rate * l1
+        left = abs(u) - threshold
         values[i] = math.copysign(left, u) if left > zero else zero

@@ -4,7 +4,7 @@ import numpy as np
 
 from sparselearn._kernels._adam import ADAM, SGD, Rule
 
-__all__ = ["Adam", "Momentum"]
+__all__ = ["Adam", "FullBatch", "Momentum"]
 
 
 class Adam:
@@ -54,17 +54,40 @@ class Momentum:
         self.momentum, self.nesterov = momentum, nesterov
         self.first = np.zeros_like(values)
         self.second = np.zeros(0, dtype=values.dtype)
+        self.reach = 0.0
 
     def next_rule(self, rate):
-        """The rule of the next step."""
+        """The rule of the next step, which is taken to be made.
+
+        Of a gradient that stays the velocity is so many times `reach`, also while rates
+        fall; the step that it leads to is the metric of proximal operators.
+        """
         number = self.values.dtype.type
-        scalars = rate, self.momentum, float(self.nesterov), 0.0
+        self.reach = self.momentum * self.reach + rate
+        length = self.momentum * self.reach + rate if self.nesterov else self.reach
+        scalars = rate, self.momentum, float(self.nesterov), length
         return Rule(SGD, *map(number, scalars))
 
     def state(self):
-        """A copy of what it remembers."""
-        return {"first": self.first.copy()}
+        """Copies of what it remembers."""
+        return {"first": self.first.copy(), "reach": self.reach}
 
     def restore(self, state):
         """Go back to what `state` gave."""
         self.first[:] = state["first"]
+        self.reach = state["reach"]
+
+
+class FullBatch:
+    """No steps of its own: `_lbfgs.minimize` moves the parameters."""
+
+    def __init__(self, values):
+        self.values = values
+        self.first = self.second = np.zeros(0, dtype=values.dtype)
+
+    def state(self):
+        """Nothing."""
+        return {}
+
+    def restore(self, state):
+        """Nothing."""
