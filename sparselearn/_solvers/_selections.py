@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sparselearn._kernels._assignment import keep_largest
+from sparselearn._kernels._largest import keep_largest
 from sparselearn._kernels._topk import add_bias, write_above
 
 __all__ = [
@@ -106,14 +106,16 @@ def keep_top(products, bias, n_nonzero):
 
 
 def _largest(products, counts, lengths):
+    """`Kept` of the largest of each row, of which `counts` are positive."""
     starts = np.concatenate([[0], np.cumsum(lengths)])
-    n_units = products.shape[1]
-    data = np.empty(starts[-1], dtype=products.dtype)
-    indices = np.empty(starts[-1], dtype=np.int32)
-    values = np.empty(n_units, dtype=products.dtype)
-    places = np.empty(n_units, dtype=np.int32)
-    keep_largest(products, counts, starts, values, places, data, indices)
-    return Kept(data, indices, lengths)
+    data = np.empty(starts[-1] + 1, dtype=products.dtype)
+    indices = np.empty(starts[-1] + 1, dtype=np.int32)
+    # The bits of positive floats are integers of their order, above those of others.
+    keys = products.view(np.int32 if products.dtype == np.float32 else np.int64)
+    kept = np.empty(products.shape[1], dtype=keys.dtype)
+    places = np.empty(products.shape[1], dtype=np.int32)
+    keep_largest(keys, products, counts, starts, kept, places, data, indices)
+    return Kept(data[:-1], indices[:-1], lengths)
 
 
 class Selection(ABC):
@@ -123,11 +125,14 @@ class Selection(ABC):
     ----------
     has_thresholds : bool
         Whether units have thresholds to learn.
+    penalised : bool
+        Whether it is to `learn` from steps what its penalty weighs.
     width : float
         Of the window about these in which units learn, 0 where they have none.
     """
 
     has_thresholds = False
+    penalised = False
     width = 0.0
 
     def __init__(self):
@@ -221,6 +226,8 @@ class BatchTopK(Selection):
 
 class _Penalised(Selection):
     """Units kept by thresholds, and a penalty: `alpha`, or sought for `n_nonzero`."""
+
+    penalised = True
 
     def __init__(self, alpha=None, n_nonzero=None):
         super().__init__()

@@ -51,7 +51,7 @@ UNITS = 64
 PARTS = 8
 EPSILON = 1e-8
 # Of `SparseLearner.state`.
-COUNTERS = ("n_steps", "n_rows", "_counted")
+COUNTERS = ("n_steps", "seen", "_counted")
 
 
 class SparseSpec(NamedTuple):
@@ -73,8 +73,9 @@ class SparseSpec(NamedTuple):
         Whether the encoder is the decoder.
     revive : {"auxk", "resample"} or None
         What is done about units that no row keeps.
-    patience : int
-        So many rows without being kept make a unit dead: those of an epoch, say.
+    patience : float
+        A unit that no row has kept for so long is dead: until the weights of these
+        rows come to the sum of an epoch's, say.
     bandwidth : float
         Width of the window in which thresholds learn, in standard deviations of p
         before training.
@@ -92,7 +93,7 @@ class SparseSpec(NamedTuple):
     loss: str = "squared_error"
     tied: bool = False
     revive: str | None = "auxk"
-    patience: int = 10_000
+    patience: float = 10_000.0
     bandwidth: float = 0.5
     beta_1: float = 0.9
     beta_2: float = 0.999
@@ -120,10 +121,12 @@ class SparseLearner(Learner):
     units : Units
     output_bias : ndarray (n_features,)
     selection : Selection
-    n_steps, n_rows : int
+    n_steps : int
         So far.
-    last_kept : int64 ndarray (n_components,)
-        How many rows had been seen when a row last kept the unit.
+    seen : float
+        Weights of all rows so far.
+    last_kept : float64 ndarray (n_components,)
+        What `seen` was when a row last kept the unit.
     """
 
     def __init__(
@@ -155,9 +158,9 @@ class SparseLearner(Learner):
             moments = [values[:0] for values in moments]
         *first, self._first_output = [np.zeros_like(values) for values in moments]
         self._first, self._second = Units(*first), Units(*second)
-        self.n_steps = self.n_rows = 0
+        self.n_steps, self.seen = 0, 0.0
         self._moved = np.zeros(n_components, dtype=np.int64)
-        self.last_kept = np.zeros(n_components, dtype=np.int64)
+        self.last_kept = np.zeros(n_components)
         self._counts = np.zeros(n_components, dtype=np.int64)
         self._counted = 0
         self._reservoir = Reservoir(n_features, dtype)
@@ -176,13 +179,22 @@ class SparseLearner(Learner):
         self._move_units(signals, kept, rule, times_kept, run)
         slope = signals.errors[:n_rows].sum(axis=0)
         move_row(self.output_bias, slope, self._first_output, self._second_output, rule)
-        n_kept = times_kept.sum() / n_rows
-        amount = n_kept
-        if not self.selection.has_thresholds:
-            amount = float(kept.data[kept.data > 0].sum()) / n_rows
-        self.selection.learn(n_kept, float(shares @ losses), amount)
-        self._count(batch.rows, times_kept, losses * weights)
+        if self.selection.penalised:
+            n_kept, amount = self._means_of(kept, shares)
+            self.selection.learn(n_kept, float(shares @ losses), amount)
+        self._count(batch.rows, weights, times_kept, losses)
         return float(weights @ losses)
+
+    def _means_of(self, kept, shares):
+        """Of a row, on average, how many units it keeps, and what the penalty sums."""
+        lengths = kept.lengths[: shares.size]
+        n_pairs = lengths.sum()  # after these come those of dead units
+        values, units = kept.data[:n_pairs], kept.indices[:n_pairs]
+        lows = self.units.threshold[units] if self.units.threshold.size else 0.0
+        fires = values > lows
+        share = np.repeat(shares, lengths) * fires
+        n_kept = float(share.sum())
+        return n_kept, n_kept if self.units.threshold.size else float(share @ values)
 
     def _look(self, batch, shares, run):
         """What a batch says of the parameters as they are.
@@ -314,18 +326,18 @@ class SparseLearner(Learner):
     # -- units that no row keeps ----------------------------------------------
 
     def dead_units(self):
-        """Numbers of the units that the last `patience` rows did not keep."""
-        return np.flatnonzero(self.n_rows - self.last_kept >= self.spec.patience)
+        """Numbers of the units that the last rows, `patience` in all, did not keep."""
+        return np.flatnonzero(self.seen - self.last_kept >= self.spec.patience)
 
-    def _count(self, rows, times_kept, losses):
+    def _count(self, rows, weights, times_kept, losses):
         n_rows = len(rows)
-        self.n_rows += n_rows
+        self.seen += weights.sum()
         self._counts += times_kept
         self._counted += n_rows
-        self.last_kept[times_kept > 0] = self.n_rows
+        self.last_kept[times_kept > 0] = self.seen
         if self.spec.revive == "resample":
             draw = np.random.default_rng([self.spec.seed, self.n_steps])
-            self._reservoir.add(rows, losses, draw)
+            self._reservoir.add(rows, losses * weights, draw)
 
     def end_epoch(self, run):
         """Revive dead units, if they are to be resampled; figures of the epoch.
@@ -358,7 +370,7 @@ class SparseLearner(Learner):
                 if len(values):
                     values[revived] = 0.0
         self._moved[revived] = self.n_steps
-        self.last_kept[revived] = self.n_rows
+        self.last_kept[revived] = self.seen
 
     # -- what there is to keep ------------------------------------------------
 

@@ -13,11 +13,21 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sparselearn._kernels._refine import refine_rows
 from sparselearn._kernels._topk import reconstruct
 from sparselearn._solvers._coding import stack_rows
 from sparselearn._solvers._selections import Kept, keep_above, keep_top
 
-__all__ = ["CHUNK", "SparseModel", "decode", "encode", "join", "multiply", "parts_of"]
+__all__ = [
+    "CHUNK",
+    "SparseModel",
+    "decode",
+    "encode",
+    "join",
+    "multiply",
+    "parts_of",
+    "refine",
+]
 
 # Rows that are encoded together.
 CHUNK = 128
@@ -136,6 +146,49 @@ def encode(model, rows, run):
     parts = parts_of(len(rows), CHUNK) or [slice(0, 0)]
     found = list(run(chunk, parts))
     return stack_rows(*join(found), n_units)
+
+
+def refine(model, codes, rows, run, *, positive=False):
+    """Codes of least squares on the support of `codes`: these shrink what they code.
+
+    They minimise ``||x - b_d - z W_d||`` over z with no other non-zeros.
+
+    Parameters
+    ----------
+    model : SparseModel
+    codes : csr_array (n_rows, n_components)
+    rows : Rows
+        What the codes are to rebuild.
+    run : callable
+    positive : bool
+        Whether codes are to be non-negative; those that would not be are left out.
+
+    Returns
+    -------
+    codes : csr_array (n_rows, n_components)
+        Of the same dtype. Where atoms of a row depend on one another some are left out.
+    """
+    lengths = np.diff(codes.indptr).astype(np.int64)
+    data, starts = np.empty_like(codes.data), codes.indptr
+    bias = model.output_bias.astype(np.float64)
+
+    def chunk(part):
+        found = np.empty((part.stop - part.start, bias.size), dtype=rows.dtype)
+        rows.gather(np.arange(part.start, part.stop), found)
+        pairs = slice(starts[part.start], starts[part.stop])
+        refine_rows(
+            found - bias,
+            codes.indices[pairs].astype(np.int32, copy=False),
+            lengths[part],
+            model.decoder,
+            positive,
+            data[pairs],
+        )
+
+    list(run(chunk, parts_of(lengths.size, CHUNK)))
+    refined = stack_rows(data, codes.indices.copy(), lengths, codes.shape[1])
+    refined.eliminate_zeros()
+    return refined
 
 
 def decode(model, codes, run):

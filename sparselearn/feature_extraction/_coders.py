@@ -6,13 +6,15 @@ from sklearn import config_context, get_config
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
+from sparselearn._parallel import map_threads
 from sparselearn.cluster import KMeansCoder
 
 __all__ = [
     "checked_coder",
-    "dense_wanted",
+    "container_of",
     "encoded",
     "fresh_coder",
+    "in_blocks",
     "learn",
     "learns_in_batches",
     "names_of_codes",
@@ -90,8 +92,31 @@ def names_of_codes(coder, n_codes, prefix):
         return np.array([f"{prefix}{j}" for j in range(n_codes)], dtype=object)
 
 
-def dense_wanted(estimator):
-    """Whether a result must be an ndarray: by a parameter, or for a data frame."""
+def container_of(estimator):
+    """What a result must be: "dense", "pandas" or "polars", or None for the usual."""
     config = getattr(estimator, "_sklearn_output_config", {})
     container = config.get("transform", get_config()["transform_output"])
-    return not estimator.sparse_output or container != "default"
+    if container != "default":
+        return container
+    return None if estimator.sparse_output else "dense"
+
+
+def in_blocks(features_of, batches, shape, dtype, n_jobs, *, sparse):
+    """``features_of(batch)`` for all slices of rows, in threads, as one result.
+
+    A csr_array if it shall be `sparse`, else an ndarray, of the `shape`.
+    """
+    if sparse:
+        blocks = map_threads(
+            lambda batch: sp.csr_array(features_of(batch).astype(dtype)),
+            batches,
+            n_jobs,
+        )
+        return sp.vstack(blocks, format="csr")
+    features = np.empty(shape, dtype)
+
+    def fill(batch):
+        features[batch] = features_of(batch)
+
+    map_threads(fill, batches, n_jobs)
+    return features

@@ -12,7 +12,7 @@ from sklearn.utils.random import sample_without_replacement
 from sklearn.utils.validation import check_is_fitted
 
 from sparselearn._compat import Interval, StrOptions, fit_context
-from sparselearn._parallel import map_threads, row_chunks
+from sparselearn._parallel import row_chunks
 from sparselearn._solvers._patches import (
     cut_patches,
     mean_contrast,
@@ -23,9 +23,10 @@ from sparselearn._solvers._pooling import POOLINGS, Pool
 from sparselearn.cluster import KMeansCoder
 from sparselearn.feature_extraction._coders import (
     checked_coder,
-    dense_wanted,
+    container_of,
     encoded,
     fresh_coder,
+    in_blocks,
     learn,
     learns_in_batches,
     names_of_codes,
@@ -61,7 +62,8 @@ class PatchEncoder(TransformerMixin, BaseEstimator):
         Makes the code f of a patch, as a row of its numbers: any transformer, such as
         :class:`~sparselearn.cluster.KMeansCoder` or
         :class:`~sparselearn.decomposition.SparseCoder`, or a Pipeline that ends with
-        one. It is cloned. None means a ``KMeansCoder`` of 256 centroids.
+        one. It is cloned. None means a ``KMeansCoder`` of 256 centroids of patches that
+        it whitens.
     patch_size : int or (int, int), default=None
         Height and width of a patch, in pixels. None means 6, and less only where the
         image is smaller.
@@ -275,6 +277,7 @@ class PatchEncoder(TransformerMixin, BaseEstimator):
     def _default_coder(self, n_rows, random_state):
         return KMeansCoder(
             min(N_CODES, n_rows),
+            whiten="zca",
             random_state=random_state.randint(2**31),
             n_jobs=self.n_jobs,
         )
@@ -353,20 +356,16 @@ class PatchEncoder(TransformerMixin, BaseEstimator):
             pool = Pool(self.pooling, len(taken) * grid.n_cells, n_codes)
             for rows in row_chunks(len(taken) * grid.n_patches, n_rows):
                 pool.add(*self._encoded(taken, rows, grid))
-            return pool.result().reshape(len(taken), -1).astype(images.dtype)
+            return pool.result().reshape(len(taken), -1)
 
-        if sp.issparse(first) and not dense_wanted(self):
-            blocks = map_threads(
-                lambda batch: sp.csr_array(features_of(batch)), batches, self.n_jobs
-            )
-            return sp.vstack(blocks, format="csr")
-        features = np.empty((len(images), grid.n_cells * n_codes), images.dtype)
-
-        def fill(batch):
-            features[batch] = features_of(batch)
-
-        map_threads(fill, batches, self.n_jobs)
-        return features
+        return in_blocks(
+            features_of,
+            batches,
+            (len(images), grid.n_cells * n_codes),
+            images.dtype,
+            self.n_jobs,
+            sparse=sp.issparse(first) and container_of(self) is None,
+        )
 
     def _encoded(self, taken, rows, grid):
         """Codes of the patches `rows` of some images, all in order, and their cells."""

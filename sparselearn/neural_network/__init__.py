@@ -1,3 +1,5 @@
 """Networks whose codes or weights are sparse."""
 
-__all__ = []
+from sparselearn.neural_network._autoencoder import SparseAutoencoder
+
+__all__ = ["SparseAutoencoder"]

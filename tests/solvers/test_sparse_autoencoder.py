@@ -149,7 +149,7 @@ def test_gradients_are_differences(selection, loss, tied, dense, forced, rng, X)
     T = X if loss == "squared_error" else rng.uniform(0.0, 1.0, X.shape)
     batch = Batch(X, T, rng.uniform(0.5, 2.0, N))
     dead = np.array([2, 7, 11])
-    learner.n_rows = 100
+    learner.seen = 100
     learner.last_kept[:] = 99
     learner.last_kept[dead] = 50
     base = base_of(learner, X)
@@ -345,7 +345,7 @@ def test_auxk_reaches_units_that_are_never_positive(rng, X):
     for revive in ("auxk", None):
         learner = make(SparseSpec("topk", K, patience=1, revive=revive), X, rng)
         learner.units.bias[5] = -10.0
-        learner.n_rows = 1
+        learner.seen = 1
         learner.last_kept[:] = 1
         learner.last_kept[5] = 0
         _, found[revive] = gradients_of(learner, Batch(X, X))
@@ -359,7 +359,7 @@ def test_auxk_counts_no_more_units_than_it_may(monkeypatch, rng, X):
     """Of many dead units those with the largest p learn, and weigh in full."""
     monkeypatch.setattr(_dead_units, "MOST", 2)
     learner = make(SparseSpec("topk", K, patience=50), X, rng)
-    learner.n_rows = 100
+    learner.seen = 100
     learner.last_kept[:] = 99
     dead = np.array([0, 3, 4, 9])
     learner.last_kept[dead] = 0

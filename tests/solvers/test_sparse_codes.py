@@ -4,10 +4,17 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from reference import units_kept
+from scipy.optimize import nnls
 
 from sparselearn._parallel import stream
 from sparselearn._solvers._batches import Rows
-from sparselearn._solvers._sparse_codes import CHUNK, SparseModel, decode, encode
+from sparselearn._solvers._sparse_codes import (
+    CHUNK,
+    SparseModel,
+    decode,
+    encode,
+    refine,
+)
 
 N, P, M = CHUNK + 45, 17, 30
 
@@ -92,3 +99,48 @@ def test_no_rows_and_no_codes(rng):
         np.testing.assert_array_equal(
             decode(model, codes, map), np.tile(model.output_bias, (n, 1))
         )
+
+
+@pytest.mark.parametrize("positive", [False, True])
+def test_refined_values_are_of_least_squares(positive, rng):
+    """On each row's support alone, and so the same bits whatever rows are beside it."""
+    model = make(rng, "thresholds")
+    model.decoder[5] = -2.0 * model.decoder[4]  # a row that has both keeps one
+    X = rng.standard_normal((N, P)) + model.output_bias
+    X[3] = model.output_bias
+    seen = rng.standard_normal((N, P))
+    seen[4] = 0.0
+    codes = encode(model, Rows(seen), map)
+    lengths = np.diff(codes.indptr)
+    assert lengths.min() == 0
+    assert lengths.max() > 3
+    together = codes[:, [4, 5]].toarray().all(axis=1)
+    assert together.any()
+    rows = Rows(X)
+    refined = refine(model, codes, rows, map, positive=positive)
+    dense = refined.toarray()
+    for i in range(N):
+        support = codes[[i]].indices
+        atoms, x = model.decoder[support], X[i] - model.output_bias
+        if not support.size:
+            wanted = np.zeros(0)
+        elif positive:
+            wanted = nnls(atoms.T, x)[0]
+        else:
+            wanted = np.linalg.lstsq(atoms.T, x)[0]
+        np.testing.assert_allclose(
+            dense[i] @ model.decoder, wanted @ atoms, atol=1e-9, err_msg=str(i)
+        )
+        if not together[i]:
+            np.testing.assert_allclose(dense[i, support], wanted, atol=1e-9)
+    outside = codes.toarray() == 0.0
+    assert not dense[outside].any()
+    assert (refined.data != 0.0).all()
+    assert (refined.data > 0.0).all() == positive
+    with stream(2) as run:
+        again = refine(model, codes, rows, run, positive=positive)
+    np.testing.assert_array_equal(again.toarray(), dense)
+    single = refine(model, codes[[8]], Rows(X[[8]]), map, positive=positive)
+    np.testing.assert_array_equal(single.toarray()[0], dense[8])
+    # What the encoder made is still what it made.
+    np.testing.assert_array_equal(np.diff(codes.indptr), lengths)

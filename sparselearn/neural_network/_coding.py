@@ -1,0 +1,206 @@
+"""Rows to codes and back, by a fitted autoencoder."""
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn import get_config
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import check_array
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from sparselearn._compat import check_sample_weight
+from sparselearn._parallel import map_chunks
+from sparselearn._solvers._reconstruction import (
+    CHUNK,
+    Autoencoder,
+    Survey,
+    compressed,
+    explained,
+    stack,
+    survey,
+)
+from sparselearn._validation import column_major, row_weights
+from sparselearn.neural_network._design import SELECTIONS, wanted_nonzeros
+
+__all__ = ["AutoencoderCodes", "check_rows", "check_weights", "surveyed"]
+
+FLOATS = (np.float64, np.float32)
+
+
+def check_rows(estimator, X, *, reset=False):
+    """X as kernels read it by rows: what `column_major` does, transposed."""
+    X = validate_data(
+        estimator,
+        X,
+        accept_sparse="csr",
+        accept_large_sparse=True,
+        dtype=FLOATS,
+        order="C",
+        reset=reset,
+    )
+    return column_major(X.T).T
+
+
+def check_weights(sample_weight, X):
+    """`sample_weight` as a float64 ndarray (n_samples,), not all zero; ones if None."""
+    weights = check_sample_weight(
+        sample_weight, X, dtype=np.float64, ensure_non_negative=True
+    )
+    row_weights(weights, X)  # refuses those that are all zero
+    return weights
+
+
+def surveyed(model, X, weights, mean, n_jobs=None):
+    """The `Survey` of the rows of X that have a weight, in threads."""
+    places = np.flatnonzero(weights)
+
+    def part(rows):
+        if places.size < X.shape[0]:
+            rows = places[rows]
+        return survey(model, X[rows], weights[rows], mean)
+
+    # Summed one by one in order: the same bits for any number of threads.
+    parts = map_chunks(part, places.size, CHUNK, n_jobs)
+    return Survey(*(sum(values) for values in zip(*parts)))
+
+
+class AutoencoderCodes(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
+    """What a fitted `SparseAutoencoder` does with rows and codes."""
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+    @property
+    def _n_features_out(self):
+        return self.components_.shape[0]
+
+    def _model(self):
+        activation, output = self._functions
+        n_nonzero = None
+        if activation == "topk":
+            n_nonzero = wanted_nonzeros(self, self.components_.shape[0])
+        return Autoencoder(
+            tuple(self.coefs_),
+            tuple(self.intercepts_),
+            len(self.coefs_) // 2,
+            activation,
+            n_nonzero,
+            getattr(self, "thresholds_", None),
+            output,
+        )
+
+    def _map(self, function, X):
+        """``function(rows)`` of each chunk of X, of the model's dtype; in threads."""
+        dtype = self.coefs_[0].dtype
+        return map_chunks(
+            lambda rows: function(X[rows].astype(dtype, copy=False)),
+            X.shape[0],
+            CHUNK,
+            self.n_jobs,
+        )
+
+    def transform(self, X):
+        """Encode samples.
+
+        The code of a sample does not depend, in any digit, on what other samples there
+        are. `n_nonzero_coefs` with ``activation="topk"``, and `refine`, are read here:
+        a fitted model may be asked for other codes without learning again.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        codes : csr_array or ndarray of shape (n_samples, n_components)
+            Of the dtype of X. Sparse but for "sigmoid" and "tanh"; dense under
+            ``set_output(transform="pandas")``.
+        """
+        check_is_fitted(self, "components_")
+        X = check_rows(self, X)
+        model = self._model()
+        config = getattr(self, "_sklearn_output_config", {})
+        container = config.get("transform", get_config()["transform_output"])
+        n_components = self.components_.shape[0]
+        if self._functions[0] in SELECTIONS and container == "default":
+            parts = self._map(lambda rows: compressed(model.encode(rows)), X)
+            data, indices, lengths = map(np.concatenate, zip(*parts))
+            return stack(
+                data.astype(X.dtype, copy=False), indices, lengths, n_components
+            )
+        return np.concatenate(self._map(model.encode, X)).astype(X.dtype, copy=False)
+
+    def inverse_transform(self, X):
+        """The samples that codes stand for.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_components)
+            Codes, as `transform` gives them.
+
+        Returns
+        -------
+        X_original : ndarray of shape (n_samples, n_features)
+            Of the dtype of the codes.
+        """
+        check_is_fitted(self, "components_")
+        codes = check_array(
+            X, accept_sparse="csr", dtype=FLOATS, order="C", input_name="codes"
+        )
+        if codes.shape[1] != self.components_.shape[0]:
+            raise ValueError(
+                f"codes have {codes.shape[1]} columns; transform gives "
+                f"{self.components_.shape[0]}."
+            )
+        if sp.issparse(codes):
+            codes = sp.csr_array(codes)
+        rows = np.concatenate(self._map(self._model().decode, codes))
+        return rows.astype(codes.dtype, copy=False)
+
+    def score(self, X, y=None, sample_weight=None):
+        r"""The share of the variance of X that its codes explain.
+
+        .. math:: 1 - \frac{\sum_{ij} s_i (x_{ij} - \hat x_{ij})^2}
+                           {\sum_{ij} s_i (x_{ij} - \bar x_j)^2}
+
+        with the means :math:`\bar x` of the training data.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : Ignored
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        score : float
+            1 at best; 0 for codes no better than the mean.
+        """
+        check_is_fitted(self, "components_")
+        X = check_rows(self, X)
+        weights = check_weights(sample_weight, X)
+        return explained(surveyed(self._model(), X, weights, self.mean_, self.n_jobs))
+
+    def score_samples(self, X):
+        """Minus the squared error of each sample: low for what is new.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        scores : float64 ndarray of shape (n_samples,)
+        """
+        check_is_fitted(self, "components_")
+        X = check_rows(self, X)
+        model = self._model()
+
+        def errors(rows):
+            found = model.reconstruct(model.encode(rows))
+            rows = rows.toarray() if sp.issparse(rows) else rows
+            return np.square(rows - found).sum(axis=1, dtype=np.float64)
+
+        return -np.concatenate(self._map(errors, X))

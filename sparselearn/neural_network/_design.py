@@ -1,0 +1,273 @@
+"""From the parameters of a SparseAutoencoder to a learner: the one place that chooses.
+
+A code of one layer whose entries are mostly zero is learned by a `SparseLearner`,
+whose steps touch what is not zero; all else by a `DenseLearner`.
+"""
+
+from numbers import Integral
+from typing import NamedTuple
+
+import numpy as np
+
+from sparselearn._solvers._network import (
+    Adam,
+    CodeLayer,
+    DenseLearner,
+    Network,
+    NetworkSpec,
+    glorot,
+)
+from sparselearn._solvers._sparse_autoencoder import SparseLearner, SparseSpec
+
+__all__ = ["Design", "layers_of", "make_design", "make_learner"]
+
+# Of `sparsity_target` and of `alpha`, for a KL and for an L1 penalty.
+TARGET = 0.05
+KL_WEIGHT = 3.0
+L1_WEIGHT = 0.1
+# One unit of so many, and at least one, is in a code unless the user says otherwise.
+UNITS_PER_NONZERO = 32
+
+# Of the mean of a feature with cross-entropy, at the start.
+RAREST = 1e-3
+
+# Activations that leave exact zeros; those of them that count non-zeros, and those that
+# have a penalty, whose weight may be sought for a number of non-zeros.
+SELECTIONS = ("topk", "batchtopk", "jumprelu", "relu")
+COUNTED = ("topk", "batchtopk")
+
+
+class Design(NamedTuple):
+    """What the parameters of an autoencoder come to for X of some width.
+
+    Attributes
+    ----------
+    sizes : tuple of int
+        Of the input and of all layers.
+    activation : str
+        Of the code, layer `n_encoding` of them, from 1.
+    n_encoding : int
+    loss : str
+    tied : bool
+    l2 : float
+    n_nonzero : number or None
+        Of a code: exactly, on average, or wanted on average.
+    alpha : float or None
+        Weight of the penalty; None where there is none or it is sought.
+    target : float or None
+        Mean activation that a KL penalty asks for.
+    revive : {"auxk", "resample", None}
+    refine : {"ols", "nnls", None}
+    """
+
+    sizes: tuple
+    activation: str
+    n_encoding: int
+    loss: str
+    tied: bool
+    l2: float
+    n_nonzero: float | None
+    alpha: float | None
+    target: float | None
+    revive: str | None
+    refine: str | None
+
+    @property
+    def selects(self):
+        """Whether codes have exact zeros."""
+        return self.activation in SELECTIONS
+
+    @property
+    def sparse(self):
+        """Whether steps touch only what is not zero."""
+        return self.selects and self.n_encoding == 1
+
+    @property
+    def homogeneous(self):
+        """Whether codes have the unit of X."""
+        return self.selects and self.loss == "squared_error"
+
+    @property
+    def architecture(self):
+        """What a learner must have in common with another whose state it takes."""
+        return (*self.sizes, self.activation, self.loss, self.tied)
+
+
+def make_design(estimator, n_features):
+    """The `Design` of an estimator's parameters, held against one another.
+
+    Raises
+    ------
+    ValueError
+        For a parameter that means nothing beside the others.
+    """
+    activation, alpha = estimator.activation, estimator.alpha
+    n_components = estimator.n_components or n_features
+    hidden = _hidden_sizes(estimator.hidden_layer_sizes)
+    counted, selects = activation in COUNTED, activation in SELECTIONS
+    one_layer = not hidden
+    for name, meant, where in [
+        (
+            "n_nonzero_coefs",
+            selects,
+            "activation 'topk', 'batchtopk', 'jumprelu' or 'relu'",
+        ),
+        ("sparsity_target", activation == "sigmoid", "activation='sigmoid'"),
+        (
+            "alpha",
+            not counted,
+            "an activation with a penalty: 'jumprelu', 'relu', 'sigmoid' or 'tanh'",
+        ),
+    ]:
+        if getattr(estimator, name) is not None and not meant:
+            raise ValueError(
+                f"{name}={getattr(estimator, name)!r} means nothing with "
+                f"activation={activation!r}; it needs {where}."
+            )
+    if alpha is not None and estimator.n_nonzero_coefs is not None:
+        raise ValueError(
+            f"alpha={alpha!r} and n_nonzero_coefs={estimator.n_nonzero_coefs!r} were "
+            "given; give one: the other follows from it."
+        )
+    if hidden and (counted or activation == "jumprelu"):
+        raise ValueError(
+            f"activation={activation!r} needs one layer; with hidden_layer_sizes="
+            f"{estimator.hidden_layer_sizes!r} take 'relu', 'sigmoid' or 'tanh'."
+        )
+    if estimator.revive in ("auxk", "resample") and not (selects and one_layer):
+        raise ValueError(
+            f"revive={estimator.revive!r} needs one layer, and a code with zeros; got "
+            f"hidden_layer_sizes={estimator.hidden_layer_sizes!r} and "
+            f"activation={activation!r}."
+        )
+    linear = one_layer and selects and estimator.loss == "squared_error"
+    if estimator.refine is not None and not linear:
+        raise ValueError(
+            f"refine={estimator.refine!r} fits codes to atoms by least squares; it "
+            "needs one layer, a code with zeros and loss='squared_error'."
+        )
+    if not selects and alpha is None:
+        alpha = KL_WEIGHT if activation == "sigmoid" else L1_WEIGHT
+    revive = estimator.revive
+    if revive == "auto":
+        revive = "auxk" if selects and one_layer else None
+    return Design(
+        sizes=(n_features, *hidden, n_components, *hidden[::-1], n_features),
+        activation=activation,
+        n_encoding=len(hidden) + 1,
+        loss=estimator.loss,
+        tied=estimator.tied_weights,
+        l2=float(estimator.l2),
+        n_nonzero=wanted_nonzeros(estimator, n_components) if alpha is None else None,
+        alpha=None if alpha is None else float(alpha),
+        target=_target(estimator) if activation == "sigmoid" else None,
+        revive=revive,
+        refine=estimator.refine,
+    )
+
+
+def _hidden_sizes(sizes):
+    sizes = (sizes,) if isinstance(sizes, Integral) else tuple(sizes)
+    if not all(isinstance(n, Integral) and n > 0 for n in sizes):
+        raise ValueError(
+            f"hidden_layer_sizes={sizes!r} must be positive whole numbers, those of "
+            "the layers between X and the code."
+        )
+    return tuple(int(n) for n in sizes)
+
+
+def wanted_nonzeros(estimator, n_components):
+    """How many non-zeros a code is to have; "topk" keeps so many."""
+    wanted = estimator.n_nonzero_coefs
+    if wanted is None:
+        wanted = max(1, n_components // UNITS_PER_NONZERO)
+    if estimator.activation == "topk":
+        if wanted != int(wanted):
+            raise ValueError(
+                f"n_nonzero_coefs={wanted!r} must be a whole number with "
+                "activation='topk', which keeps so many of each code."
+            )
+        wanted = int(wanted)
+    return min(wanted, n_components)
+
+
+def _target(estimator):
+    return TARGET if estimator.sparsity_target is None else estimator.sparsity_target
+
+
+def make_learner(design, sample, mean, patience, random_state):
+    """A new learner.
+
+    Parameters
+    ----------
+    design : Design
+    sample : ndarray (n_sample, n_features)
+        Some rows as the learner will see them, of the dtype of all.
+    mean : float64 ndarray (n_features,)
+        Of all rows as the learner will see them.
+    patience : float
+        Sum of the weights of rows none of which has made a unit fire if it is dead.
+    random_state : RandomState
+        Draws the weights.
+
+    Returns
+    -------
+    learner : Learner
+    """
+    output_bias = np.zeros(mean.size)
+    if design.loss == "cross_entropy":
+        share = np.clip(mean, RAREST, 1.0 - RAREST)
+        output_bias = np.log(share / (1.0 - share))
+    make = _sparse_learner if design.sparse else _dense_learner
+    return make(design, sample, mean, output_bias, patience, random_state)
+
+
+def _sparse_learner(design, sample, mean, output_bias, patience, random_state):
+    n_components = design.sizes[1]
+    spec = SparseSpec(
+        selection=design.activation,
+        n_nonzero=design.n_nonzero,
+        alpha=design.alpha,
+        loss=design.loss,
+        tied=design.tied,
+        revive=design.revive,
+        patience=patience,
+        seed=random_state.randint(2**31),
+    )
+    learner = SparseLearner(
+        spec, sample, n_components, random_state, output_bias=output_bias
+    )
+    # Codes start as if rows were centred.
+    encoder = learner.units.decoder if design.tied else learner.units.encoder
+    learner.units.bias[:] = -encoder @ mean
+    return learner
+
+
+def _dense_learner(design, sample, mean, output_bias, patience, random_state):
+    n_layers = len(design.sizes) - 1
+    activations = ["relu"] * n_layers
+    activations[design.n_encoding - 1] = design.activation
+    activations[-1] = "sigmoid" if design.loss == "cross_entropy" else "identity"
+    code = CodeLayer(
+        design.n_encoding - 1,
+        "kl" if design.activation == "sigmoid" else "l1",
+        design.alpha or 0.0,
+        design.target or TARGET,
+    )
+    spec = NetworkSpec(
+        design.sizes, tuple(activations), design.loss, code, tied=design.tied
+    )
+    network = Network(design.sizes, sample.dtype, tied=design.tied)
+    glorot(network, activations, random_state)
+    network.biases[0][:] = -mean @ network.weights[0]
+    network.biases[-1][:] = output_bias
+    return DenseLearner(spec, network, Adam(network.values), l2=design.l2)
+
+
+def layers_of(learner):
+    """The weights (n_in, n_out), biases and thresholds, or None, of a learner."""
+    if isinstance(learner, DenseLearner):
+        return learner.network.weights, learner.network.biases, None
+    model = learner.model()
+    weights = model.encoder.T, model.decoder
+    return weights, (model.bias, model.output_bias), model.thresholds
