@@ -837,6 +837,22 @@ def lloyd_step(X, weights, centroids, *, spherical=False, damping=0.0):
     return moved
 
 
+def shrunk_units(U, metric, strength):
+    """argmin_W of sum metric (W - U)² / 2 + strength sum_j ||W_j||, columns j."""
+    found = np.zeros(U.shape)
+    for j in range(U.shape[1]):
+        pulled = metric[:, j] * U[:, j]
+        if np.linalg.norm(pulled) <= strength:
+            continue
+        low, high = 0.0, np.linalg.norm(U[:, j])
+        for _ in range(200):  # its norm t: what the optimum would be for a smaller one
+            t = 0.5 * (low + high)
+            longer = np.linalg.norm(pulled * t / (metric[:, j] * t + strength)) > t
+            low, high = (t, high) if longer else (low, t)
+        found[:, j] = pulled * t / (metric[:, j] * t + strength)
+    return found
+
+
 def units_kept(p, selection, k=None, theta=0.0):
     """Which pre-activations p (n, m) of a sparse autoencoder stay, as a mask."""
     positive = p > 0.0

@@ -12,7 +12,8 @@ step itself is one of steepest descent (Yun, Lozano and Yang, 2021):
             = \mathrm{sign}(u) \max(0, |u| - \eta l_1 / s).
 
 Where it stands still, -m is a subgradient of l1 |w|, whatever s is; with a threshold
-that does not follow s it would not be. And zeros are exact.
+that does not follow s it would not be. And zeros are exact. Gradient descent with
+momentum has no l1 here: its velocity has to know of the proximal operator.
 
 All arrays are one-dimensional and of one length; `mask` may be empty.
 """
@@ -42,7 +43,7 @@ class Rule(NamedTuple):
     beta_2 : float
         Of the mean of their squares; of SGD 1 for Nesterov's momentum, else 0.
     epsilon : float
-        With Adam's correction; of SGD how far a gradient of 1 that stays now leads.
+        With Adam's correction.
     """
 
     kind: int
@@ -61,7 +62,7 @@ def improve(rule, l1, values, first, second, gradient, mask):
         else:
             _proximal_adam(rule, l1, values, first, second, gradient)
     elif rule.kind == SGD:
-        _momentum(rule, l1, values, first, gradient)
+        _momentum(rule, values, first, gradient)
     if mask.size:
         zero = values.dtype.type(0.0)
         for i in range(values.size):
@@ -100,16 +101,12 @@ def _proximal_adam(rule, l1, values, first, second, gradient):
 
 
 @inlined
-def _momentum(rule, l1, values, first, gradient):
+def _momentum(rule, values, first, gradient):
     """Sutskever et al. (2013); `first` is the velocity."""
     zero = values.dtype.type(0.0)
     ahead = rule.beta_2 > zero
-    # Rates that have added up, as those of a gradient that stays have in the velocity.
-    threshold = rule.epsilon * l1
     for i in range(values.size):
         fall = rule.rate * gradient[i]
         velocity = rule.beta_1 * first[i] - fall
         first[i] = velocity
-        u = values[i] + (rule.beta_1 * velocity - fall if ahead else velocity)
-        left = abs(u) - threshold
-        values[i] = math.copysign(left, u) if left > zero else zero
+        values[i] += rule.beta_1 * velocity - fall if ahead else velocity

@@ -102,7 +102,7 @@ class DenseLearner(Learner):
         On ``network.values``.
     l2, l1 : float
         Weights of the penalties of weights, the second by its proximal operator: it
-        makes exact zeros.
+        makes exact zeros. Of `Adam` only; see `SparseLearner` for `Momentum`.
     masks : list of ndarray of bool (n_in, n_out), optional
         False where a weight is and stays zero; one for each layer with weights of its
         own, or None for all kept.

@@ -54,28 +54,20 @@ class Momentum:
         self.momentum, self.nesterov = momentum, nesterov
         self.first = np.zeros_like(values)
         self.second = np.zeros(0, dtype=values.dtype)
-        self.reach = 0.0
 
     def next_rule(self, rate):
-        """The rule of the next step, which is taken to be made.
-
-        Of a gradient that stays the velocity is so many times `reach`, also while rates
-        fall; the step that it leads to is the metric of proximal operators.
-        """
+        """The rule of the next step."""
         number = self.values.dtype.type
-        self.reach = self.momentum * self.reach + rate
-        length = self.momentum * self.reach + rate if self.nesterov else self.reach
-        scalars = rate, self.momentum, float(self.nesterov), length
+        scalars = rate, self.momentum, float(self.nesterov), 0.0
         return Rule(SGD, *map(number, scalars))
 
     def state(self):
-        """Copies of what it remembers."""
-        return {"first": self.first.copy(), "reach": self.reach}
+        """A copy of what it remembers."""
+        return {"first": self.first.copy()}
 
     def restore(self, state):
         """Go back to what `state` gave."""
         self.first[:] = state["first"]
-        self.reach = state["reach"]
 
 
 class FullBatch:

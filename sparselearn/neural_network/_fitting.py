@@ -160,9 +160,10 @@ class Training:
     epochs : iterator of Epoch
     tol : float
     patience : int
-        Stop after so many epochs in which the loss did not fall below the least one so
-        far by more than a share of `tol`; or, with `score`, the score did not rise
-        above the best by more than `tol`.
+        Stop after so many epochs in which the loss, with a "penalty" among the
+        learner's figures, did not fall below the least one so far by more than a share
+        of `tol`; or, with `score`, the score did not rise above the best by more than
+        `tol`.
     score : callable, optional
         ``score()`` is the score of the learner, as it is, on held-out rows. The state
         of the best one is kept, and is what the learner has in the end.
@@ -176,6 +177,8 @@ class Training:
         learner gives.
     converged : bool
         Whether nothing has improved for `patience` epochs, or the optimiser says so.
+    late : bool
+        Whether the time was over.
     done : bool
         Whether this epoch was the last one.
     best_epoch : int
@@ -187,9 +190,13 @@ class Training:
         self.epochs = epochs
         self.tol, self.patience, self.score = tol, patience, score
         self.history = {name: list(values) for name, values in (past or {}).items()}
-        self.converged = self.done = False
-        self.best_epoch = len(self.history.get("loss", ()))
+        self.converged = self.done = self.late = False
+        self.best_epoch = self.n_epochs
         self._seconds = self.history["seconds"][-1] if self.best_epoch else 0.0
+        self._forget()
+
+    def _forget(self):
+        """Let no epoch so far count as the best one."""
         self._best_state = None
         self._to_beat, self._top, self._waiting = math.inf, math.inf, 0
 
@@ -219,15 +226,16 @@ class Training:
             known += [math.nan] * (epoch.number - 1 - len(known))
             known.append(float(value))
         self._look(epoch, figures)
-        self.done = epoch.out_of_time or self.converged
+        self.late = epoch.out_of_time
+        self.done = self.late or self.converged
         return self
 
     def _look(self, epoch, figures):
         """Count epochs without progress, and keep the best state."""
         if self.score is None:
             self.best_epoch = epoch.number
-            figure = epoch.loss
-            margin = self.tol * abs(self._to_beat)
+            figure = epoch.loss + figures.get("penalty", 0.0)
+            margin = self._margin(figure)
         else:
             figure, margin = -figures["score"], self.tol
             if figure < self._top:
@@ -239,6 +247,10 @@ class Training:
             self._waiting += 1
         self._to_beat = min(self._to_beat, figure)
         self.converged = epoch.converged or self._waiting >= self.patience
+
+    def _margin(self, figure):
+        """By how much the loss has to fall, to have fallen."""
+        return self.tol * abs(self._to_beat)
 
     def as_ended(self, function):
         """``function()``, the learner meanwhile as it would be if this were the end."""
@@ -259,7 +271,7 @@ class Training:
     @property
     def n_epochs(self):
         """Epochs so far, of this and of earlier calls."""
-        return len(self.history["loss"])
+        return len(self.history.get("loss", ()))
 
     def kept(self, random_state):
         """All that a later call goes on from; it pickles."""
@@ -274,7 +286,7 @@ class TrainingMixin(CallbackSupport):
     """Follow a `Training`, and tell callbacks of it."""
 
     @reports_progress
-    def _follow(self, training, X, y, reconstruct):
+    def _follow(self, training, X, y, reconstruct, n_steps=None):
         """Run `training` to its end, or to where a callback stops it.
 
         Parameters
@@ -286,11 +298,13 @@ class TrainingMixin(CallbackSupport):
         reconstruct : callable
             ``reconstruct()`` is the dict of the attributes of the estimator if training
             had ended now.
+        n_steps : int, optional
+            Epochs, at most; None is `max_iter`.
         """
         steps = progress(
             self,
             training,
-            n_steps=self.max_iter,
+            n_steps=n_steps or self.max_iter,
             done=lambda training: training.done,
             X=X,
             y=y,

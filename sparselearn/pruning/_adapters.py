@@ -18,6 +18,8 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import Pipeline
 from sklearn.svm import LinearSVC, LinearSVR
 
+from sparselearn.neural_network import SparseMLPClassifier, SparseMLPRegressor
+
 __all__ = [
     "Adapter",
     "Block",
@@ -133,6 +135,7 @@ ACTIVATIONS = {
     "identity": lambda z: z,
     "logistic": expit,
     "relu": lambda z: np.maximum(z, 0.0),
+    "sigmoid": expit,
     "tanh": np.tanh,
 }
 
@@ -188,6 +191,8 @@ _ADAPTERS = {
     LinearSVR: _LINEAR,
     MLPClassifier: _MLP,
     MLPRegressor: _MLP,
+    SparseMLPClassifier: _MLP,
+    SparseMLPRegressor: _MLP,
 }
 
 

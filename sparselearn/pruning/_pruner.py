@@ -51,8 +51,10 @@ class Pruner(MetaEstimatorMixin, BaseEstimator):
         A linear model with ``coef_`` and ``intercept_`` from
         :mod:`sklearn.linear_model`, :mod:`sparselearn.linear_model` or
         :class:`~sklearn.svm.LinearSVC` and :class:`~sklearn.svm.LinearSVR`; a
-        :class:`~sklearn.neural_network.MLPClassifier` or
-        :class:`~sklearn.neural_network.MLPRegressor`; a class known by
+        :class:`~sklearn.neural_network.MLPClassifier`,
+        :class:`~sklearn.neural_network.MLPRegressor`,
+        :class:`~sparselearn.neural_network.SparseMLPClassifier` or
+        :class:`~sparselearn.neural_network.SparseMLPRegressor`; a class known by
         :func:`register_adapter`; or a :class:`~sklearn.pipeline.Pipeline` that ends
         in one of these, whose last step is pruned. To prune a fitted estimator
         without fitting it again, give ``FrozenEstimator(estimator)``: the X of `fit`

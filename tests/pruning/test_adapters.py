@@ -28,6 +28,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, LinearSVC, LinearSVR
 
 import sparselearn.linear_model
+from sparselearn.neural_network import SparseMLPClassifier, SparseMLPRegressor
 from sparselearn.pruning import (
     Adapter,
     Block,
@@ -226,3 +227,33 @@ def test_calibration_checks_X(X, y):
     X[0, 0] = np.nan
     with pytest.raises(ValueError, match="NaN"):
         prune(network, X, sparsity=0.5)
+
+
+@pytest.mark.parametrize("activation", ["relu", "sigmoid", "logistic", "tanh"])
+def test_perceptrons_of_this_package_are_pruned_and_train_on(X, y, activation):
+    network = SparseMLPRegressor(
+        (6, 3), activation=activation, max_iter=20, batch_size=20, random_state=0
+    )
+    pruner = Pruner(network, sparsity=0.6).fit(X, y)
+    fitted = pruner.estimator_
+    assert isinstance(fitted, SparseMLPRegressor)
+    assert fitted.sparsity_ == pruner.sparsity_ == 0.6
+    np.testing.assert_array_equal(fitted.support_, pruner.support_)
+    # The mean is folded into the intercepts: no output moves on average.
+    dense = network.fit(X, y).predict(X)
+    np.testing.assert_allclose(pruner.predict(X).mean(), dense.mean(), rtol=1e-6)
+    before = fitted.predict(X)
+    fitted.set_masks(pruner.masks_).partial_fit(X, y).partial_fit(X, y)
+    assert fitted.sparsity_ == 0.6
+    for weights, mask in zip(fitted.coefs_, pruner.masks_):
+        np.testing.assert_array_equal(weights != 0.0, mask)
+    assert np.mean((fitted.predict(X) - y) ** 2) < np.mean((before - y) ** 2)
+
+
+def test_a_classifier_of_this_package_is_pruned(X, y):
+    network = SparseMLPClassifier((6,), max_iter=5, random_state=0)
+    fitted = network.fit(X, y > np.median(y))
+    pruned = prune(fitted, X, n_nonzero_coefs=12)
+    assert pruned.n_nonzero_coefs_ == 12
+    assert fitted.sparsity_ == 0.0
+    assert pruned.predict_proba(X).shape == (60, 2)

@@ -1,0 +1,411 @@
+"""Multilayer perceptron with sparse weights, of classes or labels."""
+
+import numpy as np
+from sklearn.base import ClassifierMixin
+from sklearn.metrics import accuracy_score
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import type_of_target
+from sklearn.utils.validation import check_is_fitted
+
+from sparselearn._compat import StrOptions, fit_context
+from sparselearn.neural_network._mlp import Perceptron, Problem, has_steps
+from sparselearn.neural_network._targets import (
+    ClassCoding,
+    check_labels,
+    find_classes,
+    weigh_classes,
+)
+
+__all__ = ["SparseMLPClassifier"]
+
+
+class SparseMLPClassifier(ClassifierMixin, Perceptron):
+    r"""A multilayer perceptron with sparse weights that tells classes apart.
+
+    Layers :math:`a_l = g(a_{l-1} W_l + b_l)`, from :math:`a_0 = x`, lead to the outputs
+    f of the last one. Training, by batches,
+
+    minimises over the weights W and the intercepts b, which are not penalised,
+
+    .. math::
+        \frac{1}{\sum_i s_i} \Big( \sum_i s_i \, \ell(y_i, f(x_i))
+        + \frac{\alpha}{2} \sum_l \| W_l \|_F^2 \Big)
+        + \lambda_1 \sum_l \| W_l \|_1
+        + \lambda_2 \sum_{l < L} \sqrt{n_{l-1}} \sum_j \| W_l e_j \|_2
+
+    with sample weights s, :math:`\lambda_1` = `l1` and :math:`\lambda_2` = `group_l1`.
+    The loss :math:`\ell` is minus the log-likelihood of the class under the softmax of
+    the outputs; with two classes, or with labels of which a sample may have several,
+    that of each under the sigmoid of its output, summed.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : array-like of int, or int, default=(100,)
+        Units of each hidden layer; () leaves a linear model.
+    activation : {"relu", "tanh", "logistic", "sigmoid", "identity"}, default="relu"
+        Of the hidden layers; "logistic", scikit-learn's name, is "sigmoid".
+    solver : {"adam", "sgd"}, default="adam"
+        Adam or stochastic gradient descent on batches, with proximal steps.
+    alpha : float, default=1e-4
+        Weight of the L2 penalty, which is divided by the sum of the sample weights: of
+        the batch, as in scikit-learn.
+    l1 : float, default=0.0
+        Weight of the L1 penalty, in units of the mean loss. It makes exact zeros.
+    group_l1 : float, default=0.0
+        Weight of the penalty on hidden units, in the same units. It removes whole ones.
+    refit_epochs : int, default=0
+        Epochs after those of `max_iter`, in which the weights that are zero stay zero
+        and `l1` and `group_l1` shrink the others no more, while the learning rate
+        falls to zero. They usually give back what the penalties cost.
+    class_weight : dict or "balanced", default=None
+        What each class counts, times `sample_weight`; "balanced" makes all classes
+        count the same. None means 1. Not for labels.
+    batch_size : int, default=200
+        Rows of a step; more than there are means all.
+    learning_rate : {"annealed", "constant"}, default="annealed"
+        Whether the rate falls to zero over the last fifth of `max_iter` epochs, or of
+        `max_time`; or stays.
+    learning_rate_init : float, default=1e-3
+        The rate of the first step.
+    max_iter : int, default=200
+        Passes over the samples, at most.
+    max_time : float, default=None
+        Seconds after which no further step is made.
+    shuffle : bool, default=True
+        Whether samples come in another random order in each epoch.
+    random_state : int, RandomState instance or None, default=None
+        Draws the weights to start from, the order, and the rows held out.
+    tol : float, default=1e-4
+        Stop when for `n_iter_no_change` epochs the objective has not fallen below the
+        least one so far by this share of the first one; or, with `early_stopping`, the
+        held-out score has not risen above the best by `tol`.
+    warm_start : bool, default=False
+        Whether `fit` starts from the weights, and the masks, of the last fit; the
+        optimiser starts anew.
+    momentum : float, default=0.9
+        Of "sgd", in [0, 1).
+    nesterovs_momentum : bool, default=True
+        Whether it is Nesterov's.
+    early_stopping : bool, default=False
+        Whether to hold rows out, stop by their score, and keep the weights of the best
+        epoch. A part of the classes is held out of each.
+    validation_fraction : float, default=0.1
+        The share of the rows to hold out.
+    beta_1 : float, default=0.9
+        Of "adam", the decay rate of the running mean of gradients.
+    beta_2 : float, default=0.999
+        Likewise of their squares.
+    epsilon : float, default=1e-8
+        Of "adam", what is added to the root of the mean square.
+    n_iter_no_change : int, default=10
+        Epochs without progress before training stops.
+    n_jobs : int, default=None
+        Threads; None means 1 unless in a ``joblib.parallel_config`` context, -1 all
+        cores. The result is the same to the bit.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Those with a row of positive weight; numbers of the labels.
+    coefs_ : list of ndarray of shape (n_inputs, n_units)
+        The weights of each layer, of the dtype of X; the last one's units are outputs.
+    intercepts_ : list of ndarray of shape (n_units,)
+    sparsity_ : float
+        Share of exact zeros in all of `coefs_`.
+    layer_sparsity_ : ndarray of shape (n_layers_ - 1,)
+        Share of exact zeros in each of them.
+    n_nonzero_coefs_ : int
+        Number of weights that are not zero.
+    support_ : ndarray of int
+        Features that a weight of the first layer reads.
+    active_units_ : list of ndarray of int
+        Of each hidden layer, the units that a weight other than zero leads to. The
+        others are constant.
+    masks_ : list of ndarray of bool, or None
+        False where a weight is held at zero in further training: what `refit_epochs` or
+        :meth:`set_masks` held; else None.
+    history_ : dict of list
+        By epoch: "loss", the mean over the rows when they were met; "penalty", what
+        `l1` and `group_l1` added at the end of it; "sparsity", "learning_rate",
+        "seconds"; with `early_stopping` "score", of the held-out rows.
+    loss_curve_ : list of float
+        The loss of each epoch.
+    loss_ : float
+        Of the epoch whose weights these are.
+    best_loss_ : float or None
+        The least of all; None with `early_stopping`.
+    validation_scores_ : list of float, or None
+        The score of each epoch, with `early_stopping`.
+    best_validation_score_ : float or None
+        The largest of them.
+    n_iter_ : int
+        Epochs so far, those of `partial_fit` with them.
+    best_epoch_ : int
+        That whose weights these are, counted from 1.
+    n_layers_ : int
+        Layers, the input with them.
+    n_outputs_ : int
+    out_activation_ : {"logistic", "softmax"}
+        Of the last layer.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (n_features,)
+        If X has string feature names.
+
+    Raises
+    ------
+    ValueError
+        For fewer than two classes, NaN or infinity in the data, weights that are
+        negative or all zero, a loss that is not finite; for other layers than those
+        fitted before, with `warm_start`.
+
+    Warns
+    -----
+    ConvergenceWarning
+        Once, if the objective still fell at the end of `max_iter` epochs at a constant
+        rate.
+
+    See Also
+    --------
+    sparselearn.pruning.Pruner : Zeros in a network that was trained without.
+    sparselearn.inspection.TrainingCurveDisplay : A picture of `history_`.
+
+    Notes
+    -----
+    After a step of the optimiser comes the proximal operator of the penalties in the
+    metric of that step: Adam's has a step size :math:`\eta_{ij}` for each weight, so
+    the threshold of a weight is :math:`\eta_{ij} \lambda_1`, and where training stands
+    still, the objective above is stationary. A threshold without the metric would
+    minimise something else.
+
+    References
+    ----------
+    Kingma and Ba (2015), Adam: a method for stochastic optimization.
+
+    Yun, Lozano and Yang (2021), Adaptive proximal gradient methods for structured
+    neural networks (for the metric of the proximal operator).
+
+    Scardapane, Comminiello, Hussain and Uncini (2017), Group sparse regularization for
+    deep neural networks.
+
+    Glorot and Bengio (2010), Understanding the difficulty of training deep feedforward
+    neural networks (for the weights to start from).
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.model_selection import train_test_split
+    >>> from sparselearn.neural_network import SparseMLPClassifier
+    >>> X, y = load_digits(return_X_y=True)
+    >>> X, X_test, y, y_test = train_test_split(X / 16.0, y, random_state=0)
+    >>> model = SparseMLPClassifier(
+    ...     l1=1e-3, max_iter=60, refit_epochs=20, batch_size=64, random_state=0
+    ... ).fit(X, y)
+    >>> round(model.score(X_test, y_test), 2), round(model.sparsity_, 1)
+    (0.97, 0.5)
+    """
+
+    _parameter_constraints = {
+        **Perceptron._parameter_constraints,
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+    }
+
+    def __init__(
+        self,
+        hidden_layer_sizes=(100,),
+        *,
+        activation="relu",
+        solver="adam",
+        alpha=1e-4,
+        l1=0.0,
+        group_l1=0.0,
+        refit_epochs=0,
+        class_weight=None,
+        batch_size=200,
+        learning_rate="annealed",
+        learning_rate_init=1e-3,
+        max_iter=200,
+        max_time=None,
+        shuffle=True,
+        random_state=None,
+        tol=1e-4,
+        warm_start=False,
+        momentum=0.9,
+        nesterovs_momentum=True,
+        early_stopping=False,
+        validation_fraction=0.1,
+        beta_1=0.9,
+        beta_2=0.999,
+        epsilon=1e-8,
+        n_iter_no_change=10,
+        n_jobs=None,
+    ):
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.solver = solver
+        self.alpha = alpha
+        self.l1 = l1
+        self.group_l1 = group_l1
+        self.refit_epochs = refit_epochs
+        self.class_weight = class_weight
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.max_iter = max_iter
+        self.max_time = max_time
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.tol = tol
+        self.warm_start = warm_start
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.n_iter_no_change = n_iter_no_change
+        self.n_jobs = n_jobs
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, sample_weight=None):
+        """Train the network.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Sparse X is made dense a batch at a time.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            Classes; or labels, each 0 or 1.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative, not all zero: a sample of weight 0 is absent.
+
+        Returns
+        -------
+        self : object
+            Fitted estimator.
+        """
+        return self._fit(X, y, sample_weight)
+
+    @available_if(has_steps)
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y, sample_weight=None, classes=None):
+        """Go on training with one pass over some samples.
+
+        The optimiser goes on from where it was; the learning rate is
+        `learning_rate_init`. A call that fails, or is interrupted, changes nothing.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+        sample_weight : array-like of shape (n_samples,), default=None
+        classes : array-like of shape (n_classes,), default=None
+            All classes that any call will see; the first call needs them, unless y has
+            labels. Later calls may repeat them.
+
+        Returns
+        -------
+        self : object
+        """
+        if self.class_weight == "balanced":
+            raise ValueError(
+                "class_weight='balanced' needs all samples, and partial_fit sees some: "
+                "give a dict."
+            )
+        first = classes is None and not hasattr(self, "coefs_")
+        if first and not type_of_target(y).startswith("multilabel"):
+            raise ValueError(
+                "classes has to be given to the first call of partial_fit: y may not "
+                "have all of them."
+            )
+        return self._partial_fit(X, y, sample_weight, classes)
+
+    @property
+    def _coding(self):
+        check_is_fitted(self, "coefs_")
+        return ClassCoding(
+            self.classes_, self.out_activation_ == "logistic" and self.n_outputs_ > 1
+        )
+
+    def _make_problem(self, X, y, weights, *, first, classes):
+        y = check_labels(y)
+        weights = weigh_classes(self.class_weight, y, weights)
+        if not first:
+            coding = self._coding
+            if classes is not None and not np.array_equal(classes, coding.classes):
+                raise ValueError(
+                    f"classes={classes!r} are not those of the first call, "
+                    f"{coding.classes.tolist()}."
+                )
+        elif classes is None or y.ndim == 2:
+            coding = find_classes(y, weights)
+        else:
+            coding = find_classes(np.asarray(classes))
+        if weights is not None and not coding.multilabel:
+            # Rows that are absent need some class.
+            y = np.where(weights > 0.0, y, coding.classes[0])
+        self.classes_ = coding.classes
+        strata = None if coding.multilabel else y
+        return Problem(X, y, coding, weights, strata)
+
+    def _score_of(self, predictions, y, weights):
+        return accuracy_score(y, predictions, sample_weight=weights)
+
+    def predict(self, X):
+        """Predict the classes, or the labels.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_labels)
+        """
+        return self._coding.decide(self._outputs(X))
+
+    def decision_function(self, X):
+        """The last layer before its sigmoid or softmax.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        z : ndarray of shape (n_samples,) or (n_samples, n_classes)
+            For two classes the logarithm of the odds of the second one.
+        """
+        z = self._outputs(X)
+        return z[:, 0] if z.shape[1] == 1 else z
+
+    def predict_proba(self, X):
+        """Predict the probabilities of the classes, or of each label.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        p : ndarray of shape (n_samples, n_classes)
+        """
+        return self._coding.probabilities(self._outputs(X))
+
+    def predict_log_proba(self, X):
+        """Predict the logarithms of these probabilities.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        log_p : ndarray of shape (n_samples, n_classes)
+        """
+        return self._coding.log_probabilities(self._outputs(X))

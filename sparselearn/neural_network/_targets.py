@@ -1,0 +1,239 @@
+"""Targets of a network's last layer: those of classes, of labels and of numbers.
+
+A network of one output with a sigmoid tells two classes apart; one of an output a class
+with a softmax more of them; one with a sigmoid an output decides each label by itself.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+from scipy.special import expit, log_expit, log_softmax, softmax
+from sklearn.utils import column_or_1d
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+
+__all__ = [
+    "ClassCoding",
+    "NumberCoding",
+    "OneHot",
+    "check_labels",
+    "check_numbers",
+    "find_classes",
+    "weigh_classes",
+]
+
+
+class OneHot:
+    """A one-hot matrix, whose rows are made where they are asked for.
+
+    Parameters
+    ----------
+    codes : ndarray of int (n_rows,)
+        The column of the one in each row.
+    n_columns : int
+    dtype : dtype
+    """
+
+    def __init__(self, codes, n_columns, dtype):
+        self.codes = codes
+        self.dtype = np.dtype(dtype)
+        self.shape = codes.size, n_columns
+
+    def __len__(self):
+        return self.shape[0]
+
+    def __getitem__(self, places):
+        codes = self.codes[places]
+        rows = np.zeros((codes.size, self.shape[1]), dtype=self.dtype)
+        rows[np.arange(codes.size), codes] = 1.0
+        return rows
+
+
+class NumberCoding(NamedTuple):
+    """How numbers are the outputs of a network: as they are.
+
+    Attributes
+    ----------
+    n_outputs : int
+    flat : bool
+        Whether predictions are of shape (n_rows,).
+    """
+
+    n_outputs: int
+    flat: bool
+
+    activation = "identity"
+    loss = "squared_error"
+
+    def targets(self, y, dtype):
+        """What the outputs for y should be."""
+        rows = np.ascontiguousarray(y.reshape(y.shape[0], -1), dtype=dtype)
+        if rows.shape[1] != self.n_outputs:
+            raise ValueError(
+                f"y has {rows.shape[1]} columns; the fit before, to go on from, had "
+                f"{self.n_outputs}."
+            )
+        return rows
+
+    def decide(self, outputs):
+        """The predictions."""
+        return outputs[:, 0] if self.flat else outputs
+
+
+class ClassCoding(NamedTuple):
+    """How classes, or labels, are the outputs of a network.
+
+    Attributes
+    ----------
+    classes : ndarray (n_classes,)
+        Sorted; of labels their numbers.
+    multilabel : bool
+        Whether a row may have several of them, or none.
+    """
+
+    classes: np.ndarray
+    multilabel: bool
+
+    loss = "cross_entropy"
+
+    @property
+    def n_outputs(self):
+        return 1 if self._binary else self.classes.size
+
+    @property
+    def activation(self):
+        """Of the last layer."""
+        return "sigmoid" if self.multilabel or self._binary else "softmax"
+
+    @property
+    def _binary(self):
+        return self.classes.size == 2 and not self.multilabel
+
+    def codes(self, y):
+        """Where each of y is in `classes`; a `ValueError` if one is not."""
+        places = np.searchsorted(self.classes, y).clip(max=self.classes.size - 1)
+        strange = self.classes[places] != y
+        if np.any(strange):
+            raise ValueError(
+                f"y has a class {np.asarray(y)[strange][0]!r} that is none of classes_="
+                f"{self.classes.tolist()}."
+            )
+        return places
+
+    def targets(self, y, dtype):
+        """What the outputs for rows of classes, or labels, y should be."""
+        if self.multilabel:
+            if y.ndim != 2 or y.shape[1] != self.classes.size:
+                raise ValueError(
+                    f"y has shape {y.shape}; it must have a column for each of the "
+                    f"{self.classes.size} labels."
+                )
+            return y.astype(dtype)
+        codes = self.codes(y)
+        if self._binary:
+            return codes.astype(dtype)[:, None]
+        return OneHot(codes, self.classes.size, dtype)
+
+    def decide(self, logits):
+        """The classes, or the labels as 0 and 1, that are the most likely."""
+        if self.multilabel:
+            return (logits > 0.0).astype(int)
+        if self._binary:
+            return self.classes[(logits[:, 0] > 0.0).astype(int)]
+        return self.classes[np.argmax(logits, axis=1)]
+
+    def probabilities(self, logits):
+        """Of the classes, or of each label: (n_rows, n_classes)."""
+        if self.activation == "softmax":
+            return softmax(logits, axis=1)
+        if self.multilabel:
+            return expit(logits)
+        return np.hstack([expit(-logits), expit(logits)])
+
+    def log_probabilities(self, logits):
+        """Their logarithms, without that of a rounded probability."""
+        if self.activation == "softmax":
+            return log_softmax(logits, axis=1)
+        if self.multilabel:
+            return log_expit(logits)
+        return np.hstack([log_expit(-logits), log_expit(logits)])
+
+
+def check_labels(y):
+    """Bring y to classes (n_rows,), or of labels (n_rows, n_labels), dense."""
+    if sp.issparse(y):
+        y = y.toarray()
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = column_or_1d(y, warn=True)
+    check_classification_targets(y)
+    if type_of_target(y) == "multiclass-multioutput":
+        raise ValueError(
+            "y has several columns that are not all of zeros and ones: a network has "
+            "one set of classes, or labels that each are there or not."
+        )
+    return y
+
+
+def check_numbers(y):
+    """Bring y to numbers (n_rows,) or (n_rows, n_outputs), dense."""
+    if sp.issparse(y):
+        y = y.toarray()
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = column_or_1d(y, warn=True)
+    return y
+
+
+def find_classes(y, weights=None):
+    """The `ClassCoding` of what `check_labels` gave, of rows of positive weight."""
+    if weights is not None:
+        y = y[weights > 0.0]
+    if y.ndim == 2:
+        return ClassCoding(np.arange(y.shape[1]), True)
+    classes = np.unique(y)
+    if classes.size < 2:
+        raise ValueError(
+            "Classification needs at least two classes of positive weight; y has one "
+            f"class: {classes.tolist()}."
+        )
+    return ClassCoding(classes, False)
+
+
+def weigh_classes(class_weight, y, weights):
+    """Row weights that count each class as `class_weight` says.
+
+    Parameters
+    ----------
+    class_weight : dict, "balanced" or None
+    y : ndarray (n_rows,) or (n_rows, n_labels)
+    weights : ndarray (n_rows,) or None
+
+    Returns
+    -------
+    weights : ndarray (n_rows,) or None
+    """
+    if class_weight is None:
+        return weights
+    if y.ndim == 2:
+        raise ValueError(
+            f"class_weight={class_weight!r} is for classes: with labels, of which a "
+            "row may have several, give sample_weight."
+        )
+    everything = np.ones(y.size) if weights is None else weights
+    classes, codes = np.unique(y, return_inverse=True)
+    if isinstance(class_weight, dict):
+        for label, weight in class_weight.items():
+            if not (weight >= 0.0 and np.isfinite(weight)):
+                raise ValueError(
+                    "class_weight must be finite and >= 0; class "
+                    f"{label!r} has {weight}."
+                )
+        factors = np.array([class_weight.get(c, 1.0) for c in classes.tolist()])
+    else:
+        mass = np.bincount(codes, weights=everything)
+        there = mass > 0.0
+        factors = np.zeros(classes.size)
+        factors[there] = mass.sum() / (np.count_nonzero(there) * mass[there])
+    weights = everything * factors[codes]
+    if not weights.sum() > 0.0:
+        raise ValueError("class_weight and sample_weight leave no row any weight.")
+    return weights
