@@ -34,6 +34,7 @@ FUNCTIONS = (
     "encode",
     "learn",
     "ksvd",
+    "topk",
 )
 # A sample of the memory this often meets what lasts longer.
 SAMPLING = 0.005
