@@ -34,6 +34,8 @@ FUNCTIONS = (
     "encode",
     "learn",
     "ksvd",
+    "kmeans",
+    "centroid_codes",
     "topk",
 )
 # A sample of the memory this often meets what lasts longer.

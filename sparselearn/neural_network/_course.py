@@ -151,6 +151,7 @@ class Course:
             design.n_nonzero,
             thresholds,
             "sigmoid" if design.loss == "cross_entropy" else "identity",
+            design.refine,
         )
 
     def kept(self, training):

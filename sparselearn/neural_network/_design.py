@@ -140,12 +140,12 @@ def make_design(estimator, n_features):
             f"hidden_layer_sizes={estimator.hidden_layer_sizes!r} and "
             f"activation={activation!r}."
         )
-    linear = one_layer and selects and estimator.loss == "squared_error"
-    if estimator.refine is not None and not linear:
-        raise ValueError(
-            f"refine={estimator.refine!r} fits codes to atoms by least squares; it "
-            "needs one layer, a code with zeros and loss='squared_error'."
-        )
+    check_refine(
+        estimator.refine,
+        activation,
+        estimator.loss == "squared_error",
+        2 * len(hidden) + 2,
+    )
     if not selects and alpha is None:
         alpha = KL_WEIGHT if activation == "sigmoid" else L1_WEIGHT
     revive = estimator.revive
@@ -164,6 +164,17 @@ def make_design(estimator, n_features):
         revive=revive,
         refine=estimator.refine,
     )
+
+
+def check_refine(refine, activation, linear, n_layers):
+    """Raise an error if codes can not be fitted to atoms by least squares."""
+    if refine is not None and not (
+        activation in SELECTIONS and linear and n_layers == 2
+    ):
+        raise ValueError(
+            f"refine={refine!r} fits codes to atoms by least squares; it needs one "
+            "layer, a code with zeros and loss='squared_error'."
+        )
 
 
 def _hidden_sizes(sizes):

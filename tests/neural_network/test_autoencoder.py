@@ -8,6 +8,8 @@ import joblib
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from scipy.linalg import lstsq
+from scipy.optimize import nnls
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
@@ -114,6 +116,29 @@ def test_the_attributes_are_the_model(kind, X):
     np.testing.assert_allclose(model.inverse_transform(dense(z)), found, atol=1e-12)
     errors = ((X - found) ** 2).sum(axis=1)
     np.testing.assert_allclose(model.score_samples(X), -errors, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["topk", "batchtopk", "jumprelu", "relu"])
+@pytest.mark.parametrize("refine", ["ols", "nnls"])
+def test_refined_codes_are_of_least_squares(kind, refine, X):
+    plain = make(kind).fit(X)
+    model = make(kind, refine=refine).fit(X)
+    codes, supports = dense(model.transform(X)), dense(plain.transform(X)) != 0.0
+    for x, code, support in zip(X[:20], codes, supports):
+        atoms, goal = model.components_[support].T, x - model.intercepts_[1]
+        best = nnls(atoms, goal)[0] if refine == "nnls" else lstsq(atoms, goal)[0]
+        left = np.sum((goal - atoms @ best) ** 2)
+        assert np.sum((goal - model.components_.T @ code) ** 2) == pytest.approx(left)
+        assert not code[~support].any()
+    assert model.score(X) == pytest.approx(model.explained_variance_)
+    assert model.score(X) >= plain.score(X) or refine == "nnls"
+    # Read by `transform`.
+    np.testing.assert_array_equal(
+        dense(plain.set_params(refine=refine).transform(X)), codes
+    )
+    np.testing.assert_allclose(
+        dense(plain.transform(sp.csr_array(X))), codes, atol=1e-9
+    )
 
 
 @every_kind
@@ -593,6 +618,12 @@ def test_what_means_nothing_is_an_error(options, match, X):
         SparseAutoencoder(4, **options).fit(X)
 
 
+def test_refine_after_the_fit_is_checked(X):
+    model = make("sigmoid").fit(X).set_params(refine="ols")
+    with pytest.raises(ValueError, match="refine='ols' fits"):
+        model.transform(X)
+
+
 def test_cross_entropy_is_for_shares(X):
     for storage in (np.asarray, sp.csr_array):
         with pytest.raises(ValueError, match=r"X in \[0, 1\].* to 2"):
@@ -650,7 +681,8 @@ def test_a_search_over_the_length_of_codes(X):
     y = (X[:, 0] > np.median(X[:, 0])).astype(int)
     pipeline = Pipeline([("codes", make("topk")), ("model", LogisticRegression())])
     search = GridSearchCV(pipeline, {"codes__n_nonzero_coefs": [1, 3, 50]}, n_jobs=2)
-    search.fit(X, y)
+    with joblib.parallel_config(backend="threading"):
+        search.fit(X, y)
     scores = search.cv_results_["mean_test_score"]
     assert np.isfinite(scores).all()
     assert len(set(scores)) > 1
