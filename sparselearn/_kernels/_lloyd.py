@@ -1,15 +1,19 @@
 """Which centroid is nearest, proved by rough products; and the sums of its rows.
 
 Products of a block of rows with the centroids are made in the precision of the rows,
-which is float32 mostly. Each is known to an error, so a bound is known on how near a
-centroid may be at most. Where the nearest by that bound is nearer than all others may
-be, it is the nearest; for the few rows that are left the candidates are measured in
-float64. So what comes out is what float64 gives, at the cost of float32.
+which is float32 mostly, and perhaps in fewer dimensions than they have. That bounds how
+near a centroid may be at most. What may be nearer than the nearest known, and that is
+one centroid or two of hundreds, is measured in float64. So what comes out is what
+float64 gives, at the cost of float32 in a part of the dimensions.
 
-Rows and centroids are taken in another unit, and from another origin, so that no
-product overflows and few digits cancel: ``x = scale * (row - shift)``, c likewise.
-A block's `products` are C-ordered (n_components, n_rows), P_ji = c_j'x_i: a loop over
-rows then meets neighbours in memory, and needs no reduction.
+Rows and centroids are taken in another unit and from another origin, so that no product
+overflows and few digits cancel: ``x = scale * (row - shift)``, c likewise. In an
+orthonormal basis x has the leading coordinates z, and a rest of length t: by the
+inequality of Cauchy and Schwarz, with rounding e, ::
+
+    |x'c - z_x'z_c| <= t_x t_c + e ||x|| ||c|| <= r_x r_c,    r^2 = t^2 + e ||.||^2
+
+so that r, the reach, of both is one more coordinate of a product that is no smaller.
 """
 
 import math
@@ -18,14 +22,12 @@ import numpy as np
 
 from sparselearn._kernels._jit import REASSOCIATE, inlined, kernel
 
-__all__ = [
-    "add_rows",
-    "add_sparse_rows",
-    "centre",
-    "settle",
-    "squared_errors",
-    "two_nearest",
-]
+__all__ = ["add_rows", "add_sparse_rows", "centre", "least_errors", "settle"]
+
+# Products looked at together: most such sets hold none that matters.
+SET = 128
+# Features after which a distance may be seen to be too long.
+FEATURES = 64
 
 
 @kernel(fastmath=REASSOCIATE)
@@ -34,57 +36,15 @@ def centre(rows, shift, scale, centred, lengths):
     n_rows, n_features = rows.shape
     for i in range(n_rows):
         row, new = rows[i], centred[i]
-        total = 0 * scale  # of the same dtype
+        total = 0.0  # float64: rows of no unit in particular may be long
         for k in range(n_features):
             value = (row[k] - shift[k]) * scale
             new[k] = value
-            total += value * value
+            total += np.float64(value) * value
         lengths[i] = math.sqrt(total)
 
 
-@kernel(fastmath=REASSOCIATE)
-def two_nearest(products, halves, errors, lengths, spherical, best, second, labels):
-    r"""Write the least and the next of the bounds of each row, and where the least is.
-
-    The bound of row i and centroid j is, without and with `spherical`, ::
-
-        b_ji = ||c_j||^2 / 2 - P_ji - e_j ||x_i||   <= (||x_i - c_j||^2 - ||x_i||^2)/2
-        b_ji = -|P_ji| - e_j ||x_i||                <= -|c_j'x_i|
-
-    The first one among equals counts as the least.
-
-    Parameters
-    ----------
-    products : ndarray (n_components, n_rows)
-    halves : ndarray (n_components,)
-        Half the squared length of each centroid, and a little less; or zeros.
-    errors : ndarray (n_components,)
-        The e_j: the error of a product, for rows of length 1.
-    lengths : ndarray (n_rows,)
-    spherical : bool
-    best, second : ndarray (n_rows,)
-    labels : int32 ndarray (n_rows,)
-        -1 where no bound is a number.
-    """
-    n_components, n_rows = products.shape
-    for i in range(n_rows):
-        best[i] = np.inf
-        second[i] = np.inf
-        labels[i] = -1
-    for j in range(n_components):
-        row, half, error = products[j], halves[j], errors[j]
-        for i in range(n_rows):
-            value = abs(row[i]) if spherical else row[i]
-            value = half - value - error * lengths[i]
-            least = best[i]
-            other = min(value, second[i])
-            lower = value < least
-            second[i] = least if lower else other
-            best[i] = value if lower else least
-            labels[i] = j if lower else labels[i]
-
-
-@inlined
+@inlined(fastmath=REASSOCIATE)
 def _square(row, centroid, size):
     """``||row - size centroid||^2`` in float64: exactly 0 for equals."""
     total = 0.0
@@ -94,7 +54,7 @@ def _square(row, centroid, size):
     return total
 
 
-@inlined
+@inlined(fastmath=REASSOCIATE)
 def _size(row, direction):
     """The product of a row and a direction, in float64."""
     total = 0.0
@@ -103,7 +63,7 @@ def _size(row, direction):
     return total
 
 
-@inlined
+@inlined(fastmath=REASSOCIATE)
 def _measure(row, centroid, spherical):
     """What the nearest centroid has the least of."""
     if spherical:
@@ -111,23 +71,40 @@ def _measure(row, centroid, spherical):
     return _square(row, centroid, 1.0)
 
 
+@inlined
+def _least_product(measure, length, scale, rounding, spherical):
+    """What a centroid's ``x'c - ||c||^2 / 2`` must reach to be as near as `measure`.
+
+    Or ``|x'c|``; in the other unit, and a little less.
+    """
+    if spherical:
+        return -measure * scale * (1.0 - rounding)
+    square = length * length * (1.0 - rounding)
+    return 0.5 * (square - measure * scale * scale * (1.0 + rounding))
+
+
 @kernel(fastmath=REASSOCIATE)
 def settle(
     rows,
     centroids,
     products,
-    halves,
-    errors,
-    slacks,
     lengths,
-    best,
-    second,
+    row_reaches,
+    reaches,
+    scale,
+    rounding,
     spherical,
     labels,
     squares,
     sizes,
 ):
-    """Measure in float64 where `two_nearest` proves too little; write what is exact.
+    r"""Find the nearest centroid of each row, beginning with the one that was nearest.
+
+    A centroid j is measured if it may be as near as the nearest so far, that is, in the
+    other unit, where ::
+
+        P_ij >= (||x_i||^2 - d_i^2) / 2,    P_ij >= x_i'c_j - ||c_j||^2 / 2
+        |P_ij| + r_i r_j >= |s_i|                                    (spherical)
 
     Parameters
     ----------
@@ -135,57 +112,87 @@ def settle(
         As the user gave them.
     centroids : float64 ndarray (n_components, n_features)
         In the same unit and from the same origin; with `spherical` of length 1, or 0.
-    products, halves, errors, lengths, best, second
-        As `two_nearest` has read and written them.
-    slacks : ndarray (n_components,)
-        By how much more than ``2 errors_j * lengths_i`` a bound may be too low.
+    products : ndarray (n_rows, n_components or more), C-ordered
+        P. Overwritten. Columns beyond are so low that they do not matter.
+    lengths : ndarray (n_rows,)
+        ||x_i||.
+    row_reaches, reaches : ndarray (n_rows,), ndarray (n_components or more,)
+        r_i and r_j; for `spherical` only, as otherwise P is with them.
+    scale, rounding : float
+        The other unit; the relative error of the square of a length.
     spherical : bool
     labels : int32 ndarray (n_rows,)
-        Overwritten: the first of the nearest centroids.
+        Any centroid, the faster the nearer it is. Overwritten by the nearest one, the
+        first among equals.
     squares : float64 ndarray (n_rows,)
         Overwritten by the squared distance from it; with `spherical` from s c, where
         s = c'x.
     sizes : float64 ndarray (n_rows,)
         Overwritten by s; or untouched.
     """
-    n_components, n_rows = products.shape
+    n_rows, width = products.shape
     for i in range(n_rows):
-        row, label = rows[i], labels[i]
-        limit = -np.inf
-        if label >= 0:
-            limit = best[i] + 2.0 * errors[label] * lengths[i] + slacks[label]
-        # Not so too where any of these is not a number.
-        if not (label >= 0 and second[i] > limit):
-            least, label = np.inf, 0
-            for j in range(n_components):
-                value = abs(products[j, i]) if spherical else products[j, i]
-                value = halves[j] - value - errors[j] * lengths[i]
-                if value > limit and limit > -np.inf:
+        row, inner, label = rows[i], products[i], labels[i]
+        least = _measure(row, centroids[label], spherical)
+        needed = _least_product(least, lengths[i], scale, rounding, spherical)
+        # Known already: too low a product to be looked at.
+        inner[label] = 0.0 if spherical else -np.inf
+        for start in range(0, width, SET):
+            # Of slices, whose indices begin at 0, loops vectorise.
+            near, reach = inner[start : start + SET], reaches[start : start + SET]
+            limit, some = products.dtype.type(needed), np.int32(0)
+            if spherical:
+                for j in range(near.shape[0]):
+                    near[j] = abs(near[j]) + row_reaches[i] * reach[j]
+            for j in range(near.shape[0]):
+                some |= np.int32(0) if near[j] < limit else np.int32(1)  # 1 for NaN
+            if some == 0:
+                continue
+            for j in range(min(near.shape[0], centroids.shape[0] - start)):
+                if near[j] < needed:
                     continue
-                exact = _measure(row, centroids[j], spherical)
-                if exact < least:
-                    least, label = exact, j
-            labels[i] = label
-        nearest = centroids[label]
+                measure = _measure(row, centroids[start + j], spherical)
+                if measure < least or (measure == least and start + j < label):
+                    least, label = measure, start + j
+                    needed = _least_product(
+                        least, lengths[i], scale, rounding, spherical
+                    )
+        labels[i] = label
+        squares[i] = least
         if spherical:
-            sizes[i] = _size(row, nearest)
-            squares[i] = _square(row, nearest, sizes[i])
-        else:
-            squares[i] = _square(row, nearest, 1.0)
+            sizes[i] = _size(row, centroids[label])
+            squares[i] = _square(row, centroids[label], sizes[i])
+
+
+@inlined(fastmath=REASSOCIATE)
+def _square_below(row, centroid, limit):
+    """``||row - centroid||^2``, or something from `limit` on that is no larger."""
+    total = 0.0
+    for start in range(0, row.shape[0], FEATURES):
+        total += _square(
+            row[start : start + FEATURES], centroid[start : start + FEATURES], 1.0
+        )
+        if total >= limit:
+            break
+    return total
 
 
 @kernel(fastmath=REASSOCIATE)
-def squared_errors(rows, centroids, spherical, errors):
-    """Write the squared error of row i by centroid j, of any other, to `errors[j, i]`.
+def least_errors(rows, centroids, spherical, closest, errors):
+    """Write to `errors[j, i]` the squared error of row i by centroid j, or the known.
 
-    That is the squared distance; with `spherical` from the line along the centroid.
+    The lesser of the two: `closest[i]` is known by other centroids. An error is the
+    squared distance; with `spherical` that from the line along the centroid.
     """
     for i in range(rows.shape[0]):
-        row = rows[i]
+        row, known = rows[i], closest[i]
         for j in range(centroids.shape[0]):
             centroid = centroids[j]
-            size = _size(row, centroid) if spherical else 1.0
-            errors[j, i] = _square(row, centroid, size)
+            if spherical:
+                error = _square(row, centroid, _size(row, centroid))
+            else:
+                error = _square_below(row, centroid, known)
+            errors[j, i] = min(error, known)
 
 
 @kernel

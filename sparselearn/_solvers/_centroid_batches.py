@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sparselearn._solvers._lloyd import add_rows, dense, directions
-from sparselearn._solvers._nearest import Assignment, make_targets, tasks
+from sparselearn._solvers._lloyd import directions
+from sparselearn._solvers._nearest import Assignment, dense, rows_near, tasks
 
 __all__ = ["Batch", "Running", "learn_by_batches", "start_running", "update_centroids"]
 
@@ -102,14 +102,14 @@ def update_centroids(X, weights, state, random_state, *, spherical=False, run=ma
     -------
     Batch
     """
-    targets = make_targets(state.atoms, spherical=spherical, like=X)
+    held = rows_near(X, state.atoms, spherical=spherical)
+    targets = held.targets(state.atoms)
     found = Assignment.empty(X.shape[0])
     shape = state.atoms.shape
 
     def learn(rows):
         sums, part = np.zeros(shape), found.part(rows)
-        targets.assign(X[rows], part)
-        add_rows(X[rows], weights[rows] * part.sizes, part.labels, sums)
+        held.assign(rows, targets, part, weights[rows], sums)
         return sums
 
     sums = sum(run(learn, tasks(X.shape[0])))

@@ -6,10 +6,15 @@ import numpy as np
 import scipy.sparse as sp
 
 from sparselearn._kernels import _lloyd as kernels
-from sparselearn._solvers._lloyd import dense, directions
-from sparselearn._solvers._nearest import tasks
+from sparselearn._solvers._lloyd import directions
+from sparselearn._solvers._nearest import dense, tasks
 
 __all__ = ["initial_centroids"]
+
+# Rows by whose errors one of a few that are drawn is chosen, at most.
+JUDGES = 16384
+# Rows measured at a time: to hand over fewer would take longer than to measure them.
+PART = 4096
 
 
 def initial_centroids(
@@ -74,48 +79,76 @@ def _different_rows(X, weights, n_components, random_state, spherical):
 
 
 def _spread_rows(X, weights, n_components, random_state, spherical, run):
-    parts = tasks(X.shape[0])
     n_trials = 2 + int(math.log(n_components))
-    closest = np.empty(X.shape[0])
-    errors = np.empty((n_trials, X.shape[0]))
-
-    def measure(candidates):
-        """Errors by the candidates, and their sums with those before."""
-
-        def potentials(rows):
-            found = errors[: len(candidates), rows]
-            squared_errors(X[rows], candidates, spherical, found)
-            return np.minimum(found, closest[rows]) @ weights[rows]
-
-        return sum(run(potentials, parts))
-
+    every = Errors(X, weights, spherical, run)
+    judges = every
+    if X.shape[0] > JUDGES:
+        chosen = np.sort(random_state.choice(X.shape[0], JUDGES, replace=False))
+        judges = Errors(X[chosen], weights[chosen], spherical, run)
     centroids = np.zeros((n_components, X.shape[1]))
-    # By none, the error of a direction is the squared length; else all are as bad.
-    if spherical:
-        closest[:] = _squared_lengths(X)
-        start, n_drawn = 0, n_trials
-    else:
-        closest[:] = np.inf
-        first = np.searchsorted(
-            np.cumsum(weights), random_state.random_sample() * weights.sum(), "right"
-        )
-        centroids[0] = dense(X[[first]])[0]
-        measure(centroids[:1])
-        closest[:] = errors[0]
-        start, n_drawn = 1, n_trials
-    for j in range(start, n_components):
-        masses = np.cumsum(weights * closest)
+    for j in range(n_components):
+        # At first, all rows are as bad; of directions each is as bad as it is long.
+        masses = np.cumsum(weights if every.alike else weights * every.closest)
         if not masses[-1] > 0.0:
             # All rows are centroids already, which come once more.
             centroids[j:] = centroids[np.arange(n_components - j) % max(j, 1)]
             break
+        n_drawn = 1 if every.alike else n_trials
         chances = random_state.random_sample(n_drawn) * masses[-1]
         rows = np.minimum(np.searchsorted(masses, chances, "right"), masses.size - 1)
         candidates = _drawn(X, rows, spherical)
-        best = int(np.argmin(measure(candidates)))
-        np.minimum(closest, errors[best], out=closest)
+        errors = judges.by(candidates)
+        best = int(np.argmin(errors @ judges.weights))
         centroids[j] = candidates[best]
+        if judges is every:
+            every.keep(errors[best])
+        else:
+            judges.keep(errors[best])
+            every.keep(every.by(candidates[best : best + 1])[0])
     return centroids
+
+
+class Errors:
+    """Squared errors of rows by the centroids so far.
+
+    Attributes
+    ----------
+    weights : float64 ndarray (n_rows,)
+    closest : float64 ndarray (n_rows,)
+        The error by the best centroid of each row; by none, that of a direction is the
+        squared length, others are infinite.
+    alike : bool
+        Whether all are infinite.
+    """
+
+    def __init__(self, X, weights, spherical, run):
+        self.X, self.weights, self.spherical, self.run = X, weights, spherical, run
+        self.alike = not spherical
+        self.closest = np.full(X.shape[0], np.inf)
+        if spherical:
+            self.closest = _squared_lengths(X)
+
+    def by(self, candidates):
+        """Errors (n_candidates, n_rows) if one of the candidates joined."""
+        errors = np.empty((len(candidates), self.X.shape[0]))
+
+        def measure(rows):
+            some, closest = self.X[rows], self.closest[rows]
+            if sp.issparse(some):
+                errors[:, rows] = np.minimum(
+                    closest, _sparse_errors(some, candidates, self.spherical)
+                )
+            else:
+                kernels.least_errors(
+                    some, candidates, self.spherical, closest, errors[:, rows]
+                )
+
+        for _ in self.run(measure, tasks(self.X.shape[0], PART)):
+            pass
+        return errors
+
+    def keep(self, closest):
+        self.closest, self.alike = closest, False
 
 
 def _squared_lengths(X):
@@ -124,16 +157,13 @@ def _squared_lengths(X):
     return np.einsum("ij,ij->i", X, X, dtype=np.float64)
 
 
-def squared_errors(rows, centroids, spherical, errors):
-    """Write the squared error of each row by each centroid to `errors`, transposed."""
-    if sp.issparse(rows):
-        rows = rows.astype(np.float64)
-        lengths, products = _squared_lengths(rows), rows @ centroids.T
-        if spherical:
-            found = lengths[:, None] - products**2
-        else:
-            squares = np.einsum("ij,ij->i", centroids, centroids)
-            found = lengths[:, None] - 2.0 * products + squares
-        np.maximum(0.0, found.T, out=errors)
+def _sparse_errors(rows, centroids, spherical):
+    """The squared error of each row by each centroid, (n_components, n_rows)."""
+    rows = rows.astype(np.float64)
+    lengths, products = _squared_lengths(rows), (rows @ centroids.T).T
+    if spherical:
+        found = lengths - products**2
     else:
-        kernels.squared_errors(rows, centroids, spherical, errors)
+        squares = np.einsum("ij,ij->i", centroids, centroids)
+        found = lengths - 2.0 * products + squares[:, None]
+    return np.maximum(0.0, found)

@@ -26,13 +26,22 @@ from typing import NamedTuple
 import numpy as np
 import scipy.sparse as sp
 
-from sparselearn._kernels import _lloyd as kernels
-from sparselearn._solvers._nearest import Assignment, make_targets, tasks
+from sparselearn._solvers._nearest import (
+    Assignment,
+    DenseRows,
+    Frame,
+    SparseRows,
+    dense,
+    tasks,
+)
 
 __all__ = ["Centroids", "directions", "learn_centroids"]
 
 # What an old direction weighs in a spherical step, in mean energies of a centroid.
 DAMPING = 1e-3
+# Passes before which to look how products are made the fastest: that changes little
+# once the centroids are means.
+SKETCHES = (1, 5)
 # A row is represented well if its squared error is so small a share of the mean squared
 # length, for centroids about the mean of all rows, with rounding of this share of that
 # about 0: of differences, and of squares that are subtracted where X is sparse.
@@ -93,14 +102,20 @@ class Passes:
         self.X, self.weights, self.spherical, self.run = X, weights, spherical, run
         self.tasks = tasks(X.shape[0])
         self.found = Assignment.empty(X.shape[0])
-        weight, energy, variance = self._moments()
-        self.variance = variance
+        self.sums = self.counts = None
+        weight, mean, energy, self.variance = self._moments()
         self.damping = DAMPING * weight * energy
+        size = energy if spherical else self.variance
         rounding = SPARSE_ROUNDING if sp.issparse(X) else ROUNDING
-        self.perfect = PERFECT * (energy if spherical else variance) + rounding * energy
+        self.perfect = PERFECT * size + rounding * energy
+        if sp.issparse(X):
+            self.rows = SparseRows(X, spherical)
+        else:
+            frame = Frame.of(spherical, mean, np.sqrt(size), X.dtype)
+            self.rows = DenseRows(X, frame)
 
     def _moments(self):
-        """The weight of all rows; the mean squared length about 0 and about the mean.
+        """The weight of all rows, their mean, their mean squares about 0 and the mean.
 
         Sums are about the first row, so that no digits cancel if all are far from 0.
         """
@@ -121,47 +136,40 @@ class Passes:
         weight, total, squares = (sum(values) for values in zip(*parts))
         mean, square = total / weight, squares / weight
         variance = max(0.0, square - mean @ mean)
-        return weight, variance + np.square(mean + origin).sum(), variance
+        mean = mean + origin
+        return weight, mean, variance + mean @ mean, variance
 
     def assign(self, atoms):
-        """Find what is nearest to `atoms`; give how many rows with weight changed."""
-        before = self.found.labels.copy()
-        targets = make_targets(atoms, spherical=self.spherical, like=self.X)
+        """Find what is nearest to `atoms`; give how many rows with weight changed.
+
+        Then `counts` are the weights of the rows of each, and `sums` those of the rows,
+        times their weights and sizes.
+        """
+        targets = self.rows.targets(atoms)
+        shape = atoms.shape
 
         def assign(rows):
-            targets.assign(self.X[rows], self.found.part(rows))
+            part, weights = self.found.part(rows), self.weights[rows]
+            before, sums = part.labels.copy(), np.zeros(shape)
+            self.rows.assign(rows, targets, part, weights, sums)
+            changed = (before != part.labels) & (weights > 0.0)
+            return sums, np.count_nonzero(changed)
 
-        for _ in self.run(assign, self.tasks):
-            pass
-        return np.count_nonzero((before != self.found.labels) & (self.weights > 0.0))
+        self.sums, n_changed = np.zeros(shape), 0
+        for sums, changed in self.run(assign, self.tasks):
+            self.sums += sums
+            n_changed += changed
+        self.counts = np.bincount(self.found.labels, self.weights, len(atoms))
+        return n_changed
 
-    def counts(self, n_components):
-        return np.bincount(self.found.labels, self.weights, minlength=n_components)
-
-    def sums(self, n_components):
-        """Of the rows of each label, times their weights and sizes."""
-        shape = n_components, self.X.shape[1]
-
-        def add(rows):
-            sums = np.zeros(shape)
-            labels, _, sizes = self.found.part(rows)
-            add_rows(self.X[rows], self.weights[rows] * sizes, labels, sums)
-            return sums
-
-        total = np.zeros(shape)
-        for sums in self.run(add, self.tasks):
-            total += sums
-        return total
-
-    def moved(self, atoms, counts):
+    def moved(self, atoms):
         """Float64 `atoms` after a step, and whether some are where no row was."""
-        sums = self.sums(len(atoms))
-        used = counts > 0.0
+        used = self.counts > 0.0
         if self.spherical:
-            used &= sums.any(axis=1)  # rows of zeros are nearest to any
-            moved = directions(sums + self.damping / len(atoms) * atoms)
+            used &= self.sums.any(axis=1)  # rows of zeros are nearest to any
+            moved = directions(self.sums + self.damping / len(atoms) * atoms)
         else:
-            moved = sums / np.where(used, counts, 1.0)[:, None]
+            moved = self.sums / np.where(used, self.counts, 1.0)[:, None]
         moved[~used] = atoms[~used]
         rows = self._worst(np.count_nonzero(~used))
         new = dense(self.X[rows])
@@ -178,21 +186,6 @@ class Passes:
         order = order[squares[order] > self.perfect]
         _, first = np.unique(dense(self.X[order]), axis=0, return_index=True)
         return order[np.sort(first)[:n_rows]]
-
-
-def dense(rows):
-    """Some rows as a float64 ndarray."""
-    rows = rows.toarray() if sp.issparse(rows) else rows
-    return rows.astype(np.float64)
-
-
-def add_rows(rows, weights, labels, sums):
-    """Add rows times weights to the sums of their labels; negative ones are none."""
-    if sp.issparse(rows):
-        parts = rows.data, rows.indices, rows.indptr
-        kernels.add_sparse_rows(*parts, weights, labels, sums)
-    else:
-        kernels.add_rows(rows, weights, labels, sums)
 
 
 def learn_centroids(X, weights, centroids, *, spherical, max_iter, tol, run=map):
@@ -230,28 +223,28 @@ def learn_centroids(X, weights, centroids, *, spherical, max_iter, tol, run=map)
     # What is returned has the dtype of X: labels are of atoms that are rounded.
     atoms = np.asarray(start, dtype=X.dtype)
     passes.assign(atoms)
-    counts = passes.counts(len(atoms))
     scale = (1.0 if spherical else passes.variance) / X.shape[1]
     rounding = len(atoms) * (2.0 * np.finfo(X.dtype).eps) ** 2
     for n_iter in range(1, max_iter + 1):
+        if n_iter in SKETCHES:
+            passes.rows.sketch(atoms, passes.found.labels, run=run)
         before = atoms.astype(np.float64)
-        moved, relocated = passes.moved(before, counts)
+        moved, relocated = passes.moved(before)
         atoms = moved.astype(X.dtype)
         steps = np.square(atoms - before).sum()
         n_changed = passes.assign(atoms)
-        counts = passes.counts(len(atoms))
         # Labels that stay make the same means; directions go on, up to rounding.
         steady = n_changed == 0 and (not spherical or steps <= rounding)
-        converged = not relocated and (steady or steps <= tol * scale)
+        converged = bool(not relocated and (steady or steps <= tol * scale))
         labels, squares, _ = passes.found
         yield Centroids(
             atoms,
             labels.copy(),
             squares.copy(),
-            counts,
+            passes.counts,
             float(weights @ squares),
             n_iter,
-            bool(converged),
+            converged,
         )
         if converged:
             return

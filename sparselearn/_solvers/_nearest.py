@@ -5,6 +5,7 @@ one of length 1 with the least :math:`\min_s \|x - s c_j\|^2`, which is that of 
 largest :math:`|c_j^T x|`. Rows are dense or sparse.
 """
 
+from collections import deque
 from typing import NamedTuple
 
 import numpy as np
@@ -12,11 +13,24 @@ import scipy.sparse as sp
 
 from sparselearn._kernels import _assignment
 from sparselearn._kernels import _lloyd as kernels
+from sparselearn._solvers._sketch import Sketch, choose_sketch, rests
 
-__all__ = ["Assignment", "make_targets", "nearest_centroids", "tasks"]
+__all__ = [
+    "Assignment",
+    "DenseRows",
+    "Frame",
+    "SparseRows",
+    "dense",
+    "make_targets",
+    "nearest_centroids",
+    "rows_near",
+    "tasks",
+]
 
 # Rows whose products with the centroids are made at a time: they stay in the cache.
 BLOCK = 512
+# Products of a row are so many times the number in a few vectors of a processor.
+WIDTH = 64
 # Rows a task, at least; and tasks, at most. They do not depend on the threads.
 TASK = 2048
 TASKS = 64
@@ -41,7 +55,7 @@ class Assignment(NamedTuple):
 
     @classmethod
     def empty(cls, n_rows):
-        """One to be overwritten by targets."""
+        """One to be overwritten."""
         labels = np.zeros(n_rows, dtype=np.int32)
         return cls(labels, np.zeros(n_rows), np.ones(n_rows))
 
@@ -50,71 +64,190 @@ class Assignment(NamedTuple):
         return Assignment(*[values[rows] for values in self])
 
 
-def blocks(n_rows):
-    for start in range(0, n_rows, BLOCK):
-        yield slice(start, min(start + BLOCK, n_rows))
+def tasks(n_rows, least=None):
+    """Slices of rows, a task each, of `least` or more: the same for any threads."""
+    step = max(least or TASK, -(-n_rows // TASKS))
+    return slices(0, n_rows, step)
 
 
-class DenseTargets(NamedTuple):
-    """Centroids, as dense rows are held against them.
+def slices(start, stop, step):
+    return [slice(i, min(i + step, stop)) for i in range(start, stop, step)]
+
+
+def dense(rows):
+    """Some rows as a float64 ndarray."""
+    rows = rows.toarray() if sp.issparse(rows) else rows
+    return rows.astype(np.float64)
+
+
+class Coordinates(NamedTuple):
+    """Rows in the other unit.
 
     Attributes
     ----------
-    centroids : float64 ndarray (n_components, n_features)
-    spherical : bool
-    shift : ndarray (n_features,)
-    scale : number
-        Rows and centroids become ``scale * (row - shift)`` for rough products.
-    rough : ndarray (n_components, n_features)
-        These centroids; of the dtype of the rows, as are the three arrays below.
-    halves, errors, slacks : ndarray (n_components,)
-        As :func:`sparselearn._kernels._lloyd.settle` has them.
+    values : ndarray (n_rows, n_coordinates)
+        Not `spherical`: then the reach, and 1.
+    lengths, reaches : ndarray (n_rows,)
+        See :mod:`sparselearn._kernels._lloyd`.
     """
 
-    centroids: np.ndarray
-    spherical: bool
-    shift: np.ndarray
-    scale: np.floating
-    rough: np.ndarray
-    halves: np.ndarray
-    errors: np.ndarray
-    slacks: np.ndarray
+    values: np.ndarray
+    lengths: np.ndarray
+    reaches: np.ndarray
 
     @classmethod
-    def of(cls, centroids, spherical, dtype):
-        n_features = centroids.shape[1]
-        # An origin near the rows: the nearer, the fewer are measured a second time.
-        shift = np.zeros(n_features) if spherical else centroids.mean(axis=0)
-        shift = shift.astype(dtype)
-        moved = centroids - shift
-        # By a power of two, so that no digit changes.
-        scale = np.ldexp(1.0, -np.frexp(np.abs(moved).max(initial=0.0))[1])
-        moved *= scale
+    def empty(cls, n_rows, n_coordinates, dtype):
+        """To be overwritten, but for the 1."""
+        values = np.ones((n_rows, n_coordinates), dtype=dtype)
+        return cls(values, *np.empty((2, n_rows), dtype=dtype))
+
+    def part(self, rows):
+        """The same of the slice `rows`, as views."""
+        return Coordinates(*[values[rows] for values in self])
+
+
+class Frame(NamedTuple):
+    """The unit, the origin and the basis in which rough products are made.
+
+    Attributes
+    ----------
+    spherical : bool
+    shift : ndarray (n_features,)
+        The origin, of the dtype of the rows: the nearer to them, the fewer centroids
+        are measured. 0 if `spherical`.
+    scale : float
+        Rows become ``scale * (row - shift)``; a power of two, so that no digit changes.
+    sketch : Sketch or None
+    """
+
+    spherical: bool
+    shift: np.ndarray
+    scale: float
+    sketch: Sketch | None = None
+
+    @classmethod
+    def of(cls, spherical, origin, size, dtype):
+        """The frame about `origin` where what is `size` from there is about 1."""
+        origin = np.zeros_like(origin) if spherical else origin
+        return cls(spherical, origin.astype(dtype), 2.0 ** -np.frexp(size)[1])
+
+    @property
+    def dtype(self):
+        return self.shift.dtype
+
+    @property
+    def rounding(self):
+        """Twice what rounding can make in a sum of so many products, relatively."""
+        return (self.shift.size + 8) * float(np.finfo(self.dtype).eps)
+
+    @property
+    def n_coordinates(self):
+        n = self.shift.size if self.sketch is None else self.sketch.basis.shape[1]
+        return n if self.spherical else n + 2
+
+    def moved(self, rows):
+        """Rows in the other unit, in float64."""
+        return (dense(rows) - self.shift) * self.scale
+
+    def centre(self, rows, values, lengths):
+        """The same in their dtype, written to `values`; and their lengths."""
+        scale = self.dtype.type(self.scale)
+        kernels.centre(rows, self.shift, scale, values, lengths)
+
+    def coordinates(self, rows, found):
+        """Write to `found` the `Coordinates` of rows, without a sketch."""
+        self.centre(rows, found.values, found.lengths)
+        np.multiply(found.lengths, np.sqrt(self.rounding), out=found.reaches)
+        if not self.spherical:
+            found.values[:, -2] = found.reaches
+
+    def projected(self, rows, found):
+        """The same with the sketch."""
+        basis = self.sketch.basis.astype(self.dtype)
+        for block in slices(0, rows.shape[0], BLOCK):
+            values, lengths, reaches = found.part(block)
+            centred = np.empty(rows[block].shape, dtype=self.dtype)
+            self.centre(rows[block], centred, lengths)
+            leading = values[:, : basis.shape[1]]
+            np.matmul(centred, basis, out=leading)
+            rounding = self.sketch.rounding(self.rounding)
+            squares = np.square(lengths, dtype=np.float64)
+            reaches[:] = rests(squares, leading, rounding)
+            if not self.spherical:
+                values[:, -2] = reaches
+
+
+class DenseTargets:
+    """Centroids, as dense rows are held against them.
+
+    Parameters
+    ----------
+    centroids : array (n_components, n_features)
+    frame : Frame
+    """
+
+    def __init__(self, centroids, frame):
+        self.frame = frame
+        self.centroids = np.ascontiguousarray(centroids, dtype=np.float64)
+        # Directions have no unit.
+        moved = self.centroids
+        moved = moved if frame.spherical else frame.moved(moved)
         squares = np.einsum("ij,ij->i", moved, moved)
-        unit = np.finfo(dtype).eps
-        # Of rounding rows and centroids and of each addition of a product, in the worst
-        # case and doubled: `unit` is twice the largest error of one operation.
-        errors = (n_features + 8) * unit * np.sqrt(squares)
-        slacks = np.zeros_like(squares) if spherical else 4.0 * unit * squares
-        halves = np.zeros_like(squares) if spherical else 0.5 * squares - slacks
-        rough = (x.astype(dtype) for x in (moved, halves, errors, 2.0 * slacks))
-        return cls(centroids, spherical, shift, np.dtype(dtype).type(scale), *rough)
+        if frame.sketch is None:
+            reaches = np.sqrt(frame.rounding * squares)
+        else:
+            moved = moved @ frame.sketch.basis
+            reaches = rests(squares, moved, frame.sketch.rounding(frame.rounding))
+        if not frame.spherical:
+            halves = (0.5 - frame.rounding) * squares
+            moved = np.column_stack([moved, reaches, -halves])
+        reaches = np.concatenate([reaches, np.zeros(-len(moved) % WIDTH)])
+        self.coordinates = moved.astype(frame.dtype)
+        self.reaches = reaches.astype(frame.dtype)
+        self._scratch = deque()
 
-    def assign(self, rows, found):
-        """Write to `found`, an `Assignment`, what is nearest to each of some rows."""
-        for block in blocks(rows.shape[0]):
-            self._assign_block(rows[block], found.part(block))
+    def assign(self, rows, found, known=None):
+        """Write to `found`, an `Assignment`, what is nearest to each of some rows.
 
-    def _assign_block(self, rows, found):
-        centred = np.empty(rows.shape, dtype=rows.dtype)
-        lengths, best, second = np.empty((3, rows.shape[0]), dtype=rows.dtype)
-        kernels.centre(rows, self.shift, self.scale, centred, lengths)
-        bounds = self.rough @ centred.T, self.halves, self.errors
-        kernels.two_nearest(
-            *bounds, lengths, self.spherical, best, second, found.labels
-        )
-        near = lengths, best, second, self.spherical
-        kernels.settle(rows, self.centroids, *bounds, self.slacks, *near, *found)
+        The faster the better the labels are that it holds already. With a sketch the
+        `Coordinates` of the rows must be `known`.
+        """
+        products, room = scratch = self._borrow()
+        frame = self.frame
+        for block in slices(0, rows.shape[0], BLOCK):
+            some = rows[block]
+            if known is None:
+                coordinates = room.part(slice(0, some.shape[0]))
+                frame.coordinates(some, coordinates)
+            else:
+                coordinates = known.part(block)
+            wide = products[: some.shape[0]]
+            inner = wide[:, : len(self.centroids)]
+            np.matmul(coordinates.values, self.coordinates.T, out=inner)
+            kernels.settle(
+                some,
+                self.centroids,
+                wide,
+                coordinates.lengths,
+                coordinates.reaches,
+                self.reaches,
+                frame.scale,
+                frame.rounding,
+                frame.spherical,
+                *found.part(block),
+            )
+        self._scratch.append(scratch)
+
+    def _borrow(self):
+        """Room for a block of products and coordinates, to be given back."""
+        try:
+            return self._scratch.pop()
+        except IndexError:  # as many as there are threads
+            # Low enough beyond the centroids.
+            lowest = 0.0 if self.frame.spherical else -np.inf
+            dtype, n_coordinates = self.frame.dtype, self.frame.n_coordinates
+            products = np.full((BLOCK, self.reaches.size), lowest, dtype=dtype)
+            return products, Coordinates.empty(BLOCK, n_coordinates, dtype)
 
 
 class SparseTargets(NamedTuple):
@@ -134,32 +267,37 @@ class SparseTargets(NamedTuple):
 
     @classmethod
     def of(cls, centroids, spherical):
-        squares = np.einsum("ij,ij->i", centroids, centroids)
-        return cls(np.ascontiguousarray(centroids.T), spherical, squares)
+        transposed = np.ascontiguousarray(centroids.T, dtype=np.float64)
+        return cls(transposed, spherical, np.einsum("ij,ij->j", transposed, transposed))
 
     def assign(self, rows, found):
         """Write to `found`, an `Assignment`, what is nearest to each of some rows."""
-        for block in blocks(rows.shape[0]):
-            part = rows[block].astype(np.float64)
-            self._assign_block(part, part.power(2).sum(axis=1), *found.part(block))
+        for block in slices(0, rows.shape[0], BLOCK):
+            self._assign(rows[block].astype(np.float64), *found.part(block))
 
-    def _assign_block(self, rows, lengths, labels, squares, sizes):
-        products = rows @ self.transposed
+    def _assign(self, rows, labels, squares, sizes):
+        products, lengths = rows @ self.transposed, rows.power(2).sum(axis=1)
         every = np.arange(labels.size)
         if self.spherical:
             labels[:] = np.abs(products).argmax(axis=1)
             sizes[:] = products[every, labels]
             # Directions that are rounded to float32 are not quite of length 1.
             further = sizes**2 * (self.squares[labels] - 2.0)
-            squares[:] = np.maximum(0.0, lengths + further)
-            return
-        _assignment.nearest(products, self.squares, labels)
-        further = self.squares[labels] - 2.0 * products[every, labels]
+        else:
+            _assignment.nearest(products, self.squares, labels)
+            further = self.squares[labels] - 2.0 * products[every, labels]
         squares[:] = np.maximum(0.0, lengths + further)
 
 
+def frame_near(centroids, spherical, dtype):
+    """The `Frame` for rows that are about where the centroids are."""
+    origin = np.mean(centroids, axis=0, dtype=np.float64)
+    size = 1.0 if spherical else np.abs(centroids - origin).max(initial=0.0)
+    return Frame.of(spherical, origin, size, dtype)
+
+
 def make_targets(centroids, *, spherical, like):
-    """What rows of the kind of X, `like`, are held against.
+    """What rows of the kind of X, `like`, are held against: has an ``assign``.
 
     Parameters
     ----------
@@ -167,17 +305,105 @@ def make_targets(centroids, *, spherical, like):
         With `spherical` of length 1, or 0.
     spherical : bool
     like : ndarray or csr_array
+        Or what has the rows of an ndarray if it is asked for some, its dtype and shape.
     """
-    centroids = np.ascontiguousarray(centroids, dtype=np.float64)
     if sp.issparse(like):
         return SparseTargets.of(centroids, spherical)
-    return DenseTargets.of(centroids, spherical, like.dtype)
+    return DenseTargets(centroids, frame_near(centroids, spherical, like.dtype))
 
 
-def tasks(n_rows):
-    """Slices of rows, a task each: the same whatever the threads."""
-    step = max(TASK, -(-n_rows // TASKS))
-    return [slice(i, min(i + step, n_rows)) for i in range(0, n_rows, step)]
+class DenseRows:
+    """Dense rows, and how rough products with them are made.
+
+    Parameters
+    ----------
+    X : ndarray (n_rows, n_features)
+        C-ordered and read-only. Or what gives slices of such rows, as `make_targets`.
+    frame : Frame
+    """
+
+    def __init__(self, X, frame):
+        self.X, self.frame, self.known = X, frame, None
+
+    def sketch(self, centroids, labels, *, run):
+        """Make products with fewer coordinates from now on, if that is faster.
+
+        These are kept: so many numbers a row.
+
+        Parameters
+        ----------
+        centroids, labels
+            Of now; that they change does no harm.
+        run : callable
+        """
+        frame = self.frame
+        moved = dense(centroids) if frame.spherical else frame.moved(centroids)
+        sketch = choose_sketch(
+            lambda rows: frame.moved(self.X[rows]),
+            labels,
+            moved,
+            spherical=frame.spherical,
+        )
+        if sketch is None:
+            return
+        frame = frame._replace(sketch=sketch)
+        n_rows = self.X.shape[0]
+        known = Coordinates.empty(n_rows, frame.n_coordinates, frame.dtype)
+
+        def project(rows):
+            frame.projected(self.X[rows], known.part(rows))
+
+        deque(run(project, tasks(n_rows)), maxlen=0)
+        self.frame, self.known = frame, known
+
+    def targets(self, centroids):
+        return DenseTargets(centroids, self.frame)
+
+    def assign(self, rows, targets, found, weights, sums):
+        """Write to `found` what is nearest to each of the slice `rows`.
+
+        Then add the rows, times weights and sizes, to the sums of their labels.
+        """
+        for block in slices(rows.start, rows.stop, BLOCK):
+            part = slice(block.start - rows.start, block.stop - rows.start)
+            some, near = self.X[block], found.part(part)
+            known = None if self.known is None else self.known.part(block)
+            targets.assign(some, near, known)
+            kernels.add_rows(some, weights[part] * near.sizes, near.labels, sums)
+
+
+class SparseRows:
+    """Sparse rows.
+
+    Parameters
+    ----------
+    X : csr_array (n_rows, n_features)
+        Without duplicate entries.
+    spherical : bool
+    """
+
+    def __init__(self, X, spherical):
+        self.X, self.spherical = X, spherical
+
+    def sketch(self, centroids, labels, *, run):
+        """Nothing: products are made of what is not 0."""
+
+    def targets(self, centroids):
+        return SparseTargets.of(centroids, self.spherical)
+
+    def assign(self, rows, targets, found, weights, sums):
+        """As that of dense rows."""
+        some = self.X[rows]
+        targets.assign(some, found)
+        parts = some.data, some.indices, some.indptr
+        kernels.add_sparse_rows(*parts, weights * found.sizes, found.labels, sums)
+
+
+def rows_near(X, centroids, *, spherical):
+    """`DenseRows` or `SparseRows` of X, which are about where the centroids are."""
+    if sp.issparse(X):
+        return SparseRows(X, spherical)
+    return DenseRows(X, frame_near(centroids, spherical, X.dtype))
 
 
 def nearest_centroids(X, centroids, *, spherical=False, run=map):
@@ -187,7 +413,8 @@ def nearest_centroids(X, centroids, *, spherical=False, run=map):
     ----------
     X : ndarray or csr_array (n_rows, n_features)
         By rows as :func:`sparselearn._validation.column_major` has X by columns:
-        C-ordered and read-only, or without duplicate entries.
+        C-ordered and read-only, or without duplicate entries. Or what gives slices of
+        such rows, as `make_targets`.
     centroids : array (n_components, n_features)
         With `spherical` of length 1, or 0.
     spherical : bool
@@ -201,6 +428,5 @@ def nearest_centroids(X, centroids, *, spherical=False, run=map):
     def assign(rows):
         targets.assign(X[rows], found.part(rows))
 
-    for _ in run(assign, tasks(X.shape[0])):
-        pass
+    deque(run(assign, tasks(X.shape[0])), maxlen=0)
     return found

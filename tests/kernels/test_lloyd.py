@@ -5,7 +5,8 @@ import pytest
 from reference import centroid_errors
 
 from sparselearn._kernels import _lloyd as kernels
-from sparselearn._solvers._nearest import Assignment, make_targets
+from sparselearn._solvers import _sketch
+from sparselearn._solvers._nearest import Assignment, Coordinates, rows_near
 
 DTYPES = [np.float32, np.float64]
 SPHERICAL = [False, True]
@@ -21,22 +22,6 @@ def read_only(X, dtype=np.float64):
     return X
 
 
-def bounds_of(X, centroids, spherical):
-    """What `two_nearest` writes, with the bounds by the definition."""
-    targets = make_targets(centroids, spherical=spherical, like=X)
-    n_rows = len(X)
-    centred = np.full(X.shape, np.nan, dtype=X.dtype)
-    lengths, best, second = np.full((3, n_rows), np.nan, dtype=X.dtype)
-    kernels.centre(X, targets.shift, targets.scale, centred, lengths)
-    products = targets.rough @ centred.T
-    labels = np.full(n_rows, -7, dtype=np.int32)
-    given = products, targets.halves, targets.errors, lengths, spherical
-    kernels.two_nearest(*given, best, second, labels)
-    values = np.abs(products) if spherical else products
-    bounds = targets.halves[:, None] - values - np.outer(targets.errors, lengths)
-    return targets, lengths, bounds, best, second, labels
-
-
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_centre(rng, dtype):
     X = read_only(rng.standard_normal((9, 5)) + 3.0, dtype)
@@ -47,57 +32,80 @@ def test_centre(rng, dtype):
     np.testing.assert_allclose(lengths, np.linalg.norm(centred, axis=1), rtol=1e-6)
 
 
-@pytest.mark.parametrize("spherical", SPHERICAL)
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("n_components", [1, 2, 7])
-def test_two_nearest(rng, dtype, spherical, n_components):
-    X = read_only(rng.standard_normal((50, 4)), dtype)
-    centroids = rng.standard_normal((n_components, 4))
-    centroids = unit_rows(centroids) if spherical else centroids
-    *_, bounds, best, second, labels = bounds_of(X, centroids, spherical)
-    padded = np.sort(np.vstack([bounds, np.full(50, np.inf)]), axis=0)
-    tol = 1e-5 if dtype == np.float32 else 1e-13
-    np.testing.assert_allclose(best, padded[0], rtol=tol, atol=tol)
-    np.testing.assert_allclose(second, padded[1], rtol=tol, atol=tol)
-    chosen = bounds[labels, np.arange(50)]
-    np.testing.assert_allclose(chosen, padded[0], rtol=tol, atol=tol)
+def held(X, centroids, spherical, sketched):
+    rows = rows_near(X, centroids, spherical=spherical)
+    if sketched:
+        labels = np.zeros(len(X), dtype=np.int32)
+        rows.sketch(centroids, labels, run=map)
+    return rows
+
+
+def least_bounds(X, centroids, spherical, sketched):
+    """What products stand for, in the dtype of the rows, and what it is exactly."""
+    rows = held(X, centroids, spherical, sketched)
+    frame, targets, known = rows.frame, rows.targets(centroids), rows.known
+    if not sketched:
+        known = Coordinates.empty(len(X), frame.n_coordinates, X.dtype)
+        frame.coordinates(X, known)
+    bounds = known.values @ targets.coordinates.T
+    moved = X.astype(np.float64)
+    if spherical:
+        reaches = np.outer(known.reaches, targets.reaches[: len(centroids)])
+        return np.abs(bounds) + reaches, np.abs(frame.scale * (moved @ centroids.T))
+    moved, centroids = frame.moved(moved), frame.moved(centroids)
+    return bounds, moved @ centroids.T - 0.5 * np.sum(centroids**2, axis=1)
+
+
+@pytest.fixture
+def eager(monkeypatch):
+    """A sketch of half the coordinates, whatever it is good for."""
+    monkeypatch.setattr(_sketch, "SHARES", [0.5])
+    monkeypatch.setattr(_sketch, "ENOUGH", np.inf)
 
 
 @pytest.mark.parametrize("spherical", SPHERICAL)
 @pytest.mark.parametrize("far", [0.0, 1e4])
-def test_bounds_are_below_what_they_bound(rng, spherical, far):
+@pytest.mark.parametrize("sketched", [False, True])
+@pytest.mark.usefixtures("eager")
+def test_products_bound_what_they_stand_for(rng, spherical, far, sketched):
     """In float32, of many features, from an origin that may be far away."""
-    X = read_only(rng.standard_normal((200, 300)) + far, np.float32)
+    X = rng.standard_normal((200, 60)) * np.linspace(1.0, 0.05, 60) + far
+    X = read_only(X, np.float32)
     centroids = X[rng.choice(200, 30, replace=False)].astype(np.float64)
     centroids = unit_rows(centroids) if spherical else centroids
-    targets, lengths, bounds, *_ = bounds_of(X, centroids, spherical)
-    rows = targets.scale * (X.astype(np.float64) - targets.shift)
-    moved = targets.scale * (centroids - targets.shift)
-    exact = -np.abs(moved @ rows.T)
-    if not spherical:
-        exact = 0.5 * np.sum(moved**2, axis=1)[:, None] - moved @ rows.T
-    slack = 2.0 * np.outer(targets.errors, lengths) + targets.slacks[:, None]
-    assert np.all(bounds <= exact)
-    assert np.all(exact <= bounds + slack)
+    bounds, exact = least_bounds(X, centroids, spherical, sketched)
+    assert np.all(bounds >= exact)
+    if not sketched:
+        assert np.all(bounds <= exact + 1e-3 * np.abs(exact).max())
+    elif not (spherical and far):  # there is something that it leaves
+        assert np.mean(bounds > exact + 1e-3 * np.abs(exact).max()) > 0.5
 
 
-def assign(X, centroids, spherical):
+def assign(X, centroids, spherical, sketched=False, labels=None):
     found = Assignment.empty(len(X))
-    found.labels[:] = -7
+    if labels is not None:
+        found.labels[:] = labels
     for values in found[1:]:
         values[:] = np.nan
-    make_targets(centroids, spherical=spherical, like=X).assign(X, found)
+    rows = held(X, centroids, spherical, sketched)
+    assert sketched == (rows.frame.sketch is not None)
+    rows.targets(centroids).assign(X, found, rows.known)
     return found
 
 
 @pytest.mark.parametrize("spherical", SPHERICAL)
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("unit", [1e-30, 1.0, 1e15])
-def test_assignment_is_exact(rng, dtype, spherical, unit):
-    X = read_only(unit * rng.standard_normal((700, 6)), dtype)
-    centroids = unit * rng.standard_normal((9, 6))
+@pytest.mark.parametrize("sketched", [False, True])
+@pytest.mark.parametrize("n_components", [1, 9, 150])
+@pytest.mark.usefixtures("eager")
+def test_assignment_is_exact(rng, dtype, spherical, unit, sketched, n_components):
+    """Whatever the labels that it begins with."""
+    X = read_only(unit * rng.standard_normal((700, 9)), dtype)
+    centroids = unit * rng.standard_normal((n_components, 9))
     centroids = unit_rows(centroids) if spherical else centroids
-    labels, squares, sizes = assign(X, centroids, spherical)
+    before = rng.integers(n_components, size=700)
+    labels, squares, sizes = assign(X, centroids, spherical, sketched, before)
     errors = centroid_errors(X, centroids, spherical=spherical)
     np.testing.assert_array_equal(labels, errors.argmin(axis=1))
     np.testing.assert_allclose(squares, errors.min(axis=1), rtol=1e-10)
@@ -131,7 +139,8 @@ def test_first_of_equals_and_rows_that_are_centroids(rng, dtype, spherical):
         centroids = unit_rows(centroids).astype(dtype).astype(np.float64)
     centroids[4] = centroids[1]
     X = read_only(centroids[[4, 0, 1, 5, 4]], dtype)
-    labels, squares, _ = assign(X, centroids, spherical)
+    before = rng.integers(6, size=5)
+    labels, squares, _ = assign(X, centroids, spherical, labels=before)
     np.testing.assert_array_equal(labels, [1, 0, 1, 5, 1])
     np.testing.assert_allclose(squares, 0.0, atol=1e-12 if spherical else 0.0)
 
@@ -149,14 +158,18 @@ def test_a_row_too_long_for_float32_is_measured_in_float64(rng):
 
 
 @pytest.mark.parametrize("spherical", SPHERICAL)
-def test_squared_errors(rng, spherical):
-    X = read_only(rng.standard_normal((30, 4)), np.float32)
+@pytest.mark.parametrize("n_features", [4, 150])
+def test_least_errors(rng, spherical, n_features):
+    X = read_only(rng.standard_normal((30, n_features)), np.float32)
     centroids = X[:5].astype(np.float64)
     centroids = unit_rows(centroids) if spherical else centroids
-    errors = np.full((5, 30), np.nan)
-    kernels.squared_errors(X, centroids, spherical, errors)
+    errors, closest = np.full((5, 30), np.nan), n_features * 4.0 * rng.random(30)
+    closest[::3] = np.inf
+    kernels.least_errors(X, centroids, spherical, closest, errors)
     expected = centroid_errors(X, centroids, spherical=spherical).T
+    expected = np.minimum(expected, closest)
     np.testing.assert_allclose(errors, expected, rtol=1e-10, atol=1e-25)
+    assert 0 < np.mean(expected == closest) < 1
 
 
 def test_sums_of_labels(rng):

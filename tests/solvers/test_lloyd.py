@@ -192,6 +192,30 @@ def test_sparse_is_dense(rng, spherical, kind):
     )
 
 
+@SPHERICAL
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_fewer_coordinates_change_nothing(rng, spherical, dtype, monkeypatch):
+    """Not a bit: what they leave open is measured."""
+    X = blobs(rng, n=700, p=40, k=20) * np.linspace(1.0, 0.01, 40)
+    chosen = []
+    choose = _nearest.choose_sketch
+
+    def spy(*args, **options):
+        chosen.append(choose(*args, **options))
+        return chosen[-1]
+
+    monkeypatch.setattr(_nearest, "choose_sketch", spy)
+    few = learn(rows(X, dtype), X[:30], spherical=spherical)
+    assert len(chosen) == 2
+    assert 0 < chosen[-1].basis.shape[1] < 30
+    monkeypatch.setattr(_lloyd, "SKETCHES", ())
+    every = learn(rows(X, dtype), X[:30], spherical=spherical)
+    assert len(chosen) == 2
+    assert len(few) == len(every)
+    for a, b in zip(few[-1], every[-1]):
+        np.testing.assert_array_equal(a, b)
+
+
 @KINDS
 def test_an_empty_centroid_moves_to_the_worst_rows(rng, kind):
     """Labels and squares are of the centroids after the move."""
