@@ -949,3 +949,87 @@ def adam(values, gradient, moments, number, rate, beta_1=0.9, beta_2=0.999):
     mean = first / (1.0 - beta_1**number)
     square = second / (1.0 - beta_2**number)
     return values - rate * mean / (np.sqrt(square) + 1e-8)
+
+
+# -- networks ---------------------------------------------------------------
+
+NETWORK_ACTIVATIONS = {
+    "identity": lambda p: p,
+    "relu": lambda p: np.maximum(p, 0.0),
+    "sigmoid": lambda p: 1.0 / (1.0 + np.exp(-p)),
+    "tanh": np.tanh,
+}
+
+
+def network_layers(rows, weights, biases, activations, select=None):
+    """Values of all layers, of the last before its activation.
+
+    ``select(layer, values)`` may drop some of a layer's.
+    """
+    found = []
+    for layer, (w, b) in enumerate(zip(weights, biases)):
+        rows = rows @ w + b
+        if layer < len(weights) - 1:
+            rows = NETWORK_ACTIVATIONS.get(activations[layer], lambda p: p)(rows)
+        if select is not None:
+            rows = select(layer, rows)
+        found.append(rows)
+    return found
+
+
+def network_losses(logits, targets, activation, loss):
+    """The loss of each row, as its definition has it."""
+    if loss == "squared_error":
+        output = NETWORK_ACTIVATIONS[activation](logits)
+        return 0.5 * np.square(output - targets).sum(axis=1)
+    if activation == "softmax":
+        shifted = logits - logits.max(axis=1, keepdims=True)
+        logs = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+        return -(targets * logs).sum(axis=1)
+    return (np.logaddexp(0.0, logits) - targets * logits).sum(axis=1)
+
+
+def network_objective(
+    rows,
+    targets,
+    row_weights,
+    weights,
+    biases,
+    activations,
+    loss,
+    *,
+    l2=0.0,
+    n_own=None,
+    code=None,
+    select=None,
+):
+    """Mean loss, penalty of the code and of the weights, term by term.
+
+    ``code`` is (layer, penalty, alpha, target); the first ``n_own`` layers have weights
+    of their own.
+    """
+    values = network_layers(rows, weights, biases, activations, select)
+    mass = row_weights.sum()
+    losses = network_losses(values[-1], targets, activations[-1], loss)
+    total = row_weights @ losses / mass
+    if code is not None:
+        layer, penalty, alpha, target = code
+        sizes = row_weights @ np.abs(values[layer]) / mass
+        if penalty == "kl":
+            rest = (1.0 - target) * np.log((1.0 - target) / (1.0 - sizes))
+            total += alpha * (target * np.log(target / sizes) + rest).sum()
+        elif penalty == "l1":
+            total += alpha * (sizes * np.linalg.norm(weights[layer + 1], axis=1)).sum()
+    own = weights[:n_own]
+    return total + 0.5 * l2 / mass * sum(np.square(w).sum() for w in own)
+
+
+def adam_steps(values, gradients, rate, beta_1, beta_2, epsilon):
+    """Values after a step of Adam for each of `gradients`, as Kingma and Ba have it."""
+    first = second = np.zeros_like(values)
+    for t, g in enumerate(gradients, start=1):
+        first = beta_1 * first + (1.0 - beta_1) * g
+        second = beta_2 * second + (1.0 - beta_2) * g * g
+        unbiased = first / (1.0 - beta_1**t), second / (1.0 - beta_2**t)
+        values = values - rate * unbiased[0] / (np.sqrt(unbiased[1]) + epsilon)
+    return values

@@ -16,6 +16,7 @@ __all__ = [
     "CROSS_ENTROPY",
     "IDENTITY",
     "RELU",
+    "SELECTED",
     "SIGMOID",
     "SOFTMAX",
     "SQUARED_ERROR",
@@ -25,7 +26,8 @@ __all__ = [
     "multiply_by_slope",
 ]
 
-IDENTITY, RELU, SIGMOID, TANH, SOFTMAX = range(5)
+# SELECTED: the identity, of which some values are then dropped.
+IDENTITY, RELU, SIGMOID, TANH, SOFTMAX, SELECTED = range(6)
 SQUARED_ERROR, CROSS_ENTROPY = range(2)
 
 # Cody and Waite: ln 2 in two parts, of which the first is short.
@@ -125,7 +127,7 @@ def multiply_by_slope(kind, delta, row):
     """Multiply `delta` by the derivative of `kind`, of which `row` is the value."""
     one = row.dtype.type(1.0)
     zero = row.dtype.type(0.0)
-    if kind == RELU:
+    if kind in (RELU, SELECTED):
         for j in range(row.size):
             delta[j] = delta[j] if row[j] > zero else zero
     elif kind == SIGMOID:

@@ -23,9 +23,9 @@ from typing import NamedTuple
 
 from sparselearn._kernels._jit import inlined
 
-__all__ = ["ADAM", "GRADIENT", "SGD", "Rule", "improve"]
+__all__ = ["ADAM", "ADD", "GRADIENT", "SGD", "SIZES", "Rule", "improve"]
 
-GRADIENT, ADAM, SGD = range(3)
+GRADIENT, ADAM, SGD, SIZES, ADD = range(5)
 
 
 class Rule(NamedTuple):
@@ -34,7 +34,8 @@ class Rule(NamedTuple):
     Attributes
     ----------
     kind : int
-        GRADIENT: only this is wanted, there is no step.
+        GRADIENT: only this is wanted, there is no step. SIZES and ADD: see
+        ``_network.step``.
     rate : float
         Of the parameters' dtype, as all that follow. With Adam's corrections.
     beta_1 : float

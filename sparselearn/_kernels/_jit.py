@@ -50,10 +50,13 @@ SHARED_SOURCES = (
     _PACKAGE / "_kernels" / "_activations.py",
     _PACKAGE / "_kernels" / "_adam.py",
     _PACKAGE / "_kernels" / "_blocks.py",
+    _PACKAGE / "_kernels" / "_codes.py",
     _PACKAGE / "_kernels" / "_design.py",
     _PACKAGE / "_kernels" / "_lasso_path.py",
+    _PACKAGE / "_kernels" / "_layers.py",
     _PACKAGE / "_kernels" / "_machine.py",
     _PACKAGE / "_kernels" / "_omp.py",
+    _PACKAGE / "_kernels" / "_plan.py",
     _PACKAGE / "_kernels" / "_sparse_rows.py",
     _PACKAGE / "_kernels" / "_support.py",
 )

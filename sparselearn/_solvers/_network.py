@@ -1,28 +1,32 @@
-r"""Feed-forward networks: what they compute, their parameters, and dense steps.
+r"""The learner of dense networks: how a step is cut, and what goes on from it.
 
-With a_0 = x, layer l gives, for weights W_l (n_in, n_out) and biases b_l,
-
-.. math:: p_l = a_{l-1} W_l + b_l, \quad a_l = g_l(p_l),
-
-and the last one the output. The parameters of a network lie in one array, so that an
-optimiser passes over them once. `_kernels/_network.py` computes; this file cuts the
-work and keeps what it needs.
+`_kernels/_network.py` computes; this file cuts rows and parameters into pieces that do
+not depend on the number of threads, and keeps buffers for all of them.
 """
-
-from typing import NamedTuple
 
 import numpy as np
 
-from sparselearn._kernels import _activations, _network
-from sparselearn._kernels._adam import GRADIENT, Rule
+from sparselearn._kernels import _activations, _layers, _network, _plan
+from sparselearn._kernels._adam import ADD, GRADIENT, SIZES, Rule
 from sparselearn._kernels._sparse_rows import RARITY, SPAN, Lists
-from sparselearn._solvers._optimizers import Adam, Momentum
+from sparselearn._solvers._network_spec import (
+    ACTIVATIONS,
+    CodeLayer,
+    Network,
+    NetworkSpec,
+    glorot,
+    layer_table,
+    layer_values,
+)
+from sparselearn._solvers._optimizers import Adam, FullBatch, Momentum
+from sparselearn._solvers._sought import SoughtWeight
 from sparselearn._solvers._training import Learner
 
 __all__ = [
     "Adam",
     "CodeLayer",
     "DenseLearner",
+    "FullBatch",
     "Momentum",
     "Network",
     "NetworkSpec",
@@ -30,136 +34,29 @@ __all__ = [
     "layer_values",
 ]
 
-ACTIVATIONS = {
-    "identity": _activations.IDENTITY,
-    "relu": _activations.RELU,
-    "sigmoid": _activations.SIGMOID,
-    "tanh": _activations.TANH,
-    "softmax": _activations.SOFTMAX,
-}
 LOSSES = {
     "squared_error": _activations.SQUARED_ERROR,
     "cross_entropy": _activations.CROSS_ENTROPY,
 }
-PENALTIES = {None: 0, "kl": _network.KL, "l1": _network.L1}
+PENALTIES = {None: 0, "kl": _plan.KL, "l1": _plan.L1}
+SELECTIONS = {
+    "topk": _plan.TOPK,
+    "batchtopk": _plan.BATCH_TOPK,
+    "jumprelu": _plan.JUMP,
+}
 
 # Rows of a batch that a thread takes through all layers together: with fewer a product
 # of matrices is slow, with more a batch of the usual size would be one thread's.
 SHARD = 64
 # Parameters of a block: they, their moments and gradient stay in a core's cache.
 BLOCK = 2**16
-# Rows that one call takes through a network whose output is wanted.
-CHUNK = 256
-
-
-class CodeLayer(NamedTuple):
-    """Which layer is the code of an autoencoder, and what keeps it sparse.
-
-    Attributes
-    ----------
-    index : int
-        Of `NetworkSpec.activations`.
-    penalty : {None, "kl", "l1"}
-        "kl": ``alpha * sum_j KL(target, mean of z_j)``, the mean over the batch. "l1":
-        ``alpha * sum_j mean of |z_j| * ||d_j||``, with d_j the weights that the code
-        has in the layer above; else smaller codes and larger d_j would cost less.
-    alpha : float
-        Weight of the penalty.
-    target : float
-        Mean activation that "kl" asks for.
-    """
-
-    index: int
-    penalty: str | None = None
-    alpha: float = 0.0
-    target: float = 0.05
-
-
-class NetworkSpec(NamedTuple):
-    """What a network computes.
-
-    Attributes
-    ----------
-    sizes : tuple of int
-        Of the input and of every layer.
-    activations : tuple of str
-        Of every layer. The last: "identity", "sigmoid" or "softmax".
-    loss : {"squared_error", "cross_entropy"}
-        Of a row: half the sum of squared errors, or minus the log-likelihood of the
-        targets under the last layer's sigmoids or softmax, from its logits.
-    code : CodeLayer or None
-    tied : bool
-        Whether each layer of the upper half multiplies by the transposed weights of
-        its mirror image; `sizes` is then a palindrome.
-    """
-
-    sizes: tuple
-    activations: tuple
-    loss: str
-    code: CodeLayer | None = None
-    tied: bool = False
-
-
-class Network:
-    """The parameters of a network, views of the one array `values`.
-
-    Attributes
-    ----------
-    values : ndarray (n_parameters,)
-    weights : list of ndarray (n_in, n_out)
-        A tied layer's is the transpose of another's.
-    biases : list of ndarray (n_out,)
-    places : list of (int, int)
-        Where a layer's weights and biases begin in `values`.
-    """
-
-    def __init__(self, sizes, dtype, *, tied=False):
-        self.sizes = tuple(sizes)
-        self.tied = tied
-        pairs = list(zip(self.sizes, self.sizes[1:]))
-        n_own = len(pairs) // 2 if tied else len(pairs)
-        self.places, place = [], 0
-        for layer, (m, n) in enumerate(pairs):
-            own = layer < n_own
-            first = place if own else self.places[len(pairs) - 1 - layer][0]
-            place += m * n if own else 0
-            self.places.append((first, place))
-            place += n
-        self.values = np.zeros(place, dtype=dtype)
-        self.weights, self.biases = [], []
-        for layer, ((m, n), (w, b)) in enumerate(zip(pairs, self.places)):
-            shape = (m, n) if layer < n_own else (n, m)
-            weights = self.values[w : w + m * n].reshape(shape)
-            self.weights.append(weights if layer < n_own else weights.T)
-            self.biases.append(self.values[b : b + n])
-
-    @property
-    def n_own(self):
-        """Layers that have weights of their own, which come first."""
-        n_layers = len(self.sizes) - 1
-        return n_layers // 2 if self.tied else n_layers
-
-
-def glorot(network, activations, random_state):
-    """Random weights by Glorot and Bengio (2010); biases are zero."""
-    for weights, name in zip(network.weights[: network.n_own], activations):
-        gain = 2.0 if name == "sigmoid" else 6.0
-        bound = np.sqrt(gain / sum(weights.shape))
-        weights[:] = random_state.uniform(-bound, bound, weights.shape)
-
-
-def _layer_table(network, codes, capacity):
-    """The layers as kernels read them, with buffers of `capacity` rows."""
-    n_layers = len(network.sizes) - 1
-    table = np.full((n_layers, 8), -1, dtype=np.int64)
-    place = 0
-    for layer, (m, n) in enumerate(zip(network.sizes, network.sizes[1:])):
-        tied = layer >= network.n_own
-        table[layer, :7] = m, n, *network.places[layer], codes[layer], place, tied
-        if tied:
-            table[n_layers - 1 - layer, _network.PARTNER] = layer
-        place += capacity * n
-    return table
+# Rows of a block, at most and at least, if its layer has them.
+MOST_ROWS, LEAST_ROWS = 128, 16
+# Width of the window in which thresholds learn, in standard deviations of what a code's
+# layer gives at first.
+BANDWIDTH = 0.5
+# What a mean over the steps keeps of its past at each step.
+MEMORY = 0.99
 
 
 def _blocks(network):
@@ -169,7 +66,7 @@ def _blocks(network):
         at, bias = network.places[layer]
         if layer < network.n_own:
             # Several of a small layer, each of rows enough for a product to be fast.
-            size = max(16, min(BLOCK // n, 128, -(-m // 4)))
+            size = max(LEAST_ROWS, min(BLOCK // n, MOST_ROWS, -(-m // 4)))
             for start in range(0, m, size):
                 stop = min(start + size, m)
                 blocks.append((layer, start, stop))
@@ -191,48 +88,6 @@ def _flat(array, dtype):
     return (array if array.flags.writeable else array.copy()).reshape(-1)
 
 
-def layer_values(spec, network, rows, layer, run=map):
-    """Values of one layer, after its activation.
-
-    Every call of the kernel has `CHUNK` rows, the last one's filled up with zeros, so
-    that a row's values do not depend on those that come with it.
-
-    Parameters
-    ----------
-    spec : NetworkSpec
-    network : Network
-    rows : ndarray (n_rows, n_features)
-    layer : int
-        Negative ones count from the last, which is -1.
-    run : callable
-        See ``_parallel.stream``.
-
-    Returns
-    -------
-    values : ndarray (n_rows, n_out)
-    """
-    layer = range(len(spec.activations))[layer]
-    codes = [ACTIVATIONS[name] for name in spec.activations]
-    table = _layer_table(network, codes, CHUNK)
-    dtype = network.values.dtype
-    n_out = network.sizes[layer + 1]
-    found = np.empty((len(rows), n_out), dtype=dtype)
-
-    def compute(start):
-        part = rows[start : start + CHUNK]
-        full = np.zeros((CHUNK, part.shape[1]), dtype=dtype)
-        full[: len(part)] = part
-        acts = np.empty(CHUNK * sum(network.sizes[1:]), dtype=dtype)
-        _network.forward(table, network.values, full.reshape(-1), acts, layer)
-        at = table[layer, _network.PLACE]
-        values = acts[at : at + CHUNK * n_out].reshape(CHUNK, n_out)
-        found[start : start + CHUNK] = values[: len(part)]
-
-    for _ in run(compute, range(0, len(rows), CHUNK)):
-        pass
-    return found
-
-
 class DenseLearner(Learner):
     r"""An optimiser on the gradient of a `NetworkSpec`, with dense codes.
 
@@ -243,7 +98,7 @@ class DenseLearner(Learner):
     ----------
     spec : NetworkSpec
     network : Network
-    optimizer : Adam or Momentum
+    optimizer : Adam, Momentum or FullBatch
         On ``network.values``.
     l2, l1 : float
         Weights of the penalties of weights, the second by its proximal operator: it
@@ -251,6 +106,13 @@ class DenseLearner(Learner):
     masks : list of ndarray of bool (n_in, n_out), optional
         False where a weight is and stays zero; one for each layer with weights of its
         own, or None for all kept.
+
+    Attributes
+    ----------
+    gradient : ndarray (n_parameters,)
+        That `loss_and_gradient` found.
+    n_nonzero : float
+        Of codes, the mean over the rows of the last step.
     """
 
     def __init__(self, spec, network, optimizer, *, l2=0.0, l1=0.0, masks=None):
@@ -261,6 +123,19 @@ class DenseLearner(Learner):
         self.mask = self._join(masks)
         if self.mask.size:
             network.values *= self.mask
+        code = spec.code
+        self._selection = None
+        if code is not None:
+            self._selection = SELECTIONS.get(spec.activations[code.index])
+        self._alpha = None
+        if code is not None and code.alpha is None:
+            self._alpha = SoughtWeight(code.n_nonzero)
+        n_codes = 0
+        if self._selection == _plan.JUMP:
+            n_codes = network.sizes[code.index + 1]
+        dtype = network.values.dtype
+        self._thresholds = _plan.Thresholds(*(np.zeros(n_codes, dtype) for _ in "123"))
+        self._numbers = {"width": 0.0, "least": 0.0, "mass": 0.0}
         self._forget()
 
     def _join(self, masks):
@@ -274,49 +149,81 @@ class DenseLearner(Learner):
         return joined
 
     def _forget(self):
-        self._capacity = 0
-        self._n_parts = 0
+        """Let buffers and plan go; they are made anew when they are needed."""
+        self._capacity = self._n_parts = 0
         self._work = self._plan = None
 
     def __getstate__(self):
-        return self.__dict__ | {
-            "_capacity": 0,
-            "_n_parts": 0,
-            "_work": None,
-            "_plan": None,
-        }
+        kept = {"_capacity": 0, "_n_parts": 0, "_work": None, "_plan": None}
+        return self.__dict__ | kept
+
+    # -- steps ----------------------------------------------------------------
 
     def step(self, batch, rate, run):
         """Improve the parameters by one step; see `Learner.step`."""
-        rule = self.optimizer.next_rule(rate)
-        self._run(batch, rule, run)
+        if self._selection == _plan.JUMP and not self._numbers["width"]:
+            self._begin(batch)
+        self._run(batch, self.optimizer.next_rule(rate), run)
+        self._learn(batch)
         return self._loss
 
     def loss_and_gradient(self, batch, run=map):
         """The loss of `batch`, summed; `gradient` becomes that of its mean."""
-        number = self.network.values.dtype.type
-        zero = number(0.0)
         self.gradient = np.empty_like(self.network.values)
-        rule = Rule(GRADIENT, zero, zero, zero, zero)
-        self._run(batch, rule, run, gradient=self.gradient)
+        self._run(batch, self._still(GRADIENT), run, gradient=self.gradient)
         return self._loss
 
-    def _run(self, batch, rule, run, gradient=None):
+    def sizes(self, batch, run=map):
+        """Weighted sums over the rows of the sizes of their codes: (n_codes,)."""
+        self._run(batch, self._still(SIZES), run)
+        n_shards = self._plan.shards.size - 1
+        return self._work.sums[:n_shards].sum(axis=0) * self._mass
+
+    def add_gradient(self, batch, sizes, mass, gradient, run=map):
+        """Add to `gradient` what the rows of `batch` add to it, of `mass` altogether.
+
+        Parameters
+        ----------
+        batch : Batch
+        sizes : ndarray (n_codes,) or None
+            Mean sizes of the codes of all rows.
+        mass : float
+            Sum of the weights of all rows.
+        gradient : ndarray (n_parameters,)
+            Without the part of l2, and of the norms of an L1 penalty.
+
+        Returns
+        -------
+        loss : float
+            Of `batch`, weighted and summed.
+        """
+        rule = self._still(ADD)
+        self._run(batch, rule, run, gradient=gradient, mass=mass, sizes=sizes)
+        return self._loss
+
+    def _still(self, kind):
+        return Rule(kind, *[self.network.values.dtype.type(0.0)] * 4)
+
+    def _run(self, batch, rule, run, gradient=None, mass=None, sizes=None):
         n_parts = getattr(run, "n_threads", 1)
         n_rows = len(batch.rows)
         self._prepare(n_rows, n_parts)
         dtype = self.network.values.dtype
         weights = np.ones(n_rows) if batch.weights is None else batch.weights
-        mass = float(weights.sum())
+        self._mass = mass = float(weights.sum()) if mass is None else mass
         rows = _flat(batch.rows, dtype)
         targets = rows if batch.targets is batch.rows else _flat(batch.targets, dtype)
         shares = (weights / mass).astype(dtype)
-        inputs = _network.Batch(rows, targets, shares, dtype.type(1.0 / mass))
+        inputs = _plan.Batch(rows, targets, shares, dtype.type(1.0 / mass))
         work = self._work
         if gradient is not None:
             work = work._replace(gradient=gradient)
+        if sizes is not None:
+            work.sums[:] = 0.0
+            work.sums[0] = sizes
+            self._measure_norms()
         work.meeting[:] = 0
-        plan, code, mask = self._plan, self._code, self.mask
+        plan, code, mask = self._plan, self._code(), self.mask
 
         def part(number):
             _network.step(number, n_parts, plan, code, rule, mask, inputs, work)
@@ -329,6 +236,81 @@ class DenseLearner(Learner):
             raise
         n_shards = plan.shards.size - 1
         self._loss = float(work.losses[:n_shards].sum()) * mass
+
+    def _measure_norms(self):
+        code = self.spec.code
+        if code is not None and code.penalty == "l1":
+            above = self.network.weights[code.index + 1]
+            self._work.norms[:] = np.linalg.norm(above, axis=1)
+
+    # -- the code -------------------------------------------------------------
+
+    @property
+    def thresholds(self):
+        """What a code must exceed where a row is encoded alone: (n_codes,), or None."""
+        if self._selection == _plan.JUMP:
+            return self._thresholds.values
+        if self._selection == _plan.BATCH_TOPK:
+            n_codes = self.network.sizes[self.spec.code.index + 1]
+            mass = self._numbers["mass"]
+            least = self._numbers["least"] / mass if mass else 0.0
+            return np.full(n_codes, least, dtype=self.network.values.dtype)
+        return None
+
+    def _code(self):
+        """What kernels know of the code."""
+        code = self.spec.code or CodeLayer(0)
+        alpha = code.alpha if self._alpha is None else self._alpha.value
+        kind = 0 if self._selection or not alpha else PENALTIES[code.penalty]
+        if code.penalty == "l1" and self._alpha is not None and not self._selection:
+            kind = _plan.L1  # sizes tell what alpha to begin with
+        return _plan.Code(
+            layer=code.index,
+            kind=kind,
+            alpha=float(alpha),
+            target=float(code.target),
+            selection=self._selection or 0,
+            n_kept=float(code.n_nonzero or 0.0),
+            width=float(self._numbers["width"]),
+        )
+
+    def _begin(self, batch):
+        """Thresholds and their window, from the first rows.
+
+        So many values exceed the first thresholds as are wanted, or half the window
+        lies below them.
+        """
+        code, numbers = self.spec.code, self._numbers
+        numbers["width"] = 1.0  # any
+        self._run(batch, self._still(SIZES), map)
+        n_codes = self._thresholds.values.size
+        values = self._work.before[: len(batch.rows) * n_codes]
+        width = BANDWIDTH * float(np.std(values, dtype=np.float64)) or 1.0
+        first = 0.5 * width
+        if code.n_nonzero is not None:
+            share = min(1.0, code.n_nonzero / n_codes)
+            first = max(0.0, float(np.quantile(values, 1.0 - share)))
+        numbers["width"] = width
+        self._thresholds.values[:] = first
+
+    def _learn(self, batch):
+        """What follows from a step for the next one."""
+        if self.spec.code is None:
+            return
+        work, n_rows = self._work, len(batch.rows)
+        n_shards = self._plan.shards.size - 1
+        self.n_nonzero = float(work.counts[:n_shards].sum()) / n_rows
+        if self._selection == _plan.BATCH_TOPK:
+            numbers, least = self._numbers, float(work.limit[0])
+            numbers["least"] += (1.0 - MEMORY) * (least - numbers["least"])
+            numbers["mass"] += (1.0 - MEMORY) * (1.0 - numbers["mass"])
+        if self._alpha is not None:
+            amount = self.n_nonzero
+            if self._selection != _plan.JUMP:
+                amount = float(work.sums[:n_shards].sum(axis=0) @ work.norms)
+            self._alpha.learn(self.n_nonzero, self._loss / self._mass, amount)
+
+    # -- buffers --------------------------------------------------------------
 
     def _prepare(self, n_rows, n_parts):
         """Buffers for `n_rows` rows and `n_parts` threads, and how work is cut."""
@@ -344,8 +326,8 @@ class DenseLearner(Learner):
         output, codes[-1] = codes[-1], ACTIVATIONS["identity"]
         blocks, middles = _blocks(network)
         strengths = np.tile(np.array([self.l2, self.l1], dtype), (len(codes), 1))
-        self._plan = _network.Plan(
-            layers=_layer_table(network, codes, self._capacity),
+        self._plan = _plan.Plan(
+            layers=layer_table(network, codes, self._capacity),
             blocks=blocks,
             middles=middles,
             shards=_shards(n_rows),
@@ -353,23 +335,17 @@ class DenseLearner(Learner):
             output=output,
             strengths=strengths,
         )
-        code = spec.code or CodeLayer(0)
-        kind = PENALTIES[code.penalty] if code.alpha > 0.0 else 0
-        self._code = _network.Code(
-            code.index, kind, float(code.alpha), float(code.target)
-        )
 
     def _new_workspace(self):
         network, optimizer = self.network, self.optimizer
-        dtype, n_parts = network.values.dtype, self._n_parts
-        size = self._capacity * sum(network.sizes[1:])
-        n_shards = _shards(self._capacity).size - 1
-        n_codes = (
-            1 if self.spec.code is None else network.sizes[self.spec.code.index + 1]
-        )
+        dtype, n_parts, n_rows = network.values.dtype, self._n_parts, self._capacity
+        size = n_rows * sum(network.sizes[1:])
+        n_shards, n_codes = _shards(n_rows).size - 1, 1
+        if self.spec.code is not None:
+            n_codes = network.sizes[self.spec.code.index + 1]
         pairs = zip(network.sizes, network.sizes[1:])
-        longest = max(max(128 * n if m >= 128 else m * n, n) for m, n in pairs)
-        return _network.Workspace(
+        longest = max(max(min(m, MOST_ROWS), 1) * n for m, n in pairs)
+        return _plan.Workspace(
             values=network.values,
             first=optimizer.first,
             second=optimizer.second,
@@ -381,6 +357,11 @@ class DenseLearner(Learner):
             slopes=np.zeros((n_parts, n_codes), dtype),
             norms=np.zeros(n_codes, dtype),
             losses=np.zeros(n_shards),
+            before=np.empty(n_rows * n_codes if self._selection else 0, dtype),
+            counts=np.zeros(n_shards, dtype=np.int64),
+            pulls=np.zeros((n_shards, self._thresholds.values.size)),
+            thresholds=self._thresholds,
+            limit=np.zeros(1, dtype),
             lists=self._new_lists(n_shards),
             meeting=np.zeros(2, dtype=np.int64),
         )
@@ -388,9 +369,9 @@ class DenseLearner(Learner):
     def _new_lists(self, n_shards):
         network, n_rows, n_parts = self.network, self._capacity, self._n_parts
         n_features, dtype = network.sizes[0], network.values.dtype
+        if network.sizes[1] < _layers.THIN:
+            n_rows = 0
         room = n_rows * (n_features // RARITY)
-        if network.sizes[1] < _network.THIN:
-            room = n_rows = 0
         return Lists(
             index=np.empty(room, dtype=np.int32),
             value=np.empty(room, dtype),
@@ -403,11 +384,29 @@ class DenseLearner(Learner):
             count=np.zeros((n_parts, SPAN), dtype=np.int64),
         )
 
+    # -- what there is to keep ------------------------------------------------
+
     def state(self):
-        """All that training goes on from."""
-        return {"values": self.network.values.copy()} | self.optimizer.state()
+        """All that training goes on from: a dict of copies, arrays and numbers."""
+        state = {"values": self.network.values.copy()} | self.optimizer.state()
+        if self._selection == _plan.JUMP:
+            names = self._thresholds._asdict()
+            state |= {f"thresholds_{k}": v.copy() for k, v in names.items()}
+        if self._selection:
+            state |= self._numbers
+        if self._alpha is not None:
+            state |= self._alpha.numbers
+        return state
 
     def restore(self, state):
         """Go back to what `state` gave."""
         self.network.values[:] = state["values"]
         self.optimizer.restore(state)
+        if self._selection == _plan.JUMP:
+            for name, values in self._thresholds._asdict().items():
+                values[:] = state[f"thresholds_{name}"]
+        if self._selection:
+            self._numbers = {name: state[name] for name in self._numbers}
+        if self._alpha is not None:
+            numbers = self._alpha.numbers
+            self._alpha.numbers = {name: state[name] for name in numbers}

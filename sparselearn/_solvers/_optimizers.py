@@ -4,7 +4,7 @@ import numpy as np
 
 from sparselearn._kernels._adam import ADAM, SGD, Rule
 
-__all__ = ["Adam", "Momentum"]
+__all__ = ["Adam", "FullBatch", "Momentum"]
 
 
 class Adam:
@@ -68,3 +68,18 @@ class Momentum:
     def restore(self, state):
         """Go back to what `state` gave."""
         self.first[:] = state["first"]
+
+
+class FullBatch:
+    """No steps of its own: `_lbfgs.minimize` moves the parameters."""
+
+    def __init__(self, values):
+        self.values = values
+        self.first = self.second = np.zeros(0, dtype=values.dtype)
+
+    def state(self):
+        """Nothing."""
+        return {}
+
+    def restore(self, state):
+        """Nothing."""

@@ -1,0 +1,178 @@
+"""Layers of a dense network, forward and back. See `_network.py` for the formulas."""
+
+from sparselearn._kernels._activations import activate, multiply_by_slope
+from sparselearn._kernels._codes import add_pulls
+from sparselearn._kernels._jit import inlined
+from sparselearn._kernels._machine import gemm
+from sparselearn._kernels._plan import (
+    ACTIVATION,
+    BIAS,
+    JUMP,
+    KL,
+    N_IN,
+    N_OUT,
+    PARTNER,
+    PLACE,
+    TIED,
+    WEIGHTS,
+)
+from sparselearn._kernels._sparse_rows import list_nonzeros, product_of_lists
+
+__all__ = ["THIN", "ahead", "back", "bias_gradient", "first_layer", "weight_gradient"]
+
+# Outputs of a first layer from which on lists of its rows' entries pay.
+THIN = 128
+
+
+@inlined
+def multiply(layers, values, rows, acts, level, start, stop):
+    """Layer `l` before bias and activation, for rows `start` to `stop` - 1."""
+    n_in, n_out, place = layers[level, N_IN], layers[level, N_OUT], layers[level, PLACE]
+    below, at = rows, start * n_in
+    if level > 0:
+        below, at = acts, layers[level - 1, PLACE] + start * n_in
+    tied = layers[level, TIED] == 1
+    gemm(
+        False,
+        tied,
+        stop - start,
+        n_out,
+        n_in,
+        below[at:],
+        n_in,
+        values[layers[level, WEIGHTS] :],
+        n_in if tied else n_out,
+        values.dtype.type(0.0),
+        acts[place + start * n_out :],
+        n_out,
+    )
+
+
+@inlined
+def shift_and_activate(layers, values, acts, level, start, stop):
+    """What lacks to `multiply`."""
+    n_out, place = layers[level, N_OUT], layers[level, PLACE]
+    bias = values[layers[level, BIAS] : layers[level, BIAS] + n_out]
+    for i in range(start, stop):
+        row = acts[place + i * n_out : place + (i + 1) * n_out]
+        activate(layers[level, ACTIVATION], row, bias)
+
+
+@inlined
+def ahead(layers, values, rows, acts, first, last, start, stop):
+    """Values of the layers `first` to `last` - 1, for rows `start` to `stop` - 1."""
+    for level in range(first, last):
+        multiply(layers, values, rows, acts, level, start, stop)
+        shift_and_activate(layers, values, acts, level, start, stop)
+
+
+@inlined
+def first_layer(plan, batch, work, s):
+    """Values of the first layer for a shard, by its lists if it has few entries."""
+    layers, values, acts, lists = plan.layers, work.values, work.acts, work.lists
+    start, stop, n_out = plan.shards[s], plan.shards[s + 1], layers[0, N_OUT]
+    few = n_out >= THIN
+    few = few and list_nonzeros(batch.rows, layers[0, N_IN], start, stop, lists)
+    lists.few[s] = few
+    if few:
+        out = acts[layers[0, PLACE] :]
+        weights = values[layers[0, WEIGHTS] :]
+        product_of_lists(lists, start, stop, weights, n_out, out)
+    else:
+        multiply(layers, values, batch.rows, acts, 0, start, stop)
+    shift_and_activate(layers, values, acts, 0, start, stop)
+
+
+@inlined
+def back(layers, code, slope, shares, work, s, start, stop):
+    """Derivatives of the loss by what was activated, from the last layer's down."""
+    values, acts, deltas = work.values, work.acts, work.deltas
+    zero = values.dtype.type(0.0)
+    if code.selection == JUMP:
+        work.pulls[s] = 0.0
+    for level in range(layers.shape[0] - 1, 0, -1):
+        n_in, n_out = layers[level, N_IN], layers[level, N_OUT]
+        below = layers[level - 1, PLACE]
+        tied = layers[level, TIED] == 1
+        gemm(
+            False,
+            not tied,
+            stop - start,
+            n_in,
+            n_out,
+            deltas[layers[level, PLACE] + start * n_out :],
+            n_out,
+            values[layers[level, WEIGHTS] :],
+            n_in if tied else n_out,
+            zero,
+            deltas[below + start * n_in :],
+            n_in,
+        )
+        for i in range(start, stop):
+            row = acts[below + i * n_in : below + (i + 1) * n_in]
+            delta = deltas[below + i * n_in : below + (i + 1) * n_in]
+            if code.kind > 0 and code.layer == level - 1:
+                share = shares[i]
+                if code.kind == KL:
+                    for j in range(n_in):
+                        delta[j] += share * slope[j]
+                else:
+                    for j in range(n_in):
+                        if row[j] > zero:
+                            delta[j] += share * slope[j]
+                        elif row[j] < zero:
+                            delta[j] -= share * slope[j]
+            if code.selection == JUMP and code.layer == level - 1:
+                before = work.before[i * n_in : (i + 1) * n_in]
+                theta = work.thresholds.values
+                add_pulls(code, shares[i], before, theta, delta, work.pulls[s])
+            multiply_by_slope(layers[level - 1, ACTIVATION], delta, row)
+
+
+@inlined
+def weight_gradient(layers, level, start, stop, n_rows, rows, acts, deltas, add, out):
+    """Rows `start` to `stop` - 1 of the gradient by a layer's weights, or `add` it."""
+    n_in, n_out, partner = (
+        layers[level, N_IN],
+        layers[level, N_OUT],
+        layers[level, PARTNER],
+    )
+    below, at = rows, start
+    if level > 0:
+        below, at = acts, layers[level - 1, PLACE] + start
+    delta = deltas[layers[level, PLACE] :]
+    size = stop - start
+    zero, one = out.dtype.type(0.0), out.dtype.type(1.0)
+    beta = one if add else zero
+    gemm(
+        True,
+        False,
+        size,
+        n_out,
+        n_rows,
+        below[at:],
+        n_in,
+        delta,
+        n_out,
+        beta,
+        out,
+        n_out,
+    )
+    if partner >= 0:
+        # The other use of the same weights: W^T is what it multiplies.
+        delta = deltas[layers[partner, PLACE] + start :]
+        below = acts[layers[partner - 1, PLACE] :]
+        gemm(
+            True, False, size, n_out, n_rows, delta, n_in, below, n_out, one, out, n_out
+        )
+
+
+@inlined
+def bias_gradient(layers, level, n_rows, deltas, add, out):
+    """The gradient by a layer's biases, or `add` it."""
+    n_out, place = layers[level, N_OUT], layers[level, PLACE]
+    if not add:
+        out[:] = out.dtype.type(0.0)
+    for i in range(n_rows):
+        for j in range(n_out):
+            out[j] += deltas[place + i * n_out + j]
