@@ -280,7 +280,7 @@ class Perceptron(MaskMixin, TrainingMixin, BaseEstimator, ABC):
             return epochs(self.refit_epochs, "annealed", done)
 
         first = (1, "constant") if one_epoch else (self.max_iter, self.learning_rate)
-        phases = self.refit_epochs > 0 and not one_epoch
+        n_second = 0 if one_epoch else self.refit_epochs
         with stream(self.n_jobs) as run:
             score = None
             if held_out is not None:
@@ -294,11 +294,12 @@ class Perceptron(MaskMixin, TrainingMixin, BaseEstimator, ABC):
                 patience=self.n_iter_no_change,
                 score=score,
                 past=past["history"] if past else None,
-                first=self.max_iter,
-                then=refit if phases else None,
+                n_first=first[0],
+                n_second=n_second,
+                then=refit,
             )
             make = functools.partial(self._attributes, training, problem, random_state)
-            n_steps = 1 if one_epoch else self.max_iter + self.refit_epochs
+            n_steps = first[0] + n_second
             self._follow(training, problem.X, problem.y, make, n_steps=n_steps)
         vars(self).update(make())
         return training

@@ -207,12 +207,15 @@ def test_refit_keeps_the_zeros_and_shrinks_no_more(early_stopping, rng):
 
 def test_refit_begins_where_the_first_phase_converges(rng):
     X, y = data("number", rng)
-    model = network(
-        "number", l1=0.3, tol=0.05, n_iter_no_change=2, max_iter=50, refit_epochs=7
-    ).fit(X, y)
-    n_first = len([p for p in model.history_["penalty"] if p > 0.0])
-    assert n_first < 50
-    assert model.n_iter_ == n_first + 7 or model.history_["penalty"][-1] == 0.0
+    options = {"l1": 0.3, "tol": 0.05, "n_iter_no_change": 2, "max_iter": 50}
+    alone = network("number", **options).fit(X, y)
+    assert alone.n_iter_ < 50
+    for early_stopping in (False, True):
+        options["early_stopping"] = early_stopping
+        model = network("number", refit_epochs=7, **options).fit(X, y)
+        n_first = len([p for p in model.history_["penalty"] if p > 0.0])
+        assert n_first < 50
+        assert model.n_iter_ == n_first + 7
 
 
 # -- masks ----------------------------------------------------------------------
