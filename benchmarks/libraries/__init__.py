@@ -28,6 +28,11 @@ Codes and dictionaries are of problems with `X`, the rows; `atoms`, which have l
     Atoms (n_components, n_features), learned online with codes of the Lasso.
 ``ksvd(problem, n_jobs, epochs)``
     The same by K-SVD with codes of so many non-zeros.
+``kmeans(problem, n_jobs, epochs, spherical)``
+    Centroids (n_components, n_features) after so many passes that start at `atoms`,
+    which have any length here.
+``centroid_codes(problem, n_jobs, method)``
+    Codes by the centroids `atoms`, "triangle", or "topk": the largest of these.
 
 `worker.py` runs one of these files in a process of its own.
 """

@@ -34,6 +34,8 @@ FUNCTIONS = (
     "encode",
     "learn",
     "ksvd",
+    "kmeans",
+    "centroid_codes",
 )
 # A sample of the memory this often meets what lasts longer.
 SAMPLING = 0.005

@@ -12,6 +12,7 @@ import numpy as np
 from sparselearn._kernels import _assignment, _largest, _local_systems
 from sparselearn._solvers._codebook import (
     LONG,
+    SHORT,
     Codebook,
     Directions,
     Distances,
@@ -139,7 +140,8 @@ def _hard(rows, coding, out):
 def _triangle(rows, coding, out):
     distances = coding.prepared
     products, squares, near = distances.products(rows, out)
-    if products.dtype == np.float32 and not squares.max(initial=0.0) < LONG**2:
+    longest = squares.max(initial=0.0)
+    if products.dtype == np.float32 and not SHORT**2 < longest < LONG**2:
         distances = Distances.of(coding.book, rows, exact=True)
         products, squares, near = distances.products(rows)
     kind = products.dtype.type
