@@ -16,6 +16,7 @@ __all__ = [
     "objective_and_gap",
     "recovered",
     "squared_errors",
+    "topk_loss",
     "worst_gap",
 ]
 
@@ -230,3 +231,23 @@ def code_differences(problem, codes, n_nonzero=None):
         difference += np.sum((codes[rows].toarray() - exact) ** 2)
         size += np.sum(exact**2)
     return float(np.sqrt(difference / size))
+
+
+def topk_loss(problem, units, output_bias):
+    """Mean half squared error of a top-k autoencoder on the rows that it has met.
+
+    `units` (n_units, 2 n_features + 1) are rows of the decoder and of the encoder, and
+    biases.
+    """
+    X = problem.X.astype(np.float64)
+    units = units.astype(np.float64)
+    decoder, encoder, bias = np.split(units, [X.shape[1], 2 * X.shape[1]], axis=1)
+    total = 0.0
+    for start in range(0, len(X), 500):
+        rows = X[start : start + 500]
+        p = rows @ encoder.T + bias.ravel()
+        k = problem.n_nonzero_coefs
+        cut = -np.partition(-p, k - 1, axis=1)[:, k - 1 : k]
+        codes = np.where((p >= cut) & (p > 0.0), p, 0.0)
+        total += 0.5 * np.sum((codes @ decoder + output_bias - rows) ** 2)
+    return total / len(X)

@@ -36,6 +36,7 @@ FUNCTIONS = (
     "ksvd",
     "kmeans",
     "centroid_codes",
+    "topk",
 )
 # A sample of the memory this often meets what lasts longer.
 SAMPLING = 0.005
