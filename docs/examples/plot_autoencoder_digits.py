@@ -8,8 +8,8 @@ long should a code be?
 """
 
 # %%
-# A hundred and twenty-eight units, of which each image keeps the eight largest. Images
-# are centred and scaled inside.
+# Sixty-four units, of which each image keeps the six largest. Images are centred and
+# scaled inside.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -31,7 +31,12 @@ X_train, X_test, y_train, y_test = train_test_split(
     X.astype(np.float32), y, test_size=0.5, stratify=y, random_state=0
 )
 autoencoder = SparseAutoencoder(
-    128, n_nonzero_coefs=8, batch_size=32, early_stopping=True, random_state=0
+    64,
+    n_nonzero_coefs=6,
+    learning_rate_init=0.01,
+    max_iter=300,
+    early_stopping=True,
+    random_state=0,
 ).fit(X_train)
 print(f"{autoencoder.score(X_test):.1%} of the variance of new images")
 print(f"{autoencoder.sparsity_:.1%} zeros, {autoencoder.dead_units_.size} dead units")
@@ -54,18 +59,16 @@ display.figure_.set_size_inches(7, 4)
 plt.show()
 
 # %%
-# New images, and what codes of two, four, eight and sixteen entries make of them. The
+# New images, and what codes of one, three, six and twelve entries make of them. The
 # number of entries is read when an image is encoded, so one model gives all of these.
 
 images = [0, 5, 8, 13, 21, 34]
-lengths = [2, 4, 8, 16]
+lengths = [1, 3, 6, 12]
 rows = [X_test[images]]
 for length in lengths:
     autoencoder.set_params(n_nonzero_coefs=length)
     rows.append(autoencoder.inverse_transform(autoencoder.transform(X_test[images])))
-fig, axes = plt.subplots(
-    len(rows), len(images), figsize=(6, 5), layout="constrained"
-)
+fig, axes = plt.subplots(len(rows), len(images), figsize=(6, 5), layout="constrained")
 for ax_row, name, pictures in zip(axes, ["image", *map(str, lengths)], rows):
     for ax, picture in zip(ax_row, pictures):
         ax.imshow(picture.reshape(8, 8), cmap="gray_r", vmin=0, vmax=16)
@@ -80,7 +83,7 @@ plt.show()
 # length of codes.
 
 pipeline = make_pipeline(
-    SparseAutoencoder(256, batch_size=32, max_iter=40, random_state=0),
+    SparseAutoencoder(256, learning_rate_init=0.01, max_iter=40, random_state=0),
     MaxAbsScaler(),
     LogisticRegression(max_iter=1000),
 )
