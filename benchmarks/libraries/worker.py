@@ -34,6 +34,9 @@ FUNCTIONS = (
     "encode",
     "learn",
     "ksvd",
+    "kmeans",
+    "centroid_codes",
+    "topk",
 )
 # A sample of the memory this often meets what lasts longer.
 SAMPLING = 0.005

@@ -32,8 +32,8 @@ BLOCK = 512
 # Products of a row are so many times the number in a few vectors of a processor.
 WIDTH = 64
 # Rows a task, at least; and tasks, at most. They do not depend on the threads.
-TASK = 2048
-TASKS = 64
+TASK = 4096
+TASKS = 32
 
 
 class Assignment(NamedTuple):

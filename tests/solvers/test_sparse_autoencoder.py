@@ -80,7 +80,10 @@ def second_of(learner, batch, base, dead):
     """The arguments of the loss by which dead units learn."""
     _, W_d, _, _, b_d = weights_of(learner)
     p, mask, _ = base
-    rows = np.arange(-(-len(batch.rows) // _dead_units.SHARE))
+    n_rows = len(batch.rows)
+    rows = np.arange(
+        max(-(-n_rows // _dead_units.SHARE), min(n_rows, _dead_units.ROWS))
+    )
     most = min(_dead_units.MOST, dead.size)
     weight = _dead_units.WEIGHT * most / _dead_units.MOST * len(batch.rows) / rows.size
     output = np.where(mask, p, 0.0) @ W_d + b_d
