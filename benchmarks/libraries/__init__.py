@@ -29,6 +29,12 @@ Codes and dictionaries are of problems with `X`, the rows; `atoms`, which have l
 ``ksvd(problem, n_jobs, epochs)``
     The same by K-SVD with codes of so many non-zeros.
 
+Networks are of problems with rows `X` and labels `y`, parameters `values` to start from
+and what `networks.Training` says:
+
+``train(problem, n_epochs, n_threads)``
+    Parameters (n_parameters, 1), weights (n_in, n_out) row by row and biases by layer.
+
 `worker.py` runs one of these files in a process of its own.
 """
 

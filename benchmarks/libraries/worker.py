@@ -34,6 +34,7 @@ FUNCTIONS = (
     "encode",
     "learn",
     "ksvd",
+    "train",
 )
 # A sample of the memory this often meets what lasts longer.
 SAMPLING = 0.005
