@@ -6,6 +6,8 @@ from scipy.special import expit, xlogy
 from sklearn.decomposition import sparse_encode
 
 __all__ = [
+    "centroid_objective",
+    "code_differences",
     "code_gaps",
     "code_objectives",
     "dictionary_objective",
@@ -15,6 +17,7 @@ __all__ = [
     "objective_and_gap",
     "recovered",
     "squared_errors",
+    "topk_loss",
     "worst_gap",
 ]
 
@@ -209,3 +212,69 @@ def network_objective(problem, values):
         divergence += (1.0 - target) * np.log((1.0 - target) / (1.0 - sizes))
         found += problem.alpha * divergence.sum()
     return float(found)
+
+
+def _row_blocks(problem, size=4096):
+    for start in range(0, len(problem.X), size):
+        rows = slice(start, start + size)
+        yield rows, problem.X[rows].astype(np.float64)
+
+
+def centroid_objective(problem, centroids, *, spherical=False, signed=False):
+    """The mean squared distance of a row from what is nearest.
+
+    That is a centroid; or, `spherical`, a multiple of one, not a negative one where
+    `signed`: some libraries have no other.
+    """
+    centroids = centroids.astype(np.float64)
+    total = 0.0
+    if spherical:
+        centroids /= np.linalg.norm(centroids, axis=1, keepdims=True)
+    for _, rows in _row_blocks(problem):
+        products = rows @ centroids.T
+        if spherical:
+            sizes = products.max(axis=1).clip(0.0) if signed else abs(products).max(1)
+            total += np.sum(rows**2) - np.sum(sizes**2)
+        else:
+            nearest = np.argmin(np.sum(centroids**2, axis=1) - 2.0 * products, axis=1)
+            total += np.sum((rows - centroids[nearest]) ** 2)
+    return total / len(problem.X)
+
+
+def code_differences(problem, codes, n_nonzero=None):
+    """How far codes are from the triangle codes by `atoms`, relative to these.
+
+    Of the `n_nonzero` largest entries of each, if that is given. In the Frobenius norm.
+    """
+    atoms = problem.atoms.astype(np.float64)
+    squares, difference, size = np.sum(atoms**2, axis=1), 0.0, 0.0
+    for rows, X in _row_blocks(problem):
+        found = np.sum(X**2, axis=1)[:, None] - 2.0 * X @ atoms.T + squares
+        distances = np.sqrt(np.maximum(0.0, found))
+        exact = np.maximum(0.0, distances.mean(axis=1, keepdims=True) - distances)
+        if n_nonzero is not None:
+            least = np.partition(exact, -n_nonzero, axis=1)[:, [-n_nonzero]]
+            exact[exact < least] = 0.0
+        difference += np.sum((codes[rows].toarray() - exact) ** 2)
+        size += np.sum(exact**2)
+    return float(np.sqrt(difference / size))
+
+
+def topk_loss(problem, units, output_bias):
+    """Mean half squared error of a top-k autoencoder on the rows that it has met.
+
+    `units` (n_units, 2 n_features + 1) are rows of the decoder and of the encoder, and
+    biases.
+    """
+    X = problem.X.astype(np.float64)
+    units = units.astype(np.float64)
+    decoder, encoder, bias = np.split(units, [X.shape[1], 2 * X.shape[1]], axis=1)
+    total = 0.0
+    for start in range(0, len(X), 500):
+        rows = X[start : start + 500]
+        p = rows @ encoder.T + bias.ravel()
+        k = problem.n_nonzero_coefs
+        cut = -np.partition(-p, k - 1, axis=1)[:, k - 1 : k]
+        codes = np.where((p >= cut) & (p > 0.0), p, 0.0)
+        total += 0.5 * np.sum((codes @ decoder + output_bias - rows) ** 2)
+    return total / len(X)

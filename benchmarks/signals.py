@@ -4,21 +4,22 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.datasets import load_sample_image
+from sklearn.datasets import load_sample_image, load_sample_images
 from sklearn.feature_extraction.image import extract_patches_2d
 
-__all__ = ["Signals", "patches", "planted", "with_atoms"]
+__all__ = ["Signals", "blobs", "patches", "planted", "whitened_patches", "with_atoms"]
 
 ROUNDS = 10
 
 
 @dataclass(frozen=True)
 class Signals:
-    """Rows of X (C-ordered float64) to encode, or to learn atoms of.
+    """Rows of X (C-ordered) to encode, or to learn atoms or centroids of.
 
     The Lasso's objective is the mean over rows of ||x - D' z||^2 / 2 + alpha ||z||_1, a
     pursuit's the mean of ||x - D' z||^2 with `n_nonzero_coefs` non-zeros. `atoms` are
-    those to encode by, of length 1, or None; learners find `n_components` of them.
+    those to encode by, of length 1, or None; K-means starts from them. Learners find
+    `n_components` of them.
     `planted`: the atoms that made X. `real`: measured data, not generated.
     """
 
@@ -100,3 +101,44 @@ def planted(seed, *, n_rows=1500, n_features=20, n_components=50, n_nonzero_coef
     X = codes @ atoms
     X += 0.1 * X.std() * rng.standard_normal(X.shape)
     return Signals(X, n_components, 0.15, n_nonzero_coefs, planted=atoms, seed=seed)
+
+
+def starting_at_rows(X, n_components, n_nonzero_coefs, *, real):
+    """The problem of K-means of float32 rows from different ones of them."""
+    rng = np.random.default_rng(0)
+    X = X.astype(np.float32)
+    atoms = X[rng.choice(len(X), n_components, replace=False)]
+    return Signals(
+        X, n_components, n_nonzero_coefs=n_nonzero_coefs, atoms=atoms, real=real
+    )
+
+
+def whitened_patches(n_rows, n_components, *, size=6, n_nonzero_coefs=10):
+    """Patches in colour of scikit-learn's images, as Coates and Ng prepare them.
+
+    The contrast of each is normalised, with 10 added to the variance; then they are
+    whitened by their principal components, with 0.1 added, and turned back (ZCA).
+    """
+    images = load_sample_images().images
+    each = -(-n_rows // len(images))
+    found = [
+        extract_patches_2d(image, (size, size), max_patches=each, random_state=0)
+        for image in images
+    ]
+    X = np.concatenate(found).reshape(each * len(images), -1).astype(np.float64)
+    X -= X.mean(axis=1, keepdims=True)
+    X /= np.sqrt(X.var(axis=1, keepdims=True) + 10.0)
+    X -= X.mean(axis=0)
+    variances, directions = np.linalg.eigh(X.T @ X / len(X))
+    X = X @ (directions / np.sqrt(variances + 0.1)) @ directions.T
+    X = np.random.default_rng(0).permutation(X)[:n_rows]
+    return starting_at_rows(X, n_components, n_nonzero_coefs, real=True)
+
+
+def blobs(n_rows, n_components, *, n_features=108, n_nonzero_coefs=10):
+    """As many normal clouds as centroids, twice as far from 0 as they are wide."""
+    rng = np.random.default_rng(0)
+    centres = 2.0 * rng.standard_normal((n_components, n_features))
+    X = centres[rng.integers(n_components, size=n_rows)]
+    X += rng.standard_normal(X.shape)
+    return starting_at_rows(X, n_components, n_nonzero_coefs, real=False)

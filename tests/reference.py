@@ -226,8 +226,7 @@ def triangle_codes(X, centroids):
 
 def soft_threshold_codes(X, centroids, threshold):
     """By how much the projection on each centroid exceeds the threshold."""
-    directions = centroids / np.linalg.norm(centroids, axis=1, keepdims=True)
-    return np.maximum(0.0, X @ directions.T - threshold)
+    return np.maximum(0.0, X @ unit_rows(centroids).T - threshold)
 
 
 def hard_codes(X, centroids):
@@ -235,10 +234,15 @@ def hard_codes(X, centroids):
     return np.eye(len(centroids))[np.argmin(distances(X, centroids), axis=1)]
 
 
+def unit_rows(rows):
+    """Rows of length 1, or 0."""
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows / np.where(lengths > 0.0, lengths, 1.0)
+
+
 def topk_codes(X, centroids, n_nonzero, *, signed=False):
     """The largest projections on the directions of the centroids."""
-    lengths = np.linalg.norm(centroids, axis=1, keepdims=True)
-    values = X @ (centroids / np.where(lengths > 0.0, lengths, 1.0)).T
+    values = X @ unit_rows(centroids).T
     ranks = np.abs(values) if signed else values
     codes = np.zeros_like(values)
     for i in range(len(X)):
@@ -287,8 +291,7 @@ def local_codes(X, centroids, n_nonzero, share=1e-4):
 
 def shortest_rows(codes, centroids, threshold=0.0):
     """The rows that have, on the directions of a code, the projections it tells of."""
-    lengths = np.linalg.norm(centroids, axis=1, keepdims=True)
-    directions = centroids / np.where(lengths > 0.0, lengths, 1.0)
+    directions = unit_rows(centroids)
     rows = np.zeros((len(codes), centroids.shape[1]))
     for i, code in enumerate(codes):
         used = np.flatnonzero(code)

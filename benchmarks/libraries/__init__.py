@@ -28,6 +28,18 @@ Codes and dictionaries are of problems with `X`, the rows; `atoms`, which have l
     Atoms (n_components, n_features), learned online with codes of the Lasso.
 ``ksvd(problem, n_jobs, epochs)``
     The same by K-SVD with codes of so many non-zeros.
+``kmeans(problem, n_jobs, epochs, spherical)``
+    Centroids (n_components, n_features) after so many passes that start at `atoms`,
+    which have any length here.
+``centroid_codes(problem, n_jobs, method)``
+    Codes by the centroids `atoms`, "triangle", or "topk": the largest of these.
+
+Networks are of problems with `X`, the rows in the order in which they are met, once;
+`atoms` to start from; `n_nonzero_coefs`, `batch_size` and the learning `rate`:
+
+``topk(problem, n_jobs, variant, n_rows)``
+    A top-k autoencoder, trained on the first `n_rows`, all if None: its decoder,
+    encoder and bias side by side, a row a unit, and the bias of its output.
 
 Networks are of problems with rows `X` and labels `y`, parameters `values` to start from
 and what `networks.Training` says:

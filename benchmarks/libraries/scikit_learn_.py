@@ -5,10 +5,13 @@ sparse data it is a loop of warm-started `Lasso.fit`, as a user would write it.
 """
 
 import numpy as np
+import scipy.sparse as sp
+from sklearn.cluster import KMeans
 from sklearn.decomposition import MiniBatchDictionaryLearning, sparse_encode
 from sklearn.linear_model import Lasso, LassoCV, LogisticRegression, lasso_path
 from sklearn.neural_network import MLPClassifier
 
+from libraries.fitted import once
 from libraries.intercept import loop_of_classifiers, loop_of_fits, path_or_fits
 
 DISTRIBUTION = "scikit-learn"
@@ -99,3 +102,31 @@ def train(problem, n_epochs, n_threads):
         model.partial_fit(problem.X, problem.y)
     layers = zip(model.coefs_, model.intercepts_)
     return np.concatenate([a.ravel() for pair in layers for a in pair])[:, None]
+
+
+def kmeans(problem, n_jobs, epochs, spherical):
+    if spherical:
+        raise RuntimeError("not spherical")
+    model = KMeans(
+        problem.n_components, init=problem.atoms, n_init=1, max_iter=epochs, tol=0.0
+    )
+    return model.fit(problem.X).cluster_centers_
+
+
+def centroid_codes(problem, n_jobs, method):
+    """`transform` gives distances; what is left is up to its users, and numpy."""
+    model = once(
+        problem,
+        lambda: KMeans(
+            problem.n_components, init=problem.atoms, n_init=1, max_iter=1
+        ).fit(problem.atoms),
+    )
+    distances = model.transform(problem.X)
+    codes = np.maximum(0.0, distances.mean(axis=1, keepdims=True) - distances)
+    if method == "triangle":
+        return codes
+    k = problem.n_nonzero_coefs
+    columns = np.sort(np.argpartition(-codes, k, axis=1)[:, :k], axis=1)
+    values = np.take_along_axis(codes, columns, axis=1)
+    starts = np.arange(0, values.size + 1, k)
+    return sp.csr_array((values.ravel(), columns.ravel(), starts), shape=codes.shape)

@@ -2,8 +2,10 @@
 
 import numpy as np
 
+from libraries.fitted import once
 from sparselearn import decomposition, penalties
 from sparselearn._parallel import stream
+from sparselearn._solvers._batches import Rows, batches
 from sparselearn._solvers._folded_concave import follow_path
 from sparselearn._solvers._network import (
     Adam,
@@ -13,8 +15,10 @@ from sparselearn._solvers._network import (
     NetworkSpec,
 )
 from sparselearn._solvers._problem import make_problem
+from sparselearn._solvers._sparse_autoencoder import SparseLearner, SparseSpec
 from sparselearn._solvers._training import Batch
 from sparselearn._validation import check_regression
+from sparselearn.cluster import KMeansCoder
 from sparselearn.linear_model import (
     Lasso,
     LassoCV,
@@ -149,3 +153,45 @@ def train(problem, n_epochs, n_threads):
                     batch = Batch(rows, targets[start : start + size])
                 learner.step(batch, problem.rate, run)
     return network.values[:, None]
+
+
+def kmeans(problem, n_jobs, epochs, spherical):
+    model = KMeansCoder(
+        problem.n_components,
+        spherical=spherical,
+        encoder="hard",
+        init=problem.atoms,
+        max_iter=epochs,
+        tol=0.0,
+        n_jobs=n_jobs,
+    )
+    return model.fit(problem.X).components_
+
+
+def centroid_codes(problem, n_jobs, method):
+    model = once(
+        problem,
+        lambda: KMeansCoder(problem.n_components, init=problem.atoms, max_iter=1).fit(
+            problem.atoms
+        ),
+    )
+    n_nonzero = problem.n_nonzero_coefs if method == "topk" else None
+    model.set_params(n_nonzero_coefs=n_nonzero, n_jobs=n_jobs)
+    return model.transform(problem.X)
+
+
+def topk(problem, n_jobs, variant, n_rows=None):
+    """`variant` "no momentum" has beta_1 = 0."""
+    X = problem.X[:n_rows]
+    spec = SparseSpec(
+        n_nonzero=problem.n_nonzero_coefs,
+        revive=None,
+        beta_1=0.0 if variant == "no momentum" else 0.9,
+    )
+    learner = SparseLearner(spec, X[:1], len(problem.atoms), None, atoms=problem.atoms)
+    with stream(n_jobs) as run:
+        for batch, _ in batches(Rows(X), np.arange(len(X)), problem.batch_size):
+            learner.step(batch, problem.rate, run)
+    units = learner.units
+    parts = [units.decoder, units.encoder, units.bias[:, None]]
+    return np.hstack(parts), learner.output_bias

@@ -35,6 +35,9 @@ FUNCTIONS = (
     "learn",
     "ksvd",
     "train",
+    "kmeans",
+    "centroid_codes",
+    "topk",
 )
 # A sample of the memory this often meets what lasts longer.
 SAMPLING = 0.005

@@ -25,7 +25,7 @@ from sparselearn._kernels._jit import REASSOCIATE, inlined, kernel
 __all__ = ["add_rows", "add_sparse_rows", "centre", "least_errors", "settle"]
 
 # Products looked at together: most such sets hold none that matters.
-SET = 128
+SET = 64
 # Features after which a distance may be seen to be too long.
 FEATURES = 64
 

@@ -30,6 +30,11 @@ from sparselearn.linear_model import (
     alpha_max,
     group_lasso_path,
 )
+from sparselearn.neural_network import (
+    SparseAutoencoder,
+    SparseMLPClassifier,
+    SparseMLPRegressor,
+)
 from sparselearn.pruning import Pruner
 
 __all__ = [
@@ -47,6 +52,7 @@ ALPHA_EPS = 1e-3  # the smallest alpha, as a share of the largest
 MOST_CHOSEN = 256  # features of a matching pursuit
 LEARNED = 4  # atoms of a code while a dictionary is learned
 MOST_ATOMS = 32  # of a code, at the densest level
+N_L1 = 8
 
 
 def read_sparsity(pipeline):
@@ -226,10 +232,12 @@ def _powers_of_two(most):
 
 def _codes(problem):
     n_rows = len(problem.y)
+    # Of the encoders and spaces, this one bears tables of any kind best.
     coder = KMeansCoder(
         min(256, max(2, n_rows // 5)),
         encoder="triangle",
-        batch_size=1024 if n_rows > 5000 else None,
+        max_iter=50,
+        batch_size=1024 if n_rows > 20000 else None,
         random_state=problem.seed,
     )
     return [("coder", coder), ("linear", _linear(problem))]
@@ -258,6 +266,51 @@ def _dictionary_levels(problem):
     return {"coder__n_nonzero_coefs": _powers_of_two(most)}
 
 
+def _autoencoder(problem):
+    encoder = SparseAutoencoder(
+        _codes(problem)[0][1].n_components,
+        max_iter=_epochs(problem, 100),
+        learning_rate_init=0.005,
+        random_state=problem.seed,
+    )
+    return [("coder", encoder), ("linear", _linear(problem))]
+
+
+def _autoencoder_levels(problem):
+    n_components = _autoencoder(problem)[0][1].n_components
+    most = min(n_components, MOST_ATOMS)
+    return {"coder__n_nonzero_coefs": _powers_of_two(most)}
+
+
+# -- perceptrons whose weights are penalised -----------------------------------
+
+
+def _epochs(problem, at_most):
+    """Passes over the rows of a network, fewer where they are many."""
+    return int(np.clip(100_000 // len(problem.y), 10, at_most))
+
+
+def _sparse_perceptron(problem):
+    options = {
+        "hidden_layer_sizes": (64,),
+        "learning_rate_init": 0.005,
+        "max_iter": _epochs(problem, 60),
+        "refit_epochs": _epochs(problem, 60) // 2,
+        "batch_size": 64,
+        "tol": 1e-3,
+        "random_state": problem.seed,
+    }
+    if problem.task == "classification":
+        return [("network", SparseMLPClassifier(**options))]
+    network = SparseMLPRegressor(**options)
+    return [("network", _at_scale_one(network))]
+
+
+def _l1_levels(problem):
+    inner = "regressor__" if problem.task == "regression" else ""
+    return {f"network__{inner}l1": np.geomspace(3e-2, 3e-4, N_L1)}
+
+
 # -- pruned -------------------------------------------------------------------
 
 
@@ -268,9 +321,13 @@ def _pruned_linear(problem):
 def _pruned_perceptron(problem):
     pruner = Pruner(_perceptron(problem))
     if problem.task == "regression":
-        # A perceptron learns at the scale of 1.
-        pruner = TransformedTargetRegressor(pruner, transformer=StandardScaler())
+        pruner = _at_scale_one(pruner)
     return [("pruner", pruner)]
+
+
+def _at_scale_one(regressor):
+    """`regressor` of standardised targets, at whose scale a perceptron learns."""
+    return TransformedTargetRegressor(regressor, transformer=StandardScaler())
 
 
 def _sparsities(problem):
@@ -312,6 +369,10 @@ MODELS = {
         unit="entries of a code",
         one_pass=True,
     ),
+    "sparse-autoencoder": Model(
+        build=_autoencoder, grid=_autoencoder_levels, unit="entries of a code"
+    ),
+    "sparse-mlp": Model(build=_sparse_perceptron, grid=_l1_levels, unit="weights"),
     "pruned-linear": Model(build=_pruned_linear, grid=_sparsities),
     "pruned-mlp": Model(
         build=_pruned_perceptron, grid=_perceptron_sparsities, unit="weights"

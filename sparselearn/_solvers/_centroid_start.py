@@ -11,6 +11,9 @@ from sparselearn._solvers._nearest import dense, tasks
 
 __all__ = ["initial_centroids"]
 
+# Candidates are as good as the best if their sum of errors is larger by no more than
+# this share: of whitened rows the first directions all are, and rounding decided.
+AS_GOOD = 1e-5
 # Rows by whose errors one of a few that are drawn is chosen, at most.
 JUDGES = 16384
 # Rows measured at a time: to hand over fewer would take longer than to measure them.
@@ -98,7 +101,8 @@ def _spread_rows(X, weights, n_components, random_state, spherical, run):
         rows = np.minimum(np.searchsorted(masses, chances, "right"), masses.size - 1)
         candidates = _drawn(X, rows, spherical)
         errors = judges.by(candidates)
-        best = int(np.argmin(errors @ judges.weights))
+        sums = errors @ judges.weights
+        best = int(np.argmax(sums <= (1.0 + AS_GOOD) * sums.min()))
         centroids[j] = candidates[best]
         if judges is every:
             every.keep(errors[best])
@@ -126,7 +130,8 @@ class Errors:
         self.alike = not spherical
         self.closest = np.full(X.shape[0], np.inf)
         if spherical:
-            self.closest = _squared_lengths(X)
+            for rows in tasks(X.shape[0], PART):
+                self.closest[rows] = _squared_lengths(X[rows])
 
     def by(self, candidates):
         """Errors (n_candidates, n_rows) if one of the candidates joined."""

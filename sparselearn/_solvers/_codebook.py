@@ -16,7 +16,15 @@ from sparselearn._solvers._lloyd import directions
 from sparselearn._solvers._nearest import Assignment, make_targets
 from sparselearn._solvers._whitening import Whitening
 
-__all__ = ["LONG", "Codebook", "Directions", "Distances", "Nearest", "WhitenedRows"]
+__all__ = [
+    "LONG",
+    "SHORT",
+    "Codebook",
+    "Directions",
+    "Distances",
+    "Nearest",
+    "WhitenedRows",
+]
 
 # Lengths whose squares float32 can hold, and the sums of many of these.
 SHORT, LONG = 1e-12, 1e12
@@ -51,10 +59,10 @@ class Codebook(NamedTuple):
 
     @property
     def atoms(self):
-        """The centroids in float64; with `spherical`, of length 1 to its last digit."""
+        """A float64 copy; with `spherical`, of length 1 to its last digit."""
         if self.spherical:
             return directions(self.centroids)
-        return np.asarray(self.centroids, dtype=np.float64)
+        return np.array(self.centroids, dtype=np.float64, order="C")
 
 
 def _whiten(rows, whitening):
@@ -71,8 +79,8 @@ def _whiten(rows, whitening):
 class WhitenedRows:
     """The rows of X in the space of a `Whitening`, whitened when they are asked for.
 
-    A solver that takes slices of rows, or some rows, reads it as an ndarray. Of sparse
-    X never more than that is dense.
+    Solvers that read slices of rows, or some rows, read it as an ndarray. Of sparse X
+    never more than that is dense.
     """
 
     def __init__(self, X, whitening):

@@ -17,13 +17,13 @@ badly, drawn with a probability in proportion to the square of its loss.
 import numpy as np
 
 from sparselearn._kernels._topk import reconstruct
-from sparselearn._solvers._selections import Kept
-from sparselearn._solvers._sparse_codes import parts_of
+from sparselearn._solvers._selections import Kept, parts_of
 
 __all__ = ["Reservoir", "resample", "second_errors"]
 
 # Weight of the second loss; dead units in it, at most, a row; and the share of the rows
-# of a batch that it is formed of: each costs as much as so many of the first loss.
+# of a batch that it is formed of: each costs as much as so many of the first loss. All
+# rows of a small one: which are the first is chance.
 WEIGHT = 1.0 / 32.0
 MOST = 256
 SHARE = 4
@@ -56,7 +56,7 @@ def second_errors(products, errors, shares, dead, decoder, run):
         Pairs of the first rows of the batch with dead units.
     """
     n_rows = shares.size
-    n_seen = -(-n_rows // SHARE)
+    n_seen = max(-(-n_rows // SHARE), min(n_rows, ROWS))
     n_kept = min(dead.size, MOST)
     dtype = products.dtype
     nothing = np.zeros(decoder.shape[1], dtype=dtype)

@@ -12,6 +12,7 @@ import numpy as np
 from sparselearn._kernels import _assignment, _largest, _local_systems
 from sparselearn._solvers._codebook import (
     LONG,
+    SHORT,
     Codebook,
     Directions,
     Distances,
@@ -139,7 +140,8 @@ def _hard(rows, coding, out):
 def _triangle(rows, coding, out):
     distances = coding.prepared
     products, squares, near = distances.products(rows, out)
-    if products.dtype == np.float32 and not squares.max(initial=0.0) < LONG**2:
+    longest = squares.max(initial=0.0)
+    if products.dtype == np.float32 and not SHORT**2 < longest < LONG**2:
         distances = Distances.of(coding.book, rows, exact=True)
         products, squares, near = distances.products(rows)
     kind = products.dtype.type
@@ -292,6 +294,8 @@ def make_coding(encoder, book, *, n_nonzero=None, threshold=None, signed=False, 
 
 def code_lengths(rows, coding):
     """How many non-zeros the code of each row has."""
+    if isinstance(coding.prepared, Nearest):  # of the nearest centroid alone
+        return np.ones(rows.shape[0], dtype=np.int64)
     codes = coding.encoder.encode(rows, coding, None)
     if isinstance(codes, Everywhere) and codes.counts.min() < codes.values.shape[1]:
         return np.minimum(codes.counts, coding.n_nonzero)

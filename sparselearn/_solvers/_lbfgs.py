@@ -175,7 +175,14 @@ def minimize(learner, batches, *, n_epochs, run, max_time=None, done=0):
         seconds = time.perf_counter() - start
         late = max_time is not None and seconds >= max_time
         figures = {"objective": value}
-        yield Epoch(number + 1, objective.loss(values), seconds, figures, late)
+        yield Epoch(
+            number + 1,
+            objective.loss(values),
+            seconds,
+            figures,
+            out_of_time=late,
+            converged=moved is None,
+        )
         if late or moved is None:
             return
 

@@ -19,8 +19,9 @@ from typing import NamedTuple
 import numpy as np
 import scipy.sparse as sp
 
-from sparselearn._kernels import _thresholds as kernels
+from sparselearn._kernels._refine import refine_rows
 from sparselearn._solvers._coding import stack_rows
+from sparselearn._solvers._selections import keep_above, keep_top
 
 __all__ = [
     "CHUNK",
@@ -60,6 +61,8 @@ class Autoencoder(NamedTuple):
     thresholds : ndarray (n_components,) or None
         Of "batchtopk" and "jumprelu".
     output : {"identity", "sigmoid"}
+    refine : {"ols", "nnls", None}
+        How values on the support of a code are fitted anew, in one layer.
     """
 
     coefs: tuple
@@ -69,6 +72,7 @@ class Autoencoder(NamedTuple):
     n_nonzero: int | None
     thresholds: np.ndarray | None
     output: str
+    refine: str | None = None
 
     @property
     def selects(self):
@@ -80,41 +84,59 @@ class Autoencoder(NamedTuple):
         return self.coefs[self.n_encoding].shape[0]
 
     def encode(self, rows):
-        """Codes of at most `CHUNK` rows: an ndarray (n_rows, n_components)."""
-        n_rows = rows.shape[0]
-        if n_rows < CHUNK:
-            rows = _filled_up(rows)
-        for layer in range(self.n_encoding):
-            rows = rows @ self.coefs[layer]
-            rows += self.intercepts[layer]
-            if layer < self.n_encoding - 1:
-                np.maximum(rows, 0.0, out=rows)
-        return self._activate(rows)[:n_rows]
+        """Codes of at most `CHUNK` rows, (n_rows, n_components).
 
-    def _activate(self, p):
+        Parameters
+        ----------
+        rows : ndarray or csr_array (n_rows, n_features)
+            Of the dtype of `coefs`.
+
+        Returns
+        -------
+        codes : csr_array if the activation selects, else ndarray
+        """
+        n_rows = rows.shape[0]
+        last = self.n_encoding - 1
+        values = _filled_up(rows)
+        for layer in range(last):
+            values = values @ self.coefs[layer]
+            values += self.intercepts[layer]
+            np.maximum(values, 0.0, out=values)
+        values = (values @ self.coefs[last])[:n_rows]
+        if self.selects:
+            return self._select(values, self.intercepts[last], rows)
+        values += self.intercepts[last]
         if self.activation == "tanh":
-            return np.tanh(p, out=p)
-        if self.activation == "sigmoid":
-            return sigmoid(p)
-        if self.thresholds is not None:
-            return np.where(p > self.thresholds, p, p.dtype.type(0.0))
-        np.maximum(p, 0.0, out=p)
-        if self.activation == "topk" and self.n_nonzero < p.shape[1]:
-            counts = np.count_nonzero(p, axis=1)
-            kernels.keep_top(p, np.empty(self.n_nonzero, p.dtype), counts)
-        return p
+            return np.tanh(values, out=values)
+        return sigmoid(values)
+
+    def _select(self, products, bias, rows):
+        if self.activation == "topk":
+            kept = keep_top(products, bias, self.n_nonzero)
+        else:
+            lows = np.zeros_like(bias) if self.thresholds is None else self.thresholds
+            kept = keep_above(products, bias, lows)
+        codes = stack_rows(*kept, self.n_components)
+        if self.refine is None:
+            return codes
+        rows = rows.toarray() if sp.issparse(rows) else rows
+        goals = rows - np.float64(self.intercepts[-1])
+        positive = self.refine == "nnls"
+        data, indices, lengths = kept
+        refine_rows(goals, indices, lengths, self.coefs[-1], positive, data)
+        codes.eliminate_zeros()
+        return codes
 
     def decode(self, codes):
         """Rows of at most `CHUNK` codes, a C-ordered ndarray or a csr_array."""
         n_rows = codes.shape[0]
-        if n_rows < CHUNK:
-            codes = _filled_up(codes)
+        values = _filled_up(codes)
         for layer in range(self.n_encoding, len(self.coefs)):
-            codes = codes @ self.coefs[layer]
-            codes += self.intercepts[layer]
+            values = values @ self.coefs[layer]
+            values += self.intercepts[layer]
             if layer < len(self.coefs) - 1:
-                np.maximum(codes, 0.0, out=codes)
-        return (sigmoid(codes) if self.output == "sigmoid" else codes)[:n_rows]
+                np.maximum(values, 0.0, out=values)
+        return (sigmoid(values) if self.output == "sigmoid" else values)[:n_rows]
 
     def components(self, found):
         """What each unit adds to a reconstruction: (n_components, n_features).
@@ -133,17 +155,12 @@ class Autoencoder(NamedTuple):
         rows = np.concatenate([self.decode(part) for part in parts])
         return rows - self.decode(np.zeros_like(codes[:1]))
 
-    def reconstruct(self, codes):
-        """`decode` of dense codes, by way of sparse ones where that is less work."""
-        few = np.count_nonzero(codes) < codes.size / 8
-        return self.decode(
-            stack(*compressed(codes), self.n_components) if few else codes
-        )
-
 
 def _filled_up(rows):
     """`rows` and zeros, `CHUNK` rows in all."""
     missing = CHUNK - rows.shape[0]
+    if missing == 0:
+        return rows
     if sp.issparse(rows):
         starts = np.pad(rows.indptr, (0, missing), mode="edge")
         shape = (CHUNK, rows.shape[1])
@@ -158,16 +175,6 @@ def sigmoid(p):
     p += 1.0
     p *= 0.5
     return p
-
-
-def compressed(codes):
-    """The non-zeros of dense codes: their values, columns, and numbers by row."""
-    lengths = np.count_nonzero(codes, axis=1)
-    n_nonzero = int(lengths.sum())
-    data = np.empty(n_nonzero, dtype=codes.dtype)
-    indices = np.empty(n_nonzero, dtype=np.int32)
-    kernels.compress(codes, data, indices)
-    return data, indices, lengths
 
 
 def fold(coefs, intercepts, thresholds, mean, sigma, *, homogeneous, dtype):
@@ -274,18 +281,30 @@ class Survey(NamedTuple):
 def survey(model, rows, weights, mean):
     """The `Survey` of at most `CHUNK` rows."""
     codes = model.encode(rows)
-    found = model.reconstruct(codes)
+    found = model.decode(codes)
     rows = rows.toarray() if sp.issparse(rows) else rows
-    fires = codes != 0.0 if model.selects else np.abs(codes) > FIRES
+    fired, sizes, lengths = _totals(codes, weights)
     return Survey(
         weights.sum(),
-        weights @ fires,
-        weights @ codes,
-        weights @ np.count_nonzero(codes, axis=1),
+        fired,
+        sizes,
+        weights @ lengths,
         weights @ _squares(rows - found),
         weights @ _squares(rows - mean),
         weights @ _squares(rows),
     )
+
+
+def _totals(codes, weights):
+    """Weighted, by unit, how many rows fire it and sums; non-zeros by row."""
+    if not sp.issparse(codes):
+        fires = np.abs(codes) > FIRES
+        return weights @ fires, weights @ codes, np.count_nonzero(codes, axis=1)
+    lengths = np.diff(codes.indptr)
+    mass = np.repeat(weights, lengths)
+    n_components = codes.shape[1]
+    fired = np.bincount(codes.indices, mass, n_components)
+    return fired, np.bincount(codes.indices, mass * codes.data, n_components), lengths
 
 
 def explained(found):
@@ -294,8 +313,3 @@ def explained(found):
         # An error of so small a share of all is rounding.
         return float(found.error <= 64.0 * np.finfo(np.float64).eps * found.square)
     return float(1.0 - found.error / found.variation)
-
-
-def stack(data, indices, lengths, n_components):
-    """The csr_array of `compressed` codes."""
-    return stack_rows(data, indices, lengths, n_components)

@@ -22,7 +22,7 @@ __all__ = ["CentroidCodesMixin", "assign_rows", "chunk_rows", "count_codes"]
 
 # Rows a chunk: their products with a few hundred centroids stay in the cache. Fewer
 # where a row or its code is so long that a chunk would be of more numbers than BLOCK.
-CHUNK = 256
+CHUNK = 512
 BLOCK = 2**21
 
 

@@ -242,16 +242,22 @@ class CentroidLearningMixin:
         With `goes_on` what is counted joins what has been counted.
         """
         spherical = self.gains_ is not None if goes_on else self.spherical
-        centroids = np.ascontiguousarray(learned.atoms, dtype=X.dtype)
+        centroids = np.array(learned.atoms, dtype=X.dtype, order="C")
         nothing = np.zeros(centroids.shape[1])
+        n_components = len(centroids)
         book = Codebook(centroids, spherical, space, None, nothing)
         found = assign_rows(X, book, self.n_jobs)
-        n_components = len(centroids)
-        counts = np.bincount(found.labels, weights, minlength=n_components)
-        sums = np.bincount(
-            found.labels, weights * np.abs(found.sizes), minlength=n_components
+        counts, along, sums = (
+            np.bincount(found.labels, weights * sizes, minlength=n_components)
+            for sizes in (np.ones(weights.size), found.sizes, np.abs(found.sizes))
         )
         running = learned.running
+        if spherical and not goes_on:
+            # Of two opposites, that to which most samples point.
+            signs = np.where(along < 0.0, -1, 1).astype(X.dtype)[:, None]
+            centroids *= signs
+            if running is not None:
+                running = running._replace(atoms=running.atoms * signs)
         if running is None:
             running = _run_in(centroids, found, weights, counts, spherical)
         if goes_on:

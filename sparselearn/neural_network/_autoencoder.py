@@ -17,7 +17,6 @@ from sparselearn.neural_network._design import make_design
 from sparselearn.neural_network._fitting import (
     TRAINING_CONSTRAINTS,
     Training,
-    epochs_of,
     split,
 )
 from sparselearn.neural_network._storage import load, save
@@ -101,6 +100,10 @@ class SparseAutoencoder(AutoencoderLearner):
     refine : {"ols", "nnls"} or None, default=None
         Whether `transform` fits the non-zeros of a code anew, by least squares of the
         sample on their atoms, or by non-negative ones.
+    solver : {"adam", "lbfgs"}, default="adam"
+        "lbfgs" takes all samples at once, for small data and the activations "sigmoid",
+        "tanh", and "relu" with an `alpha`; `batch_size` and rates then do not matter,
+        an epoch is an iteration, and there is no `partial_fit`.
     learning_rate : {"annealed", "constant"}, default="annealed"
         Whether the rate falls to zero in the last fifth of the epochs, or of the time.
     learning_rate_init : float, default=1e-3
@@ -117,14 +120,14 @@ class SparseAutoencoder(AutoencoderLearner):
         See `n_iter_no_change`.
     n_iter_no_change : int, default=10
         Stop after so many epochs in which the score of held-out samples did not rise by
-        more than `tol`, or, with a constant rate and without `early_stopping`, the loss
-        did not fall by more than this share.
+        more than `tol`; or, without `early_stopping` and with a constant rate or
+        "lbfgs", the loss and its penalty did not fall by more than this share.
     early_stopping : bool, default=False
         Whether to hold samples out, and to end with the weights that served them best.
     validation_fraction : float in (0, 1), default=0.1
         The share of samples to hold out.
     warm_start : bool, default=False
-        Whether `fit` goes on from the last one, its optimiser too.
+        Whether `fit` goes on from the last one, Adam with its moments.
     random_state : int, RandomState instance or None, default=None
         Draws first weights, held-out samples and the order of samples.
     n_jobs : int, default=None
@@ -147,8 +150,9 @@ class SparseAutoencoder(AutoencoderLearner):
     history_ : dict of ndarray
         By epoch: "loss" of the batches as they were met, without penalty and in units
         of X; "learning_rate"; "seconds" so far; with `early_stopping` the "score" of
-        held-out samples; for codes with zeros "n_nonzero_coefs", their mean number, and
-        "dead_share", that of the units that never fired.
+        held-out samples; with "lbfgs" the "penalty"; for codes with zeros and one layer
+        "n_nonzero_coefs", their mean number, and "dead_share", that of the units that
+        never fired.
     n_iter_ : int
         Epochs, and calls of `partial_fit`.
     best_epoch_ : int
@@ -228,6 +232,7 @@ class SparseAutoencoder(AutoencoderLearner):
         "l2": [Interval(Real, 0, None, closed="left")],
         "revive": [StrOptions({"auto", "auxk", "resample"}), None],
         "refine": [StrOptions({"ols", "nnls"}), None],
+        "solver": [StrOptions({"adam", "lbfgs"})],
         "shuffle": ["boolean"],
     }
 
@@ -245,6 +250,7 @@ class SparseAutoencoder(AutoencoderLearner):
         l2=0.0,
         revive="auto",
         refine=None,
+        solver="adam",
         learning_rate="annealed",
         learning_rate_init=1e-3,
         batch_size=128,
@@ -270,6 +276,7 @@ class SparseAutoencoder(AutoencoderLearner):
         self.l2 = l2
         self.revive = revive
         self.refine = refine
+        self.solver = solver
         self.learning_rate = learning_rate
         self.learning_rate_init = learning_rate_init
         self.batch_size = batch_size
@@ -322,17 +329,7 @@ class SparseAutoencoder(AutoencoderLearner):
         with stream(self.n_jobs) as run:
             training = Training(
                 course.learner,
-                epochs_of(
-                    course.learner,
-                    course.rows(),
-                    places,
-                    estimator=self,
-                    random_state=random_state,
-                    run=run,
-                    weights=course.row_weights(),
-                    shuffle=self.shuffle,
-                    done=course.n_epochs_before,
-                ),
+                course.epochs(self, places, run),
                 tol=self.tol,
                 patience=self._patience(),
                 score=score if self.early_stopping else None,
@@ -362,6 +359,11 @@ class SparseAutoencoder(AutoencoderLearner):
         -------
         self : object
         """
+        if self.solver != "adam":
+            raise ValueError(
+                f"partial_fit needs solver='adam'; got solver={self.solver!r}, which "
+                "takes all samples at once."
+            )
         goes_on = hasattr(self, "_kept")
         X, weights = self._check(X, sample_weight, reset=not goes_on)
         design = make_design(self, X.shape[1])

@@ -13,13 +13,11 @@ from sparselearn._solvers._reconstruction import (
     CHUNK,
     Autoencoder,
     Survey,
-    compressed,
     explained,
-    stack,
     survey,
 )
 from sparselearn._validation import column_major, row_weights
-from sparselearn.neural_network._design import SELECTIONS, wanted_nonzeros
+from sparselearn.neural_network._design import check_refine, wanted_nonzeros
 
 __all__ = ["AutoencoderCodes", "check_rows", "check_weights", "surveyed"]
 
@@ -78,6 +76,7 @@ class AutoencoderCodes(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
 
     def _model(self):
         activation, output = self._functions
+        check_refine(self.refine, activation, output == "identity", len(self.coefs_))
         n_nonzero = None
         if activation == "topk":
             n_nonzero = wanted_nonzeros(self, self.components_.shape[0])
@@ -87,8 +86,9 @@ class AutoencoderCodes(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             len(self.coefs_) // 2,
             activation,
             n_nonzero,
-            getattr(self, "thresholds_", None),
+            self.thresholds_,
             output,
+            self.refine,
         )
 
     def _map(self, function, X):
@@ -123,14 +123,14 @@ class AutoencoderCodes(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         model = self._model()
         config = getattr(self, "_sklearn_output_config", {})
         container = config.get("transform", get_config()["transform_output"])
-        n_components = self.components_.shape[0]
-        if self._functions[0] in SELECTIONS and container == "default":
-            parts = self._map(lambda rows: compressed(model.encode(rows)), X)
-            data, indices, lengths = map(np.concatenate, zip(*parts))
-            return stack(
-                data.astype(X.dtype, copy=False), indices, lengths, n_components
-            )
-        return np.concatenate(self._map(model.encode, X)).astype(X.dtype, copy=False)
+        parts = self._map(model.encode, X)
+        if not model.selects:
+            codes = np.concatenate(parts)
+        elif container == "default":
+            codes = sp.vstack(parts, "csr")
+        else:
+            codes = np.concatenate([part.toarray() for part in parts])
+        return codes.astype(X.dtype, copy=False)
 
     def inverse_transform(self, X):
         """The samples that codes stand for.
@@ -199,7 +199,7 @@ class AutoencoderCodes(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         model = self._model()
 
         def errors(rows):
-            found = model.reconstruct(model.encode(rows))
+            found = model.decode(model.encode(rows))
             rows = rows.toarray() if sp.issparse(rows) else rows
             return np.square(rows - found).sum(axis=1, dtype=np.float64)
 

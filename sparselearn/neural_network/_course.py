@@ -25,7 +25,12 @@ from sparselearn.neural_network._coding import (
     surveyed,
 )
 from sparselearn.neural_network._design import Design, layers_of, make_learner
-from sparselearn.neural_network._fitting import TrainingMixin, own_random_state
+from sparselearn.neural_network._fitting import (
+    TrainingMixin,
+    epochs_of,
+    iterations_of,
+    own_random_state,
+)
 
 __all__ = ["AutoencoderLearner", "Course"]
 
@@ -125,6 +130,25 @@ class Course:
         shift = self.shift if self.shift.any() else None
         return Rows(self.X, shift=shift, scale=1.0 / self.sigma)
 
+    def epochs(self, estimator, places, run):
+        """The epochs of `fit`, from the samples at `places`."""
+        options = {
+            "estimator": estimator,
+            "run": run,
+            "weights": self.row_weights(),
+            "done": self.n_epochs_before,
+        }
+        if self.design.full:
+            return iterations_of(self.learner, self.rows(), places, **options)
+        return epochs_of(
+            self.learner,
+            self.rows(),
+            places,
+            random_state=self.random_state,
+            shuffle=estimator.shuffle,
+            **options,
+        )
+
     def row_weights(self):
         """`weights`, or None where all are one."""
         return None if (self.weights == 1.0).all() else self.weights
@@ -151,6 +175,7 @@ class Course:
             design.n_nonzero,
             thresholds,
             "sigmoid" if design.loss == "cross_entropy" else "identity",
+            design.refine,
         )
 
     def kept(self, training):
@@ -199,7 +224,8 @@ class AutoencoderLearner(TrainingMixin, AutoencoderCodes, BaseEstimator):
 
     def _patience(self):
         # A rate that falls by a schedule is to fall to its end.
-        planned = self.learning_rate == "annealed" and not self.early_stopping
+        falls = self.learning_rate == "annealed" and self.solver == "adam"
+        planned = falls and not self.early_stopping
         return math.inf if planned else self.n_iter_no_change
 
     def _as_fitted(self, course, training):
@@ -217,7 +243,8 @@ class AutoencoderLearner(TrainingMixin, AutoencoderCodes, BaseEstimator):
         found = surveyed(model, course.X, weights, course.mean, self.n_jobs)
         components = model.components(found)
         curves = {name: np.array(values) for name, values in training.history.items()}
-        curves["loss"] *= course.sigma**2  # in units of X
+        for name in curves.keys() & {"loss", "penalty"}:
+            curves[name] *= course.sigma**2  # in units of X
         self.components_ = components
         self.coefs_ = list(model.coefs)
         self.intercepts_ = list(model.intercepts)

@@ -17,6 +17,7 @@ from sparselearn._solvers._network import (
     NetworkSpec,
     glorot,
 )
+from sparselearn._solvers._optimizers import FullBatch
 from sparselearn._solvers._sparse_autoencoder import SparseLearner, SparseSpec
 
 __all__ = ["Design", "layers_of", "make_design", "make_learner"]
@@ -57,6 +58,8 @@ class Design(NamedTuple):
     target : float or None
         Mean activation that a KL penalty asks for.
     revive : {"auxk", "resample", None}
+    full : bool
+        Whether all samples are taken at once, by L-BFGS.
     refine : {"ols", "nnls", None}
     """
 
@@ -70,6 +73,7 @@ class Design(NamedTuple):
     alpha: float | None
     target: float | None
     revive: str | None
+    full: bool
     refine: str | None
 
     @property
@@ -80,7 +84,7 @@ class Design(NamedTuple):
     @property
     def sparse(self):
         """Whether steps touch only what is not zero."""
-        return self.selects and self.n_encoding == 1
+        return self.selects and self.n_encoding == 1 and not self.full
 
     @property
     def homogeneous(self):
@@ -90,7 +94,7 @@ class Design(NamedTuple):
     @property
     def architecture(self):
         """What a learner must have in common with another whose state it takes."""
-        return (*self.sizes, self.activation, self.loss, self.tied)
+        return (*self.sizes, self.activation, self.loss, self.tied, self.full)
 
 
 def make_design(estimator, n_features):
@@ -129,22 +133,24 @@ def make_design(estimator, n_features):
             f"alpha={alpha!r} and n_nonzero_coefs={estimator.n_nonzero_coefs!r} were "
             "given; give one: the other follows from it."
         )
-    if hidden and (counted or activation == "jumprelu"):
-        raise ValueError(
-            f"activation={activation!r} needs one layer; with hidden_layer_sizes="
-            f"{estimator.hidden_layer_sizes!r} take 'relu', 'sigmoid' or 'tanh'."
-        )
     if estimator.revive in ("auxk", "resample") and not (selects and one_layer):
         raise ValueError(
             f"revive={estimator.revive!r} needs one layer, and a code with zeros; got "
             f"hidden_layer_sizes={estimator.hidden_layer_sizes!r} and "
             f"activation={activation!r}."
         )
-    linear = one_layer and selects and estimator.loss == "squared_error"
-    if estimator.refine is not None and not linear:
+    check_refine(
+        estimator.refine,
+        activation,
+        estimator.loss == "squared_error",
+        2 * len(hidden) + 2,
+    )
+    sought = activation == "relu" and alpha is None
+    if estimator.solver == "lbfgs" and (counted or activation == "jumprelu" or sought):
         raise ValueError(
-            f"refine={estimator.refine!r} fits codes to atoms by least squares; it "
-            "needs one layer, a code with zeros and loss='squared_error'."
+            "solver='lbfgs' needs an objective that is smooth: activation 'sigmoid', "
+            "'tanh', or 'relu' with an alpha; got "
+            f"activation={activation!r} and alpha={alpha!r}."
         )
     if not selects and alpha is None:
         alpha = KL_WEIGHT if activation == "sigmoid" else L1_WEIGHT
@@ -162,8 +168,20 @@ def make_design(estimator, n_features):
         alpha=None if alpha is None else float(alpha),
         target=_target(estimator) if activation == "sigmoid" else None,
         revive=revive,
+        full=estimator.solver == "lbfgs",
         refine=estimator.refine,
     )
+
+
+def check_refine(refine, activation, linear, n_layers):
+    """Raise an error if codes can not be fitted to atoms by least squares."""
+    if refine is not None and not (
+        activation in SELECTIONS and linear and n_layers == 2
+    ):
+        raise ValueError(
+            f"refine={refine!r} fits codes to atoms by least squares; it needs one "
+            "layer, a code with zeros and loss='squared_error'."
+        )
 
 
 def _hidden_sizes(sizes):
@@ -248,11 +266,13 @@ def _dense_learner(design, sample, mean, output_bias, patience, random_state):
     activations = ["relu"] * n_layers
     activations[design.n_encoding - 1] = design.activation
     activations[-1] = "sigmoid" if design.loss == "cross_entropy" else "identity"
+    penalties = {"sigmoid": "kl", "tanh": "l1", "relu": "l1"}
     code = CodeLayer(
         design.n_encoding - 1,
-        "kl" if design.activation == "sigmoid" else "l1",
-        design.alpha or 0.0,
+        penalties.get(design.activation),
+        0.0 if design.activation in COUNTED else design.alpha,
         design.target or TARGET,
+        design.n_nonzero,
     )
     spec = NetworkSpec(
         design.sizes, tuple(activations), design.loss, code, tied=design.tied
@@ -261,13 +281,14 @@ def _dense_learner(design, sample, mean, output_bias, patience, random_state):
     glorot(network, activations, random_state)
     network.biases[0][:] = -mean @ network.weights[0]
     network.biases[-1][:] = output_bias
-    return DenseLearner(spec, network, Adam(network.values), l2=design.l2)
+    optimizer = FullBatch if design.full else Adam
+    return DenseLearner(spec, network, optimizer(network.values), l2=design.l2)
 
 
 def layers_of(learner):
     """The weights (n_in, n_out), biases and thresholds, or None, of a learner."""
     if isinstance(learner, DenseLearner):
-        return learner.network.weights, learner.network.biases, None
+        return learner.network.weights, learner.network.biases, learner.thresholds
     model = learner.model()
     weights = model.encoder.T, model.decoder
     return weights, (model.bias, model.output_bias), model.thresholds

@@ -19,6 +19,7 @@ from sklearn.utils import check_random_state
 from sparselearn._callbacks import CallbackSupport, progress, reports_progress
 from sparselearn._compat import Interval, StrOptions
 from sparselearn._solvers._batches import BLOCK, batches, is_mapped, shuffled
+from sparselearn._solvers._lbfgs import minimize
 from sparselearn._solvers._training import annealed, train
 
 __all__ = [
@@ -26,9 +27,13 @@ __all__ = [
     "Training",
     "TrainingMixin",
     "epochs_of",
+    "iterations_of",
     "own_random_state",
     "split",
 ]
+
+# Rows that L-BFGS takes at a time.
+ROWS = 2048
 
 TRAINING_CONSTRAINTS = {
     "learning_rate": [StrOptions({"annealed", "constant"})],
@@ -147,6 +152,29 @@ def epochs_of(
         max_time=estimator.max_time,
         done=done,
     )
+
+
+def iterations_of(
+    learner, rows, places, *, estimator, run, targets=None, weights=None, done=0
+):
+    """Epochs that are iterations of L-BFGS on all rows; as :func:`epochs_of`."""
+
+    def of_all():
+        return batches(rows, places, ROWS, targets=targets, weights=weights)
+
+    epochs = minimize(
+        learner,
+        of_all,
+        n_epochs=done + estimator.max_iter,
+        run=run,
+        max_time=estimator.max_time,
+        done=done,
+    )
+    for epoch in epochs:
+        # The loss alone may rise while the objective falls.
+        penalty = epoch.figures["objective"] - epoch.loss
+        figures = learner.end_epoch(run) | {"penalty": penalty}
+        yield epoch._replace(figures=figures)
 
 
 class Training:

@@ -17,9 +17,11 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sparselearn._compat import Interval, StrOptions, check_sample_weight
 from sparselearn._parallel import row_chunks, stream
-from sparselearn._solvers._batches import Rows
+from sparselearn._solvers._batches import Rows, batches
+from sparselearn._solvers._lbfgs import minimize
 from sparselearn._solvers._network import (
     Adam,
+    FullBatch,
     Momentum,
     Network,
     NetworkSpec,
@@ -43,6 +45,8 @@ __all__ = ["Perceptron", "Problem", "has_steps"]
 FLOATS = (np.float64, np.float32)
 # Rows that go through the network at a time.
 CHUNK = 1024
+# Rows of which "lbfgs" sums gradients at a time.
+ROWS = 2048
 # scikit-learn's name of an activation, and the network's.
 SIGMOID = {"logistic": "sigmoid"}
 OUTPUTS = {"sigmoid": "logistic", "softmax": "softmax", "identity": "identity"}
@@ -90,7 +94,7 @@ class Perceptron(MaskMixin, TrainingMixin, BaseEstimator, ABC):
             Interval(Integral, 1, None, closed="left"),
         ],
         "activation": [StrOptions({"relu", "tanh", "logistic", "sigmoid", "identity"})],
-        "solver": [StrOptions({"adam", "sgd"})],
+        "solver": [StrOptions({"adam", "sgd", "lbfgs"})],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "l1": [Interval(Real, 0, None, closed="left")],
         "group_l1": [Interval(Real, 0, None, closed="left")],
@@ -216,7 +220,9 @@ class Perceptron(MaskMixin, TrainingMixin, BaseEstimator, ABC):
                 f"solver='lbfgs' minimises what is smooth; l1={self.l1} and group_l1="
                 f"{self.group_l1} are not. Take solver='adam'."
             )
-        if self.solver == "sgd":
+        if self.solver == "lbfgs":
+            optimizer = FullBatch(network.values)
+        elif self.solver == "sgd":
             optimizer = Momentum(
                 network.values,
                 momentum=self.momentum,
@@ -262,9 +268,14 @@ class Perceptron(MaskMixin, TrainingMixin, BaseEstimator, ABC):
                 max_iter=n_epochs,
                 max_time=left,
             )
+            rows = Rows(problem.X, dtype=dtype)
+            if self.solver == "lbfgs":
+                return _of_all(
+                    learner, rows, places, targets, problem.weights, plan, run
+                )
             return epochs_of(
                 learner,
-                Rows(problem.X, dtype=dtype),
+                rows,
                 places,
                 estimator=plan,
                 random_state=random_state,
@@ -280,7 +291,8 @@ class Perceptron(MaskMixin, TrainingMixin, BaseEstimator, ABC):
             return epochs(self.refit_epochs, "annealed", done)
 
         first = (1, "constant") if one_epoch else (self.max_iter, self.learning_rate)
-        phases = self.refit_epochs > 0 and not one_epoch
+        in_steps = self.solver != "lbfgs"
+        n_second = self.refit_epochs if in_steps and not one_epoch else 0
         with stream(self.n_jobs) as run:
             score = None
             if held_out is not None:
@@ -294,11 +306,12 @@ class Perceptron(MaskMixin, TrainingMixin, BaseEstimator, ABC):
                 patience=self.n_iter_no_change,
                 score=score,
                 past=past["history"] if past else None,
-                first=self.max_iter,
-                then=refit if phases else None,
+                n_first=first[0],
+                n_second=n_second,
+                then=refit,
             )
             make = functools.partial(self._attributes, training, problem, random_state)
-            n_steps = 1 if one_epoch else self.max_iter + self.refit_epochs
+            n_steps = first[0] + n_second
             self._follow(training, problem.X, problem.y, make, n_steps=n_steps)
         vars(self).update(make())
         return training
@@ -328,14 +341,15 @@ class Perceptron(MaskMixin, TrainingMixin, BaseEstimator, ABC):
         }
 
     def _warn_of(self, training):
+        in_steps = self.solver != "lbfgs"
         falls = self.learning_rate == "annealed" or self.refit_epochs > 0
-        if training.converged or training.late or (falls and self.solver != "lbfgs"):
+        if training.converged or training.late or (falls and in_steps):
             return
+        advice = ", or let the rate fall to zero by learning_rate='annealed'"
         warnings.warn(
             f"The loss still fell by more than a share of tol={self.tol} within "
             f"n_iter_no_change={self.n_iter_no_change} of max_iter={self.max_iter} "
-            "epochs. Raise max_iter or tol, or let the rate fall to zero by "
-            "learning_rate='annealed'.",
+            f"epochs. Raise max_iter or tol{advice if in_steps else ''}.",
             ConvergenceWarning,
             stacklevel=5,
         )
@@ -399,6 +413,22 @@ class Perceptron(MaskMixin, TrainingMixin, BaseEstimator, ABC):
     @property
     def _sizes(self):
         return (self.coefs_[0].shape[0], *(w.shape[1] for w in self.coefs_))
+
+
+def _of_all(learner, rows, places, targets, weights, plan, run):
+    """Epochs that are iterations of L-BFGS on all rows."""
+
+    def in_batches():
+        return batches(rows, places, ROWS, targets=targets, weights=weights)
+
+    found = minimize(
+        learner, in_batches, n_epochs=plan.max_iter, run=run, max_time=plan.max_time
+    )
+    for epoch in found:
+        # The loss alone may rise while the objective falls.
+        penalty = epoch.figures["objective"] - epoch.loss
+        figures = learner.end_epoch(run) | {"penalty": penalty}
+        yield epoch._replace(figures=figures)
 
 
 def _fill(network, weights, biases):

@@ -35,8 +35,10 @@ class SparseMLPRegressor(RegressorMixin, MultiOutputMixin, Perceptron):
         Units of each hidden layer; () leaves a linear model.
     activation : {"relu", "tanh", "logistic", "sigmoid", "identity"}, default="relu"
         Of the hidden layers; "logistic", scikit-learn's name, is "sigmoid".
-    solver : {"adam", "sgd"}, default="adam"
-        Adam or stochastic gradient descent on batches, with proximal steps.
+    solver : {"adam", "sgd", "lbfgs"}, default="adam"
+        Adam or stochastic gradient descent on batches, with proximal steps; or L-BFGS
+        on all rows at a time, for small smooth problems: it cannot have `l1` or
+        `group_l1`.
     alpha : float, default=1e-4
         Weight of the L2 penalty, which is divided by the sum of the sample weights: of
         the batch, as in scikit-learn.
@@ -47,16 +49,17 @@ class SparseMLPRegressor(RegressorMixin, MultiOutputMixin, Perceptron):
     refit_epochs : int, default=0
         Epochs after those of `max_iter`, in which the weights that are zero stay zero
         and `l1` and `group_l1` shrink the others no more, while the learning rate
-        falls to zero. They usually give back what the penalties cost.
+        falls to zero. They usually give back what the penalties cost. Without effect
+        with "lbfgs", which has no such penalties.
     batch_size : int, default=200
-        Rows of a step; more than there are means all.
+        Rows of a step; more than there are means all. "lbfgs" always takes all.
     learning_rate : {"annealed", "constant"}, default="annealed"
         Whether the rate falls to zero over the last fifth of `max_iter` epochs, or of
         `max_time`; or stays.
     learning_rate_init : float, default=1e-3
         The rate of the first step.
     max_iter : int, default=200
-        Passes over the samples, at most.
+        Passes over the samples, at most; iterations of "lbfgs".
     max_time : float, default=None
         Seconds after which no further step is made.
     shuffle : bool, default=True
@@ -112,8 +115,8 @@ class SparseMLPRegressor(RegressorMixin, MultiOutputMixin, Perceptron):
         :meth:`set_masks` held; else None.
     history_ : dict of list
         By epoch: "loss", the mean over the rows when they were met; "penalty", what
-        `l1` and `group_l1` added at the end of it; "sparsity", "learning_rate",
-        "seconds"; with `early_stopping` "score", of the held-out rows.
+        `l1` and `group_l1` added at the end of it (with "lbfgs" `alpha`); "sparsity",
+        "learning_rate", "seconds"; with `early_stopping` "score", of the held-out rows.
     loss_curve_ : list of float
         The loss of each epoch.
     loss_ : float
@@ -141,7 +144,7 @@ class SparseMLPRegressor(RegressorMixin, MultiOutputMixin, Perceptron):
     ------
     ValueError
         For NaN or infinity in the data, weights that are negative or all zero,
-        a loss that is not finite; for other layers
+        `l1` or `group_l1` with "lbfgs", a loss that is not finite; for other layers
         than those fitted before, with `warm_start`.
 
     Warns

@@ -7,65 +7,19 @@ import joblib
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from reference import (
-    distances,
-    hard_codes,
-    keep_largest,
-    shortest_rows,
-    soft_threshold_codes,
-    triangle_codes,
-)
+from kmeans_cases import dense, every_coder, is_dense, make
 from sklearn import config_context
 from sklearn.base import clone
-from sklearn.cluster import KMeans
 from sklearn.datasets import load_digits
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sparselearn._solvers import _distinct_rows
-from sparselearn.cluster import KMeansCoder
-from sparselearn.cluster import _coding as module
-from sparselearn.cluster import _learning as learning
-
-CODERS = [
-    {"encoder": "hard"},
-    {"encoder": "triangle"},
-    {"encoder": "triangle", "n_nonzero_coefs": 3},
-    {"encoder": "soft-threshold"},
-    {"encoder": "soft-threshold", "n_nonzero_coefs": 2},
-    {"encoder": "soft-threshold", "threshold": 0.5},
-]
-every_coder = pytest.mark.parametrize(
-    "options", CODERS, ids=lambda options: "-".join(map(str, options.values()))
-)
-
-
-@pytest.fixture(autouse=True)
-def _small_chunks(monkeypatch):
-    """So that little data fills several, the last one in part."""
-    monkeypatch.setattr(module, "CHUNK", 64)
-
-
-@pytest.fixture
-def X(rng):
-    """Three heaps, some zeros."""
-    centres = rng.normal(scale=3.0, size=(3, 5))
-    X = centres[rng.integers(3, size=150)] + rng.standard_normal((150, 5))
-    X[rng.uniform(size=X.shape) < 0.3] = 0.0
-    return X
-
-
-def make(n_components=7, **options):
-    options = {"random_state": 0} | options
-    return KMeansCoder(n_components, **options)
-
-
-def dense(codes):
-    return codes.toarray() if sp.issparse(codes) else codes
+from sparselearn.cluster import KMeansCoder, _coding
 
 
 def memmap(X, folder):
@@ -87,95 +41,6 @@ def unsorted(X):
     order = np.lexsort((-X.indices, rows))
     data, indices = np.repeat(X.data[order] / 2, 2), np.repeat(X.indices[order], 2)
     return sp.csr_array((data, indices, 2 * X.indptr), shape=X.shape)
-
-
-# -- codes are what they are said to be ---------------------------------------
-
-
-@every_coder
-def test_codes_equal_their_twins(X, options):
-    coder = make(**options).fit(X)
-    codes = coder.transform(X)
-    centroids = coder.components_
-    if coder.encoder == "hard":
-        expected = hard_codes(X, centroids)
-    elif coder.encoder == "triangle":
-        expected = triangle_codes(X, centroids)
-    else:
-        expected = soft_threshold_codes(X, centroids, coder.threshold_)
-    expected = keep_largest(expected, coder.n_nonzero_coefs or coder.n_components)
-    np.testing.assert_allclose(dense(codes), expected, atol=1e-12)
-    is_sparse = options != {"encoder": "triangle"}
-    assert sp.issparse(codes) == is_sparse
-    nonzero = np.count_nonzero(dense(codes), axis=1)
-    assert coder.n_nonzero_coefs_ == pytest.approx(nonzero.mean())
-    assert coder.sparsity_ == pytest.approx(1 - np.mean(dense(codes) != 0))
-    if is_sparse:
-        assert codes.has_canonical_format
-        assert np.all(codes.data > 0.0)
-        assert codes.indices.dtype == codes.indptr.dtype == np.int32
-        again = make(**options, sparse_output=False).fit(X).transform(X)
-        np.testing.assert_array_equal(again, codes.toarray())
-
-
-def test_labels_inertia_and_counts(X):
-    coder = make().fit(X)
-    d = distances(X, coder.components_)
-    np.testing.assert_array_equal(coder.labels_, d.argmin(axis=1))
-    np.testing.assert_array_equal(coder.predict(X), coder.labels_)
-    np.testing.assert_array_equal(make().fit_predict(X), coder.labels_)
-    assert coder.inertia_ == pytest.approx(np.sum(d.min(axis=1) ** 2), rel=1e-12)
-    np.testing.assert_array_equal(coder.counts_, np.bincount(coder.labels_))
-    weights = np.linspace(0, 1, len(X))
-    assert coder.score(X) == pytest.approx(-coder.inertia_)
-    assert coder.score(X, sample_weight=weights) == pytest.approx(
-        -np.sum(weights * d.min(axis=1) ** 2), rel=1e-12
-    )
-
-
-def test_centroids_are_those_of_scikit_learn(X):
-    """From the same start, and with an inertia as good from another."""
-    init = X[:7]
-    ours = make(init=init, tol=0.0).fit(X)
-    theirs = KMeans(7, init=init, n_init=1, max_iter=100, tol=0.0).fit(X)
-    np.testing.assert_allclose(ours.components_, theirs.cluster_centers_, atol=1e-10)
-    assert ours.score(X) == pytest.approx(theirs.score(X), rel=1e-12)
-
-
-def test_the_automatic_threshold_gives_the_density_asked_for(X):
-    n_components = 20
-    size = len(X) * n_components
-    for n_nonzero, density in [(None, 0.1), (3, 0.15), (6, 0.3)]:
-        coder = make(
-            n_components, encoder="soft-threshold", n_nonzero_coefs=n_nonzero
-        ).fit(X)
-        coder.set_params(n_nonzero_coefs=None)
-        assert coder.transform(X).nnz == pytest.approx(density * size, abs=1)
-    weights = np.where(X[:, 0] > 0, 5.0, 0.5)
-    weighted = make(n_components, encoder="soft-threshold")
-    weighted.fit(X, sample_weight=weights)
-    assert weighted.sparsity_ == pytest.approx(0.9, abs=5.0 / size)
-    all_of_them = make(4, encoder="soft-threshold", n_nonzero_coefs=9).fit(X)
-    assert all_of_them.threshold_ == 0.0
-
-
-def test_the_automatic_threshold_of_a_sample(X, monkeypatch):
-    exact = make(encoder="soft-threshold").fit(X)
-    monkeypatch.setattr(learning, "THRESHOLD_PRODUCTS", 7 * 75)
-    sampled = make(encoder="soft-threshold").fit(X)
-    assert sampled.threshold_ != exact.threshold_
-    assert sampled.sparsity_ == pytest.approx(exact.sparsity_, abs=0.05)
-
-
-def test_a_centroid_of_no_length_has_no_soft_code(X):
-    init = X[:3].copy()
-    X[:50] = 0.0
-    init[0] = 0.0
-    coder = make(3, encoder="soft-threshold", init=init, threshold=0.0).fit(X)
-    coder.components_[0] = 0.0
-    codes = coder.transform(X).toarray()
-    assert not codes[:, 0].any()
-    assert codes[:, 1:].any()
 
 
 # -- the same answer, however it is asked for -----------------------------------
@@ -249,21 +114,11 @@ def test_n_jobs_reaches_the_threads(X, monkeypatch):
         asked.append(n_jobs)
         return map_chunks(function, n_rows, size, n_jobs)
 
-    map_chunks = module.map_chunks
-    monkeypatch.setattr(module, "map_chunks", spy)
+    map_chunks = _coding.map_chunks
+    monkeypatch.setattr(_coding, "map_chunks", spy)
     make(n_jobs=2).fit(X).transform(X)
     assert asked
     assert set(asked) == {2}
-
-
-@every_coder
-@pytest.mark.parametrize("storage", [np.asarray, sp.csr_array])
-def test_a_row_alone_is_coded_as_among_others(X, options, storage):
-    coder = make(**options).fit(storage(X))
-    codes = dense(coder.transform(storage(X)))
-    for i in (0, 63, 64, 149):
-        alone = dense(coder.transform(storage(X[i : i + 1])))
-        np.testing.assert_allclose(alone, codes[i : i + 1], atol=1e-12)
 
 
 @every_coder
@@ -312,46 +167,21 @@ def test_weights_matter_by_their_proportions(X):
 @pytest.mark.parametrize("scale", [1e-9, 1e9])
 def test_scale_equivariance(X, options, scale):
     plain = make(**options).fit(X)
-    if isinstance(options.get("threshold"), float):
+    if "threshold" in options:
         options = options | {"threshold": options["threshold"] * scale}
     scaled = make(**options).fit(scale * X)
     largest = np.abs(plain.components_).max()
+    unit = scale if plain.whiten or not plain.spherical else 1.0
     np.testing.assert_allclose(
-        scaled.components_ / scale, plain.components_, rtol=0, atol=1e-12 * largest
+        scaled.components_ / unit, plain.components_, rtol=0, atol=1e-11 * largest
     )
-    unit = 1.0 if plain.encoder == "hard" else scale
+    unit = 1.0 if plain.encoder in ("hard", "llc") or plain.whiten else scale
     np.testing.assert_allclose(
         dense(scaled.transform(scale * X)) / unit,
         dense(plain.transform(X)),
         rtol=0,
-        atol=1e-11 * largest,
+        atol=1e-10,
     )
-
-
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
-def test_distances_keep_their_digits_far_from_the_origin(X, dtype):
-    X = (np.round(64 * X) / 64).astype(dtype)  # to have the same digits there
-    far = X + dtype(4096.0)
-    init = X[:7]
-    near = make(init=init).fit(X)
-    there = make(init=init + dtype(4096.0)).fit(far)
-    there.components_ = near.components_ + dtype(4096.0)
-    near.components_ = there.components_ - dtype(4096.0)
-    np.testing.assert_allclose(
-        there.transform(far),
-        near.transform(X),
-        atol=1e-5 if dtype(0).nbytes == 4 else 1e-10,
-    )
-
-
-@pytest.mark.parametrize("storage", [np.asarray, sp.csr_array])
-def test_a_short_distance_of_long_rows_in_float32(X, storage):
-    """Their squared lengths have fewer digits than it needs."""
-    X = (100.0 * X[:40]).astype(np.float32)
-    coder = make(40).fit(storage(X))
-    expected = triangle_codes(X.astype(float), coder.components_.astype(float))
-    scale = np.abs(X).max()
-    np.testing.assert_allclose(coder.transform(storage(X)), expected, atol=1e-6 * scale)
 
 
 @pytest.mark.parametrize("storage", [np.asarray, sp.csr_array])
@@ -381,7 +211,9 @@ def test_rows_of_one_key_are_still_told_apart(storage):
     [
         {"n_components": 6},
         {"encoder": "hard"},
+        {"spherical": True},
         {"n_nonzero_coefs": 2},
+        {"whiten": "zca"},
         {"init": "data"},
         {"max_iter": 1},
         {"tol": 1.0},
@@ -397,59 +229,13 @@ def test_parameters_change_codes(X, change):
     assert before.shape != after.shape or np.abs(before - after).max() > 1e-3
 
 
-def test_more_nonzeros_than_components_are_all(X):
-    few = make(encoder="triangle").fit(X)
-    many = make(encoder="triangle", n_nonzero_coefs=1000).fit(X)
-    np.testing.assert_array_equal(many.transform(X).toarray(), few.transform(X))
-    assert many.sparsity_ == few.sparsity_
-
-
-def test_sparse_output_is_never_decided_by_the_data(X):
-    """A code without a zero is still sparse, where the method may make zeros."""
-    codes = make(1, encoder="hard").fit(X).transform(X)
-    assert sp.issparse(codes)
-    assert codes.nnz == len(X)
-    assert isinstance(
-        make().fit(sp.csr_array(X)).transform(sp.csr_array(X)), np.ndarray
-    )
-
-
-# -- codes back to samples --------------------------------------------------------
-
-
-@every_coder
-def test_inverse_transform(X, options):
-    coder = make(**options).fit(X)
-    codes = coder.transform(X)
-    found = coder.inverse_transform(codes)
-    np.testing.assert_allclose(found, coder.inverse_transform(dense(codes)), atol=1e-12)
-    if coder.encoder == "hard":
-        np.testing.assert_array_equal(found, coder.components_[coder.labels_])
-    full = dense(codes).any(axis=1)
-    shares = dense(codes)[full]
-    if coder.encoder == "soft-threshold":
-        expected = shortest_rows(shares, coder.components_, coder.threshold_)
-    else:
-        shares /= shares.sum(axis=1, keepdims=True)
-        expected = shares @ coder.components_
-    np.testing.assert_allclose(found[full], expected, atol=1e-8)
-
-
-@pytest.mark.parametrize("storage", [np.asarray, sp.csr_array])
-def test_an_empty_code_is_the_training_mean(X, storage):
-    weights = np.linspace(0.0, 1.0, len(X))
-    coder = make(tol=0.0).fit(X, sample_weight=weights)
-    found = coder.inverse_transform(storage(np.zeros((2, 7))))
-    mean = np.average(X, axis=0, weights=weights)
-    np.testing.assert_allclose(found, [mean, mean], atol=1e-10)
-
-
-def test_inverse_transform_refuses_what_is_no_code(X):
-    coder = make().fit(X)
-    with pytest.raises(ValueError, match="5 columns; transform gives 7"):
-        coder.inverse_transform(X)
-    with pytest.raises(ValueError, match=r"codes must be >= 0; got -1\.0"):
-        coder.inverse_transform(-np.eye(7))
+def test_parameters_of_some_codes_change_them(X):
+    soft = {"encoder": "soft-threshold", "whiten": "pca"}
+    before = make(**soft).fit_transform(X).toarray()
+    for change in ({"threshold": 1.0}, {"whiten_eps": 1.0}, {"split_sign": True}):
+        after = make(**soft | change).fit_transform(X).toarray()
+        assert before.shape != after.shape or np.abs(before - after).max() > 1e-3
+    assert isinstance(make(**soft, sparse_output=False).fit_transform(X), np.ndarray)
 
 
 # -- bad and poor data --------------------------------------------------------------
@@ -479,6 +265,14 @@ def test_errors_name_the_parameter(X):
         make(threshold=-1.0).fit(X)
     with pytest.raises(ValueError, match="'n_nonzero_coefs' parameter"):
         make(n_nonzero_coefs=0).fit(X)
+    with pytest.raises(ValueError, match=r"'llc'.*spherical=True.*spherical=False"):
+        make(encoder="llc", spherical=True).fit(X)
+    for encoder in ("hard", "triangle"):
+        match = f"split_sign=True.*encoder='{encoder}'.*spherical=False"
+        with pytest.raises(ValueError, match=match):
+            make(encoder=encoder, split_sign=True).fit(X)
+    with pytest.raises(ValueError, match="'whiten' parameter"):
+        make(whiten="white").fit(X)
     coder = make().fit(X).set_params(encoder="soft-threshold")
     with pytest.raises(ValueError, match="encoder='soft-threshold' was set after fit"):
         coder.transform(X)
@@ -511,18 +305,15 @@ def test_as_many_centroids_as_rows(X):
 def test_all_rows_the_same(options, rows):
     X = np.full((9, 4), float(rows == "ones"))
     coder = make(1, **options).fit(X)
-    np.testing.assert_array_equal(coder.components_, X[:1])
-    assert coder.inertia_ == 0.0
-    assert np.isfinite(dense(coder.transform(X))).all()
-    np.testing.assert_allclose(coder.inverse_transform(coder.transform(X)), X)
-
-
-@every_coder
-def test_rows_of_zeros_in_sparse_data(X, options):
-    X[::3] = 0.0
-    coder = make(**options).fit(X)
-    found = dense(coder.transform(sp.csr_array(X)))
-    np.testing.assert_allclose(found, dense(coder.transform(X)), atol=1e-9)
+    if not coder.spherical:
+        np.testing.assert_array_equal(coder.components_, X[:1])
+    assert coder.inertia_ <= 1e-28
+    codes = coder.transform(X)
+    assert np.isfinite(dense(codes)).all()
+    found = coder.inverse_transform(codes)
+    if coder.encoder == "triangle" and coder.spherical and not coder.whiten:
+        X = np.zeros_like(X)  # the one line is no nearer than the mean one
+    np.testing.assert_allclose(found, X, atol=1e-12)
 
 
 def test_nothing_passed_in_is_changed(X):
@@ -537,12 +328,12 @@ def test_nothing_passed_in_is_changed(X):
 
 
 def test_an_interrupted_fit_leaves_the_last_state(X, monkeypatch):
-    def interrupt(*args):
+    def interrupt(rows, coding):
         raise KeyboardInterrupt
 
     coder, new = make().fit(X), make()
     before = pickle.dumps(coder)
-    monkeypatch.setattr(module.solver, "code_lengths", interrupt)
+    monkeypatch.setattr(_coding.solver, "code_lengths", interrupt)
     for victim in (coder.set_params(random_state=3), new):
         with pytest.raises(KeyboardInterrupt):
             victim.fit(X)
@@ -583,16 +374,17 @@ def test_skops_round_trip(X):
 def test_data_frames(X, options, library):
     pytest.importorskip(library)
     coder = make(**options).fit(X)
-    codes = dense(coder.transform(X))
+    codes, names = dense(coder.transform(X)), coder.get_feature_names_out()
+    assert len(names) == codes.shape[1]
     with config_context(transform_output=library):
         frames = [coder.transform(X), coder.fit_transform(X)]
     frames.append(clone(coder.set_output(transform=library)).fit_transform(X))
     for frame in frames:
         assert type(frame).__module__.startswith(library)
-        assert list(frame.columns) == [f"kmeanscoder{j}" for j in range(7)]
+        assert list(frame.columns) == list(names)
         np.testing.assert_array_equal(frame.to_numpy(), codes)
     coder.set_output(transform="default")
-    assert sp.issparse(coder.transform(X)) == (options != {"encoder": "triangle"})
+    assert sp.issparse(coder.transform(X)) == (not is_dense(options))
 
 
 def test_feature_names(X):
@@ -600,7 +392,11 @@ def test_feature_names(X):
     frame = pandas.DataFrame(X, columns=list("abcde"))
     coder = make().fit(frame)
     assert list(coder.feature_names_in_) == list("abcde")
-    assert list(coder.get_feature_names_out()) == [f"kmeanscoder{j}" for j in range(7)]
+    names = [f"kmeanscoder{j}" for j in range(7)]
+    assert list(coder.get_feature_names_out()) == names
+    coder = make(encoder="topk", split_sign=True).fit(frame)
+    both = [f"{name}_{sign}" for sign in ("positive", "negative") for name in names]
+    assert list(coder.get_feature_names_out()) == both
     with pytest.raises(ValueError, match="feature names"):
         coder.transform(frame[["b", "a", "c", "d", "e"]])
 
@@ -644,25 +440,25 @@ def test_text_stays_sparse(monkeypatch, batch_size):
 
 
 def test_grid_search_over_sparsity_on_digits():
-    X, y = load_digits(return_X_y=True)
+    X, y = (data[:900] for data in load_digits(return_X_y=True))
     model = Pipeline(
         [
             ("standardscaler", StandardScaler()),
-            ("kmeanscoder", KMeansCoder(500, max_iter=20, random_state=0)),
-            ("logisticregression", LogisticRegression(C=0.5, max_iter=200)),
+            ("kmeanscoder", KMeansCoder(100, max_iter=10, random_state=0)),
+            ("ridgeclassifier", RidgeClassifier(10.0)),
         ]
     )
     search = GridSearchCV(
         model,
-        {"kmeanscoder__n_nonzero_coefs": [16, 32, 64, 10000]},
-        cv=StratifiedKFold(3, shuffle=True, random_state=0),
+        {"kmeanscoder__n_nonzero_coefs": [8, 32, 10000]},
+        cv=StratifiedKFold(2, shuffle=True, random_state=0),
         n_jobs=2,
         error_score="raise",
     )
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         search.fit(X, y)
-    assert search.best_score_ >= 0.97
+    assert search.best_score_ >= 0.93
     coder = search.best_estimator_["kmeanscoder"]
     kept = search.best_params_["kmeanscoder__n_nonzero_coefs"]
     assert coder.n_nonzero_coefs_ <= kept

@@ -8,6 +8,8 @@ import joblib
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from scipy.linalg import lstsq
+from scipy.optimize import nnls
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
@@ -35,6 +37,18 @@ KINDS = {
     "sigmoid": {"activation": "sigmoid"},
     "tanh": {"activation": "tanh", "alpha": 0.2},
     "deep": {"activation": "sigmoid", "hidden_layer_sizes": (7,)},
+    "deep topk": {"n_nonzero_coefs": 3, "hidden_layer_sizes": (7,)},
+    "deep batchtopk": {
+        "activation": "batchtopk",
+        "n_nonzero_coefs": 2.5,
+        "hidden_layer_sizes": (7,),
+    },
+    "deep jumprelu": {
+        "activation": "jumprelu",
+        "n_nonzero_coefs": 3,
+        "hidden_layer_sizes": (7,),
+    },
+    "lbfgs": {"activation": "sigmoid", "solver": "lbfgs", "l2": 1.0},
     "deep relu": {"activation": "relu", "alpha": 0.1, "hidden_layer_sizes": (7, 6)},
     "logits": {"n_nonzero_coefs": 3, "loss": "cross_entropy"},
     "deep logits": {
@@ -51,6 +65,7 @@ def make(kind, **changes):
 
 
 every_kind = pytest.mark.parametrize("kind", KINDS)
+every_online_kind = pytest.mark.parametrize("kind", [k for k in KINDS if k != "lbfgs"])
 
 
 @pytest.fixture
@@ -116,6 +131,29 @@ def test_the_attributes_are_the_model(kind, X):
     np.testing.assert_allclose(model.score_samples(X), -errors, atol=1e-12)
 
 
+@pytest.mark.parametrize("kind", ["topk", "batchtopk", "jumprelu", "relu"])
+@pytest.mark.parametrize("refine", ["ols", "nnls"])
+def test_refined_codes_are_of_least_squares(kind, refine, X):
+    plain = make(kind).fit(X)
+    model = make(kind, refine=refine).fit(X)
+    codes, supports = dense(model.transform(X)), dense(plain.transform(X)) != 0.0
+    for x, code, support in zip(X[:20], codes, supports):
+        atoms, goal = model.components_[support].T, x - model.intercepts_[1]
+        best = nnls(atoms, goal)[0] if refine == "nnls" else lstsq(atoms, goal)[0]
+        left = np.sum((goal - atoms @ best) ** 2)
+        assert np.sum((goal - model.components_.T @ code) ** 2) == pytest.approx(left)
+        assert not code[~support].any()
+    assert model.score(X) == pytest.approx(model.explained_variance_)
+    assert model.score(X) >= plain.score(X) or refine == "nnls"
+    # Read by `transform`.
+    np.testing.assert_array_equal(
+        dense(plain.set_params(refine=refine).transform(X)), codes
+    )
+    np.testing.assert_allclose(
+        dense(plain.transform(sp.csr_array(X))), codes, atol=1e-9
+    )
+
+
 @every_kind
 def test_figures_of_the_training_samples(kind, X, rng):
     weights = rng.integers(0, 3, len(X)).astype(float)
@@ -155,9 +193,9 @@ def test_components_are_what_a_unit_adds(kind, X):
     if len(model.coefs_) == 2:
         expected = model.coefs_[1]
     else:
-        codes = by_hand(model, X)[0]
+        codes = by_hand(model, X, n_nonzero=3)[0]
         size = np.ones(10)
-        if model.activation == "relu":
+        if model.activation not in ("sigmoid", "tanh"):
             size = codes.sum(axis=0) / np.maximum((codes > 0).sum(axis=0), 1)
             size[size == 0.0] = 1.0
         expected = model.inverse_transform(np.diag(size)) - model.inverse_transform(
@@ -341,8 +379,9 @@ def test_weights_are_repeats(kind, X, rng):
     options = {"batch_size": 1000, "max_iter": 15}
     weighted = make(kind, **options).fit(X, sample_weight=weights.astype(float))
     repeated = make(kind, **options).fit(np.repeat(X, weights, axis=0))
-    if kind == "batchtopk":
-        # Which are the largest of a batch depends on how many rows it has.
+    if kind in ("batchtopk", "deep batchtopk", "deep jumprelu"):
+        # Which are the largest of a batch, and where thresholds begin in a deep
+        # network, depends on how many rows it has.
         assert weighted.score(X) == pytest.approx(repeated.score(X), abs=0.3)
     else:
         same(weighted, repeated, X, rtol=1e-5, atol=1e-7)
@@ -354,7 +393,7 @@ def test_weights_are_repeats(kind, X, rng):
 # -- going on ------------------------------------------------------------------------
 
 
-@every_kind
+@every_online_kind
 def test_one_pass_is_one_partial_fit(kind, X):
     whole = make(
         kind, max_iter=1, shuffle=False, learning_rate="constant", batch_size=30
@@ -362,7 +401,7 @@ def test_one_pass_is_one_partial_fit(kind, X):
     same(whole.fit(X), clone(whole).partial_fit(X), X)
 
 
-@every_kind
+@every_online_kind
 def test_a_chain_of_partial_fits_is_one_pass(kind, X):
     """If all calls have the mean and the spread of the first."""
     X = np.concatenate([X[:30], X[29::-1], X[:30]])
@@ -376,7 +415,7 @@ def test_a_chain_of_partial_fits_is_one_pass(kind, X):
     assert model.n_iter_ == 3
 
 
-@every_kind
+@every_online_kind
 def test_a_pickle_goes_on_where_it_was(kind, X, tmp_path):
     model = make(kind, batch_size=30).partial_fit(X[:50])
     through_pickle = pickle.loads(pickle.dumps(model))
@@ -394,7 +433,7 @@ def test_a_pickle_goes_on_where_it_was(kind, X, tmp_path):
             assert np.abs(moment).max() > 0.0
 
 
-@every_kind
+@every_online_kind
 def test_warm_start_goes_on(kind, X):
     model = make(kind, warm_start=True, learning_rate="constant")
     once = clone(model).set_params(max_iter=12).fit(X)
@@ -450,6 +489,22 @@ def test_a_steady_loss_ends_it_at_a_constant_rate(X):
 def test_time_may_end_it(X):
     model = make("topk", max_time=1e-6, max_iter=1000).fit(X)
     assert model.n_iter_ == 1
+
+
+def test_iterations_on_all_samples(X):
+    """L-BFGS: the objective falls at every one, far below where Adam comes to."""
+    model = make("lbfgs", max_iter=60, l2=1.0, tol=0.0).fit(X)
+    history = model.history_
+    objective = history["loss"] + history["penalty"]
+    assert (np.diff(objective) < 0.0).all()
+    held = make("lbfgs", max_iter=60, alpha=300.0).fit(X).transform(X)
+    np.testing.assert_allclose(held.mean(axis=0), 0.05, rtol=0.1)
+    adam = make("sigmoid", max_iter=60, l2=1.0, batch_size=90).fit(X)
+    assert history["loss"][-1] < adam.history_["loss"][-1]
+    loose = make("lbfgs", max_iter=60, l2=1.0, tol=0.05).fit(X)
+    assert loose.n_iter_ < model.n_iter_
+    with pytest.raises(ValueError, match="partial_fit needs solver='adam'"):
+        model.partial_fit(X)
 
 
 def test_history(X):
@@ -515,7 +570,9 @@ def test_what_is_passed_in_stays(kind, X):
     rows, weights = X.copy(), np.ones(len(X))
     model = make(kind)
     params = copy.deepcopy(model.get_params())
-    model.fit(rows, sample_weight=weights).partial_fit(rows)
+    model.fit(rows, sample_weight=weights)
+    if kind != "lbfgs":
+        model.partial_fit(rows)
     model.inverse_transform(model.transform(rows))
     np.testing.assert_array_equal(rows, X)
     np.testing.assert_array_equal(weights, 1.0)
@@ -583,7 +640,8 @@ def test_k_is_clipped_and_whole(X):
         ),
         ({"activation": "sigmoid", "refine": "ols"}, "refine='ols' fits"),
         ({"loss": "cross_entropy", "refine": "nnls"}, "refine='nnls' fits"),
-        ({"hidden_layer_sizes": 5}, "activation='topk' needs one layer"),
+        ({"solver": "lbfgs"}, "solver='lbfgs' needs"),
+        ({"activation": "relu", "solver": "lbfgs"}, "solver='lbfgs' needs"),
         ({"hidden_layer_sizes": (4, 0)}, "positive whole numbers"),
         ({"hidden_layer_sizes": (4, 2.5)}, "positive whole numbers"),
     ],
@@ -591,6 +649,12 @@ def test_k_is_clipped_and_whole(X):
 def test_what_means_nothing_is_an_error(options, match, X):
     with pytest.raises(ValueError, match=match):
         SparseAutoencoder(4, **options).fit(X)
+
+
+def test_refine_after_the_fit_is_checked(X):
+    model = make("sigmoid").fit(X).set_params(refine="ols")
+    with pytest.raises(ValueError, match="refine='ols' fits"):
+        model.transform(X)
 
 
 def test_cross_entropy_is_for_shares(X):
@@ -628,7 +692,8 @@ def test_codes_of_zeros_warn(X):
         ("topk", {"tied_weights": True}),
         ("topk", {"early_stopping": True}),
         ("topk", {"early_stopping": True, "validation_fraction": 0.4}),
-        ("sigmoid", {"hidden_layer_sizes": (7,)}),
+        ("topk", {"hidden_layer_sizes": (7,)}),
+        ("sigmoid", {"solver": "lbfgs"}),
         ("sigmoid", {"sparsity_target": 0.2}),
         ("sigmoid", {"alpha": 1.0}),
         ("sigmoid", {"l2": 1.0}),
@@ -650,7 +715,8 @@ def test_a_search_over_the_length_of_codes(X):
     y = (X[:, 0] > np.median(X[:, 0])).astype(int)
     pipeline = Pipeline([("codes", make("topk")), ("model", LogisticRegression())])
     search = GridSearchCV(pipeline, {"codes__n_nonzero_coefs": [1, 3, 50]}, n_jobs=2)
-    search.fit(X, y)
+    with joblib.parallel_config(backend="threading"):
+        search.fit(X, y)
     scores = search.cv_results_["mean_test_score"]
     assert np.isfinite(scores).all()
     assert len(set(scores)) > 1

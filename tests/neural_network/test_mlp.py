@@ -105,6 +105,40 @@ def test_steps_are_those_of_scikit_learn(kind, activation, solver, rng):
     np.testing.assert_allclose(outputs(model, X), expected, atol=1e-9)
 
 
+# scikit-learn divides the loss of several numbers by how many, but not its gradient.
+@pytest.mark.parametrize("kind", KINDS[:-1])
+def test_lbfgs_is_that_of_scikit_learn(kind, rng):
+    X, y = data(kind, rng)
+    options = {
+        "activation": "tanh",
+        "solver": "lbfgs",
+        "alpha": 1.0,
+        "warm_start": True,
+    }
+    model = network(kind, max_iter=1, activation="tanh").fit(X, y)
+    model.set_params(**options)
+    twin = scikit_twin(model, kind, X, y)
+    weights = rng.integers(1, 3, len(y)).astype(float)
+    model.set_params(max_iter=2000, tol=1e-9, n_iter_no_change=10)
+    twin.set_params(max_iter=2000, tol=1e-9)
+    for estimator in (model, twin):
+        estimator.fit(X, y, weights)
+    # scipy's ends where the loss falls by less than 2e-9 of it.
+    expected = outputs(twin, X)
+    np.testing.assert_allclose(outputs(model, X), expected, atol=2e-3)
+    assert 10 < model.n_iter_ < 2000
+    objective = np.add(model.history_["loss"], model.history_["penalty"])
+    assert np.all(np.diff(objective) < 1e-12 * objective[0])
+    squares = sum(float(np.sum(w * w)) for w in model.coefs_)
+    assert model.history_["penalty"][-1] == pytest.approx(squares / 2 / weights.sum())
+
+
+def test_lbfgs_warns_of_too_few_iterations(rng):
+    X, y = data("number", rng)
+    with pytest.warns(ConvergenceWarning, match="max_iter=3 epochs. Raise max_iter or"):
+        network("number", solver="lbfgs", max_iter=3, refit_epochs=3).fit(X, y)
+
+
 # -- zeros ----------------------------------------------------------------------
 
 
@@ -207,12 +241,15 @@ def test_refit_keeps_the_zeros_and_shrinks_no_more(early_stopping, rng):
 
 def test_refit_begins_where_the_first_phase_converges(rng):
     X, y = data("number", rng)
-    model = network(
-        "number", l1=0.3, tol=0.05, n_iter_no_change=2, max_iter=50, refit_epochs=7
-    ).fit(X, y)
-    n_first = len([p for p in model.history_["penalty"] if p > 0.0])
-    assert n_first < 50
-    assert model.n_iter_ == n_first + 7 or model.history_["penalty"][-1] == 0.0
+    options = {"l1": 0.3, "tol": 0.05, "n_iter_no_change": 2, "max_iter": 50}
+    alone = network("number", **options).fit(X, y)
+    assert alone.n_iter_ < 50
+    for early_stopping in (False, True):
+        options["early_stopping"] = early_stopping
+        model = network("number", refit_epochs=7, **options).fit(X, y)
+        n_first = len([p for p in model.history_["penalty"] if p > 0.0])
+        assert n_first < 50
+        assert model.n_iter_ == n_first + 7
 
 
 # -- masks ----------------------------------------------------------------------
@@ -301,18 +338,22 @@ def test_single_precision_agrees_with_double(kind, rng):
 
 
 @every_kind
-@pytest.mark.parametrize("solver", ["adam", "sgd"])
+@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
 def test_weights_are_repeated_rows(kind, solver, rng):
     X, y = data(kind, rng)
     weights = rng.integers(0, 3, len(y))
     options = {"solver": solver, "shuffle": False, "batch_size": 999, "alpha": 0.3}
-    if solver != "lbfgs":
+    if solver == "lbfgs":
+        options |= {"tol": 1e-3, "n_iter_no_change": 3, "max_iter": 500}
+    else:
         options |= {"l1": 0.001}
     repeated = network(kind, **options).fit(
         np.repeat(X, weights, axis=0), np.repeat(y, weights, axis=0)
     )
     weighted = network(kind, **options).fit(X, y, sample_weight=weights)
-    same_fit(weighted, repeated, rtol=1e-6, atol=1e-8)
+    np.testing.assert_allclose(
+        outputs(weighted, X), outputs(repeated, X), rtol=1e-4, atol=1e-6
+    )
 
 
 @two_kinds
@@ -536,6 +577,8 @@ def test_a_bad_batch_changes_nothing(kind, rng):
 @pytest.mark.parametrize(
     ("options", "match"),
     [
+        ({"solver": "lbfgs", "l1": 0.1}, "l1=0.1"),
+        ({"solver": "lbfgs", "group_l1": 0.1}, "group_l1=0.1"),
         ({"hidden_layer_sizes": (3, 0)}, "has 0"),
         ({"hidden_layer_sizes": (2.5,)}, "has 2.5"),
         ({"activation": "step"}, "'activation'"),
@@ -564,6 +607,8 @@ def test_targets_that_make_no_sense(rng):
         model.fit(X, rng.integers(0, 3, (60, 2)))
     with pytest.raises(ValueError, match="classes has to be given"):
         model.partial_fit(X, y)
+    with pytest.raises(AttributeError, match="partial_fit"):
+        model.set_params(solver="lbfgs").partial_fit(X, y)
     with pytest.raises(ValueError, match="none of classes_"):
         network("multiclass").partial_fit(X, y, classes=[3, 5])
     model = network("multiclass", warm_start=True).fit(X, y)

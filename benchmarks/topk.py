@@ -1,0 +1,138 @@
+"""Training steps of top-k autoencoders: time for the same steps from the same start.
+
+    python benchmarks/topk.py [--repeats 3] [--units 1000 4096]
+
+784 pixels of MNIST (from the folder that SPARSELEARN_DATA names; random rows without)
+go to 1000, 4096 and 16384 units, in float32 and two threads. All libraries meet the
+same rows in the same order, and the judge finds the loss of what comes out, in float64.
+torch decodes by a dense product of scattered codes, or by an `embedding_bag`, with Adam
+as it is by default or fused.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import measure
+import numpy as np
+from judge import topk_loss
+
+THREADS = 2
+RATE = 1e-3
+# Units, non-zeros, rows of a batch, steps.
+SIZES = [(1000, 25, 128, 200), (4096, 32, 128, 60), (16384, 32, 512, 8)]
+VARIANTS = {
+    "sparselearn": ["adam", "no momentum"],
+    "torch": ["adam", "adam, bag", "fused", "fused, bag"],
+}
+WARM_UP = 3  # steps outside the clock
+
+
+@dataclass(frozen=True)
+class Training:
+    """Rows to meet once, in order, and what to start from."""
+
+    X: np.ndarray
+    atoms: np.ndarray
+    n_nonzero_coefs: int
+    batch_size: int
+    real: bool
+    rate: float = RATE
+
+    def arrays(self):
+        return {"X": self.X, "atoms": self.atoms}
+
+    def settings(self):
+        return {
+            "n_nonzero_coefs": self.n_nonzero_coefs,
+            "batch_size": self.batch_size,
+            "rate": self.rate,
+        }
+
+
+def digits(n_rows):
+    """Rows of MNIST, centred and of mean square 1; random ones if it is not there."""
+    rng = np.random.default_rng(0)
+    file = Path(os.environ.get("SPARSELEARN_DATA", ".")) / "mnist_train60k.npz"
+    if file.exists():
+        with np.load(file) as found:
+            X = found["X"].reshape(len(found["X"]), -1)
+        X = X[rng.permutation(len(X))[:n_rows]].astype(np.float64)
+    else:
+        codes = rng.exponential(size=(n_rows, 200)) * (rng.random((n_rows, 200)) < 0.05)
+        X = codes @ rng.standard_normal((200, 784))
+    X -= X.mean(axis=0)
+    return (X / X.std()).astype(np.float32), file.exists()
+
+
+def make(n_units, n_nonzero, batch_size, n_steps):
+    X, real = digits(batch_size * n_steps)
+    atoms = np.random.default_rng(1).standard_normal((n_units, X.shape[1]))
+    atoms /= np.linalg.norm(atoms, axis=1, keepdims=True)
+    return Training(X, atoms.astype(np.float32), n_nonzero, batch_size, real)
+
+
+def compare(found, problem, repeats):
+    rows, calls = {}, {}
+    with measure.on_disk(problem) as folder:
+        for name, library in found.items():
+            for variant in VARIANTS[name]:
+
+                def call(library=library, variant=variant, n_rows=None):
+                    return library.call(
+                        "topk",
+                        problem,
+                        folder,
+                        threads=THREADS,
+                        n_jobs=THREADS,
+                        variant=variant,
+                        n_rows=n_rows,
+                        more_time=measure.COMPILATION,
+                    )
+
+                key = f"{name}, {variant}"
+                call(n_rows=WARM_UP * problem.batch_size)
+                answer = call()
+                loss = topk_loss(problem, answer.coefs.toarray(), answer.intercepts)
+                rows[key] = {"seconds": [], "note": None, "loss": loss}
+                calls[key] = call
+        measure.take_turns(calls, rows, repeats)
+    return rows
+
+
+def show(title, record):
+    print(f"\n{title}")
+    rows = record["libraries"]
+    best = min(row["median"] for name, row in rows.items() if "sparselearn" in name)
+    for name, row in sorted(rows.items(), key=lambda item: item[1]["median"]):
+        print(
+            f"  {name:26s} {record['shape'][0] / row['median']:9.0f} rows/s"
+            f"{row['median'] / best:7.2f} x ours   loss {row['loss']:.3f}",
+            flush=True,
+        )
+
+
+def main():
+    parser = measure.arguments(__doc__, libraries=list(VARIANTS), repeats=3)
+    units = [size[0] for size in SIZES]
+    parser.add_argument("--units", type=int, nargs="*", default=units)
+    options = parser.parse_args()
+    found = measure.start(options.libraries, options.limit, "topk")
+    records = {}
+    for size in SIZES:
+        if size[0] not in options.units:
+            continue
+        problem = make(*size)
+        title = "{} units, {} non-zeros, batches of {}".format(*size)
+        records[title] = {
+            "shape": list(problem.X.shape),
+            "real": problem.real,
+            "threads": THREADS,
+            "libraries": compare(found, problem, options.repeats),
+        }
+        show(title, records[title])
+        measure.save(options, "top-k autoencoders", found, records)
+
+
+if __name__ == "__main__":
+    main()
