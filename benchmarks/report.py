@@ -27,6 +27,7 @@ TITLES = {
     "dictionary learning": "Dictionaries of image patches",
     "planted": "Planted atoms found again",
     "kmeans": "K-means, and codes by centroids",
+    "mnist perceptron": "A perceptron of MNIST with an L1 penalty",
     "coding memory": "Memory that codes take, of rows in a memory map",
     "compile time": "The first fit in a fresh process",
 }
@@ -329,6 +330,26 @@ def planted(results):
     return "\n\n".join(parts)
 
 
+def perceptrons(results):
+    parts = []
+    for title, record in results["problems"].items():
+        rows = [
+            [
+                name,
+                f"{100.0 * row['accuracy']:.2f} %",
+                f"{100.0 * row['sparsity']:.1f} %",
+                row["weights"],
+                ", ".join(map(str, row["units"])),
+                row["pixels"],
+                number(row["seconds"]),
+            ]
+            for name, row in record["networks"].items()
+        ]
+        header = ["network", "right", "zeros", "weights", "units", "pixels", "seconds"]
+        parts.append(f"**{title}**\n\n" + markdown(header, rows))
+    return "\n\n".join(parts)
+
+
 def coding_memory(results):
     rows = []
     for dtype, record in results["problems"].items():
@@ -411,6 +432,7 @@ TABLES = {
     "dictionary learning": learning,
     "planted": planted,
     "kmeans": centroids,
+    "mnist perceptron": perceptrons,
     "coding memory": coding_memory,
     "compile time": first_fits,
 }
