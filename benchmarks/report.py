@@ -1,4 +1,4 @@
-"""Make results/README.md and results/growth.png of the results' JSON files.
+"""Make results/README.md and its pictures of the results' JSON files.
 
 python benchmarks/report.py
 """
@@ -29,6 +29,8 @@ TITLES = {
     "kmeans": "K-means, and codes by centroids",
     "mnist perceptron": "A perceptron of MNIST with an L1 penalty",
     "coding memory": "Memory that codes take, of rows in a memory map",
+    "patches": "Handwritten digits by codes of patches",
+    "codes read": "Digits read from codes",
     "compile time": "The first fit in a fresh process",
 }
 MEBIBYTE = 2**20
@@ -350,6 +352,25 @@ def perceptrons(results):
     return "\n\n".join(parts)
 
 
+def codes_read(results):
+    parts = []
+    for title, record in results["problems"].items():
+        n, p = record["shape"]
+        rows = [
+            [
+                name,
+                f"{row['nonzeros']:.1f}",
+                f"{np.mean(row['accuracy']):.4f}",
+                f"{np.std(row['accuracy']):.4f}",
+            ]
+            for name, row in record["codes"].items()
+        ]
+        header = ["codes", "non-zeros", "accuracy", "sd over splits"]
+        head = f"**{title}**, {n} x {p}, {record['n_components']} centroids"
+        parts.append(f"{head}\n\n{markdown(header, rows)}")
+    return "\n\n".join(parts)
+
+
 def coding_memory(results):
     rows = []
     for dtype, record in results["problems"].items():
@@ -370,6 +391,44 @@ def coding_memory(results):
     )
     header = ["codes", "n x p", "file", "private", "codes", "seconds"]
     return intro + "\n\n" + markdown(header, rows)
+
+
+def patches(results):
+    """A line a length of codes: what they cost in time, and in accuracy."""
+    parts = []
+    figure, panel = plt.subplots(figsize=(4.5, 3.2))
+    for title, record in results["problems"].items():
+        curve = sorted(record["curve"], key=lambda row: -row["active"])
+        names = [name for name, value in curve[0].items() if isinstance(value, dict)]
+        rows = []
+        for row in curve:
+            cells = [f"{row[name]['accuracy']:.4f}" for name in names]
+            seconds = [row["encoding"], *(row[name]["seconds"] for name in names)]
+            rows.append(
+                [number(row["active"]), f"{row['zeros']:.2f}", *cells]
+                + [f"{value:.1f}" for value in seconds]
+            )
+        for name in names:
+            points = [(row["active"], row[name]["accuracy"]) for row in curve]
+            panel.semilogx(*zip(*points), "o-", label=name)
+        header = ["active codes of a patch", "zeros of the pooled codes"]
+        header += [f"accuracy, {name}" for name in names]
+        header += ["encoding, s", *(f"{name}, s" for name in names)]
+        n, p = record["shape"]
+        parts.append(
+            f"**{title}**: {n} training images of {p} pixels, {record['n_test']} test "
+            f"images. Centroids, for {record['n_codes']} codes, are learned once, in "
+            f"{record['learning']:.1f} s; codes of all images are made in the seconds "
+            "given, and a classifier is fitted to those for training.\n\n"
+            + markdown(header, rows)
+        )
+    panel.set(xlabel="active codes of a patch", ylabel="accuracy on test images")
+    panel.xaxis.set_major_formatter("{x:g}")
+    panel.legend(fontsize=7)
+    figure.tight_layout()
+    figure.savefig(RESULTS / "patches.png", dpi=120)
+    plt.close(figure)
+    return "\n\n".join([*parts, "![accuracy by active codes](patches.png)"])
 
 
 def centroids(results):
@@ -434,6 +493,8 @@ TABLES = {
     "kmeans": centroids,
     "mnist perceptron": perceptrons,
     "coding memory": coding_memory,
+    "patches": patches,
+    "codes read": codes_read,
     "compile time": first_fits,
 }
 

@@ -17,8 +17,7 @@ badly, drawn with a probability in proportion to the square of its loss.
 import numpy as np
 
 from sparselearn._kernels._topk import reconstruct
-from sparselearn._solvers._selections import Kept
-from sparselearn._solvers._sparse_codes import parts_of
+from sparselearn._solvers._selections import Kept, parts_of
 
 __all__ = ["Reservoir", "resample", "second_errors"]
 

@@ -294,6 +294,8 @@ def make_coding(encoder, book, *, n_nonzero=None, threshold=None, signed=False, 
 
 def code_lengths(rows, coding):
     """How many non-zeros the code of each row has."""
+    if isinstance(coding.prepared, Nearest):  # of the nearest centroid alone
+        return np.ones(rows.shape[0], dtype=np.int64)
     codes = coding.encoder.encode(rows, coding, None)
     if isinstance(codes, Everywhere) and codes.counts.min() < codes.values.shape[1]:
         return np.minimum(codes.counts, coding.n_nonzero)

@@ -39,9 +39,6 @@ __all__ = ["Centroids", "directions", "learn_centroids"]
 
 # What an old direction weighs in a spherical step, in mean energies of a centroid.
 DAMPING = 1e-3
-# Passes before which to look how products are made the fastest: that changes little
-# once the centroids are means.
-SKETCHES = (1, 5)
 # A row is represented well if its squared error is so small a share of the mean squared
 # length, for centroids about the mean of all rows, with rounding of this share of that
 # about 0: of differences, and of squares that are subtracted where X is sparse.
@@ -222,12 +219,11 @@ def learn_centroids(X, weights, centroids, *, spherical, max_iter, tol, run=map)
     start = directions(centroids) if spherical else centroids
     # What is returned has the dtype of X: labels are of atoms that are rounded.
     atoms = np.asarray(start, dtype=X.dtype)
+    passes.rows.sketch(atoms, run=run)
     passes.assign(atoms)
     scale = (1.0 if spherical else passes.variance) / X.shape[1]
     rounding = len(atoms) * (2.0 * np.finfo(X.dtype).eps) ** 2
     for n_iter in range(1, max_iter + 1):
-        if n_iter in SKETCHES:
-            passes.rows.sketch(atoms, passes.found.labels, run=run)
         before = atoms.astype(np.float64)
         moved, relocated = passes.moved(before)
         atoms = moved.astype(X.dtype)

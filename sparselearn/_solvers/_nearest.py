@@ -55,8 +55,8 @@ class Assignment(NamedTuple):
 
     @classmethod
     def empty(cls, n_rows):
-        """One to be overwritten."""
-        labels = np.zeros(n_rows, dtype=np.int32)
+        """One of which nothing is known."""
+        labels = np.full(n_rows, -1, dtype=np.int32)
         return cls(labels, np.zeros(n_rows), np.ones(n_rows))
 
     def part(self, rows):
@@ -164,9 +164,10 @@ class Frame(NamedTuple):
     def projected(self, rows, found):
         """The same with the sketch."""
         basis = self.sketch.basis.astype(self.dtype)
+        room = np.empty((BLOCK, rows.shape[1]), dtype=self.dtype)
         for block in slices(0, rows.shape[0], BLOCK):
             values, lengths, reaches = found.part(block)
-            centred = np.empty(rows[block].shape, dtype=self.dtype)
+            centred = room[: lengths.size]
             self.centre(rows[block], centred, lengths)
             leading = values[:, : basis.shape[1]]
             np.matmul(centred, basis, out=leading)
@@ -209,8 +210,8 @@ class DenseTargets:
     def assign(self, rows, found, known=None):
         """Write to `found`, an `Assignment`, what is nearest to each of some rows.
 
-        The faster the better the labels are that it holds already. With a sketch the
-        `Coordinates` of the rows must be `known`.
+        The faster the better the labels are that it holds already, if these are known.
+        With a sketch the `Coordinates` of the rows must be `known`.
         """
         products, room = scratch = self._borrow()
         frame = self.frame
@@ -224,6 +225,9 @@ class DenseTargets:
             wide = products[: some.shape[0]]
             inner = wide[:, : len(self.centroids)]
             np.matmul(coordinates.values, self.coordinates.T, out=inner)
+            near = found.part(block)
+            if near.labels[0] < 0:
+                near.labels[:] = (abs(inner) if frame.spherical else inner).argmax(1)
             kernels.settle(
                 some,
                 self.centroids,
@@ -234,7 +238,7 @@ class DenseTargets:
                 frame.scale,
                 frame.rounding,
                 frame.spherical,
-                *found.part(block),
+                *near,
             )
         self._scratch.append(scratch)
 
@@ -325,22 +329,25 @@ class DenseRows:
     def __init__(self, X, frame):
         self.X, self.frame, self.known = X, frame, None
 
-    def sketch(self, centroids, labels, *, run):
+    def sketch(self, centroids, *, run):
         """Make products with fewer coordinates from now on, if that is faster.
 
-        These are kept: so many numbers a row.
+        These are kept: so many numbers a row. Rows that are made when they are asked
+        for, so that they need not be kept, go without.
 
         Parameters
         ----------
-        centroids, labels
-            Of now; that they change does no harm.
+        centroids
+            Those of now; that they change does no harm.
         run : callable
         """
+        if not isinstance(self.X, np.ndarray):
+            return
         frame = self.frame
         moved = dense(centroids) if frame.spherical else frame.moved(centroids)
         sketch = choose_sketch(
             lambda rows: frame.moved(self.X[rows]),
-            labels,
+            self.X.shape[0],
             moved,
             spherical=frame.spherical,
         )
@@ -385,7 +392,7 @@ class SparseRows:
     def __init__(self, X, spherical):
         self.X, self.spherical = X, spherical
 
-    def sketch(self, centroids, labels, *, run):
+    def sketch(self, centroids, *, run):
         """Nothing: products are made of what is not 0."""
 
     def targets(self, centroids):

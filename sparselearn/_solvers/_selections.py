@@ -30,9 +30,11 @@ __all__ = [
     "Rectifier",
     "Selection",
     "TopK",
+    "join",
     "keep_above",
     "keep_top",
     "make_selection",
+    "parts_of",
 ]
 
 # What a mean over the steps keeps of its past at each step.
@@ -71,6 +73,16 @@ class Kept(NamedTuple):
         ends = np.concatenate([[0], np.cumsum(self.lengths)])
         pairs = slice(ends[part.start], ends[part.stop])
         return Kept(self.data[pairs], self.indices[pairs], self.lengths[part])
+
+
+def join(found):
+    """`Kept` of all rows of a list of them, one after another."""
+    return Kept(*map(np.concatenate, zip(*found)))
+
+
+def parts_of(n, size):
+    """Slices of `size` that cover ``range(n)``, the last one shorter."""
+    return [slice(start, min(start + size, n)) for start in range(0, n, size)]
 
 
 def keep_above(products, bias, lows):
@@ -169,7 +181,7 @@ class Selection(ABC):
 
     @abstractmethod
     def encoding(self, units):
-        """How a row is encoded alone: `n_nonzero` and `thresholds` of `SparseModel`."""
+        """How a row is encoded alone: `n_nonzero` and `thresholds`, one is None."""
 
     def learn(self, n_kept, loss, amount):  # noqa: B027, most learn nothing
         """Follow a step: per row, pairs kept, loss, and what the penalty sums."""

@@ -22,6 +22,8 @@ SHARES = np.arange(0.1, 0.8, 0.05)
 # for each feature, and so many features more.
 DEAR = 5.0
 MORE = 100
+# In the passes that follow so many are, of those that are measured at the start.
+LATER = 0.5
 # A sketch pays from so small a share of the time on.
 ENOUGH = 0.9
 
@@ -51,7 +53,7 @@ def rests(squares, coordinates, rounding):
     return np.sqrt(np.maximum(0.0, squares - known) + rounding * squares)
 
 
-def choose_sketch(rows, labels, centroids, *, spherical):
+def choose_sketch(rows, n_rows, centroids, *, spherical):
     """The `Sketch` that makes passes the fastest, or None if none makes them faster.
 
     Parameters
@@ -59,13 +61,12 @@ def choose_sketch(rows, labels, centroids, *, spherical):
     rows : callable
         ``rows(numbers)`` gives some rows in float64, in a unit and from an origin of
         the caller's.
-    labels : ndarray (n_rows,)
-        Their nearest centroids.
+    n_rows : int
     centroids : float64 ndarray (n_components, n_features)
         In the same unit and from the same origin; with `spherical` of length 1.
     spherical : bool
     """
-    n_rows, (n_components, n_features) = labels.size, centroids.shape
+    n_components, n_features = centroids.shape
     if n_rows * n_components < n_features**2 or n_features < 8:
         return None
     some = rows(np.linspace(0, n_rows - 1, min(n_rows, ROWS)).astype(int))
@@ -80,8 +81,7 @@ def choose_sketch(rows, labels, centroids, *, spherical):
             return np.abs(products)
         return products - 0.5 * centroid_squares
 
-    every = np.arange(tried.size)
-    needed = least(z @ c.T)[every, labels[tried]][:, None]
+    needed = least(z @ c.T).max(axis=1, keepdims=True)
     best = None
     for d in sorted({max(1, round(share * n_features)) for share in SHARES}):
         reaches = np.outer(
@@ -89,7 +89,8 @@ def choose_sketch(rows, labels, centroids, *, spherical):
         )
         bounds = least(z[:, :d] @ c[:, :d].T) + reaches
         n_measured = np.count_nonzero(bounds >= needed) / tried.size - 1.0
-        cost = d + 2 + DEAR * (n_features + MORE) * n_measured / n_components
+        n_measured *= LATER * DEAR * (n_features + MORE) / n_components
+        cost = d + 2 + n_measured
         if best is None or cost < best.cost:
             best = Sketch(basis[:, :d].copy(), cost)
     return best if best.cost <= ENOUGH * n_features else None

@@ -37,17 +37,18 @@ from sparselearn._kernels._units import (
     slopes,
 )
 from sparselearn._solvers._dead_units import Reservoir, resample, second_errors
-from sparselearn._solvers._selections import make_selection
-from sparselearn._solvers._sparse_codes import SparseModel, join, multiply, parts_of
+from sparselearn._solvers._selections import join, make_selection, parts_of
 from sparselearn._solvers._training import Learner
 
-__all__ = ["SparseLearner", "SparseSpec"]
+__all__ = ["SparseLearner", "SparseModel", "SparseSpec"]
 
 # The share of pairs from which on gradients come from matrix products.
 DENSE = 0.08
-# Rows and units that are worked on together, and parts of the units at most.
+# Rows, and units at least, that are worked on together, and parts of the units at most.
+# Products with fewer units are slow.
 ROWS = 32
 UNITS = 64
+PRODUCTS = 512
 PARTS = 8
 EPSILON = 1e-8
 # Of `SparseLearner.state`.
@@ -98,6 +99,29 @@ class SparseSpec(NamedTuple):
     beta_1: float = 0.9
     beta_2: float = 0.999
     seed: int = 0
+
+
+class SparseModel(NamedTuple):
+    """What a learner has learned, for rows as it saw them.
+
+    Attributes
+    ----------
+    encoder, decoder : ndarray (n_components, n_features), C-ordered
+        The same array where weights are tied.
+    bias : ndarray (n_components,)
+    output_bias : ndarray (n_features,)
+    n_nonzero : int or None
+        How many of the largest p are kept, as far as they are positive;
+    thresholds : ndarray (n_components,) or None
+        or what p must exceed.
+    """
+
+    encoder: np.ndarray
+    decoder: np.ndarray
+    bias: np.ndarray
+    output_bias: np.ndarray
+    n_nonzero: int | None = None
+    thresholds: np.ndarray | None = None
 
 
 class SparseLearner(Learner):
@@ -208,7 +232,7 @@ class SparseLearner(Learner):
         """
         units, n_rows = self.units, shares.size
         products, errors = self._room(n_rows)
-        multiply(batch.rows, self._encoder, products, run)
+        self._multiply(batch.rows, products, run)
         parts = parts_of(n_rows, ROWS)
         pick = self.selection.look(products, units, parts, run)
         rounded = shares.astype(products.dtype)
@@ -246,6 +270,16 @@ class SparseLearner(Learner):
     @property
     def _encoder(self):
         return self.units.decoder if self.spec.tied else self.units.encoder
+
+    def _multiply(self, rows, out, run):
+        """Write ``rows @ W_e.T`` to `out`, by parts of the units."""
+        encoder = self._encoder
+
+        def part(units):
+            np.matmul(rows, encoder[units].T, out=out[:, units])
+
+        n_units = len(encoder)
+        list(run(part, parts_of(n_units, max(PRODUCTS, -(-n_units // PARTS)))))
 
     def _rule(self, rate):
         """How Adam makes the step, corrected for moments that started at 0."""

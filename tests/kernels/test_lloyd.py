@@ -35,8 +35,7 @@ def test_centre(rng, dtype):
 def held(X, centroids, spherical, sketched):
     rows = rows_near(X, centroids, spherical=spherical)
     if sketched:
-        labels = np.zeros(len(X), dtype=np.int32)
-        rows.sketch(centroids, labels, run=map)
+        rows.sketch(centroids, run=map)
     return rows
 
 
