@@ -58,7 +58,7 @@ def _use(estimator, X, y=None):
         estimator.fit(X, y)
         if hasattr(estimator, "transform"):
             estimator.transform(X)
-        if hasattr(estimator, "coefs_"):  # of layers, which a pass forward compiles
+        if hasattr(estimator, "coefs_") and hasattr(estimator, "predict"):
             estimator.predict(X)
 
 
