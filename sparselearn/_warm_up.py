@@ -60,6 +60,8 @@ def _use(estimator, X, y=None):
         estimator.fit(X, y)
         if hasattr(estimator, "transform"):
             estimator.transform(X)
+        if hasattr(estimator, "coefs_") and hasattr(estimator, "predict"):
+            estimator.predict(X)
 
 
 def _use_centroids(X):
@@ -138,6 +140,20 @@ def _autoencoders():
         for solver in ("adam", "lbfgs"):
             yield SparseAutoencoder(4, activation="sigmoid", solver=solver, **common)
     yield SparseAutoencoder(4, n_nonzero_coefs=2, refine="ols", max_iter=1)
+
+
+def _use_perceptrons(X):
+    """Perceptrons that together use every kernel; activations share theirs."""
+    from sparselearn.neural_network import SparseMLPClassifier
+
+    y = np.arange(len(X)) % 3
+    options = {"hidden_layer_sizes": (4,), "max_iter": 1, "refit_epochs": 1}
+    # A refit has masks; L1 and whole units have kernels of their own.
+    for solver, penalty in (("adam", 1e-3), ("sgd", 1e-3), ("lbfgs", 0.0)):
+        network = SparseMLPClassifier(
+            solver=solver, l1=penalty, group_l1=penalty, **options
+        )
+        _use(network, X, y)
 
 
 def _targets_for(estimator, y):
