@@ -28,6 +28,7 @@ TITLES = {
     "planted": "Planted atoms found again",
     "kmeans": "K-means, and codes by centroids",
     "coding memory": "Memory that codes take, of rows in a memory map",
+    "codes read": "Digits read from codes",
     "compile time": "The first fit in a fresh process",
 }
 MEBIBYTE = 2**20
@@ -329,6 +330,25 @@ def planted(results):
     return "\n\n".join(parts)
 
 
+def codes_read(results):
+    parts = []
+    for title, record in results["problems"].items():
+        n, p = record["shape"]
+        rows = [
+            [
+                name,
+                f"{row['nonzeros']:.1f}",
+                f"{np.mean(row['accuracy']):.4f}",
+                f"{np.std(row['accuracy']):.4f}",
+            ]
+            for name, row in record["codes"].items()
+        ]
+        header = ["codes", "non-zeros", "accuracy", "sd over splits"]
+        head = f"**{title}**, {n} x {p}, {record['n_components']} centroids"
+        parts.append(f"{head}\n\n{markdown(header, rows)}")
+    return "\n\n".join(parts)
+
+
 def coding_memory(results):
     rows = []
     for dtype, record in results["problems"].items():
@@ -412,6 +432,7 @@ TABLES = {
     "planted": planted,
     "kmeans": centroids,
     "coding memory": coding_memory,
+    "codes read": codes_read,
     "compile time": first_fits,
 }
 

@@ -1,5 +1,6 @@
 """Compile ahead of time what a service will need."""
 
+import itertools
 import warnings
 
 import numpy as np
@@ -41,7 +42,9 @@ def warm_up(dtypes=("float64", "float32")):
             for estimator in _one_of_each(X.shape[1]):
                 for target in _targets_for(estimator, y):
                     _use(estimator, X, target)
-        _use_coders(rng.standard_normal((40, 8)).astype(dtype), rng)
+        X = rng.standard_normal((40, 8)).astype(dtype)
+        _use_coders(X, rng)
+        _use_centroids(X)
         # A group of so many columns that no Gram matrix is formed.
         X = rng.uniform(size=(10, 600)).astype(dtype)
         for storage in (np.asarray, sp.csr_array):
@@ -55,6 +58,23 @@ def _use(estimator, X, y=None):
         estimator.fit(X, y)
         if hasattr(estimator, "transform"):
             estimator.transform(X)
+
+
+def _use_centroids(X):
+    """K-means codes of every kind, and what they stand for."""
+    from sparselearn.cluster import KMeansCoder
+    from sparselearn.cluster._kmeans_coder import ENCODERS
+
+    sparse = sp.csr_array(np.where(X > 0.5, X, 0.0))
+    for encoder, spherical in itertools.product(ENCODERS, (False, True)):
+        if encoder == "llc" and spherical:
+            continue
+        options = {"encoder": encoder, "spherical": spherical, "n_nonzero_coefs": 2}
+        for more in ({}, {"whiten": "zca", "batch_size": 20}):
+            coder = KMeansCoder(4, max_iter=2, random_state=0, **options, **more)
+            for rows in (X, sparse):
+                _use(coder, rows)
+                coder.inverse_transform(coder.transform(rows))
 
 
 def _use_coders(X, rng):
@@ -113,7 +133,6 @@ def _targets_for(estimator, y):
 
 def _one_of_each(n_features):
     """Estimators that together use every kernel and every spec."""
-    from sparselearn.cluster import KMeansCoder
     from sparselearn.linear_model import (
         ElasticNet,
         GroupLasso,
@@ -153,5 +172,3 @@ def _one_of_each(n_features):
     for penalty in ("mcp", "scad"):
         yield SparseLogisticRegression(alpha=0.01, penalty=penalty, max_iter=500)
     yield OrthogonalMatchingPursuit(2)
-    for encoder in ("hard", "triangle", "soft-threshold", "topk", "llc"):
-        yield KMeansCoder(2, encoder=encoder, n_nonzero_coefs=1, random_state=0)

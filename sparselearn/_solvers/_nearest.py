@@ -332,7 +332,8 @@ class DenseRows:
     def sketch(self, centroids, *, run):
         """Make products with fewer coordinates from now on, if that is faster.
 
-        These are kept: so many numbers a row.
+        These are kept: so many numbers a row. Rows that are made when they are asked
+        for, so that they need not be kept, go without.
 
         Parameters
         ----------
@@ -340,6 +341,8 @@ class DenseRows:
             Those of now; that they change does no harm.
         run : callable
         """
+        if not isinstance(self.X, np.ndarray):
+            return
         frame = self.frame
         moved = dense(centroids) if frame.spherical else frame.moved(centroids)
         sketch = choose_sketch(

@@ -215,6 +215,36 @@ def test_fewer_coordinates_change_nothing(rng, spherical, dtype, monkeypatch):
         np.testing.assert_array_equal(a, b)
 
 
+class Made:
+    """Rows that are made when they are asked for, and counted."""
+
+    def __init__(self, X):
+        self.X, self.dtype, self.shape, self.most = X, X.dtype, X.shape, 0
+
+    def __getitem__(self, which):
+        found = self.X[which]
+        self.most = max(self.most, len(found))
+        return found
+
+
+@SPHERICAL
+def test_rows_may_be_made_when_they_are_asked_for(rng, spherical, monkeypatch):
+    monkeypatch.setattr(_nearest, "TASK", 64)
+    X = rows(blobs(rng, n=1000, p=40, k=20) * np.linspace(1.0, 0.01, 40))
+    made = Made(X)
+    one = learn(X, X[:30], spherical=spherical)
+    other = learn(made, X[:30], spherical=spherical)
+    for a, b in zip(one[-1], other[-1]):
+        np.testing.assert_array_equal(a, b)
+    assert 0 < made.most <= 64
+    one = start(X, 10, "k-means++", spherical=spherical)
+    np.testing.assert_array_equal(
+        one, start(made, 10, "k-means++", spherical=spherical)
+    )
+    one = nearest_centroids(X, one, spherical=spherical)
+    assert np.all(one.labels >= 0)
+
+
 @KINDS
 def test_an_empty_centroid_moves_to_the_worst_rows(rng, kind):
     """Labels and squares are of the centroids after the move."""
