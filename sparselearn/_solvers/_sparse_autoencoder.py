@@ -50,7 +50,7 @@ __all__ = ["SparseLearner", "SparseModel", "SparseSpec"]
 DENSE = 0.08
 # Rows, and units at least, that are worked on together, and parts of the units at most.
 # Products with fewer units are slow.
-ROWS = 32
+ROWS = 64
 UNITS = 64
 PRODUCTS = 512
 PARTS = 8
