@@ -1,4 +1,4 @@
-"""Make results/README.md and results/growth.png of the results' JSON files.
+"""Make results/README.md and its pictures of the results' JSON files.
 
 python benchmarks/report.py
 """
@@ -28,6 +28,7 @@ TITLES = {
     "planted": "Planted atoms found again",
     "kmeans": "K-means, and codes by centroids",
     "coding memory": "Memory that codes take, of rows in a memory map",
+    "patches": "Handwritten digits by codes of patches",
     "codes read": "Digits read from codes",
     "compile time": "The first fit in a fresh process",
 }
@@ -371,6 +372,44 @@ def coding_memory(results):
     return intro + "\n\n" + markdown(header, rows)
 
 
+def patches(results):
+    """A line a length of codes: what they cost in time, and in accuracy."""
+    parts = []
+    figure, panel = plt.subplots(figsize=(4.5, 3.2))
+    for title, record in results["problems"].items():
+        curve = sorted(record["curve"], key=lambda row: -row["active"])
+        names = [name for name, value in curve[0].items() if isinstance(value, dict)]
+        rows = []
+        for row in curve:
+            cells = [f"{row[name]['accuracy']:.4f}" for name in names]
+            seconds = [row["encoding"], *(row[name]["seconds"] for name in names)]
+            rows.append(
+                [number(row["active"]), f"{row['zeros']:.2f}", *cells]
+                + [f"{value:.1f}" for value in seconds]
+            )
+        for name in names:
+            points = [(row["active"], row[name]["accuracy"]) for row in curve]
+            panel.semilogx(*zip(*points), "o-", label=name)
+        header = ["active codes of a patch", "zeros of the pooled codes"]
+        header += [f"accuracy, {name}" for name in names]
+        header += ["encoding, s", *(f"{name}, s" for name in names)]
+        n, p = record["shape"]
+        parts.append(
+            f"**{title}**: {n} training images of {p} pixels, {record['n_test']} test "
+            f"images. Centroids, for {record['n_codes']} codes, are learned once, in "
+            f"{record['learning']:.1f} s; codes of all images are made in the seconds "
+            "given, and a classifier is fitted to those for training.\n\n"
+            + markdown(header, rows)
+        )
+    panel.set(xlabel="active codes of a patch", ylabel="accuracy on test images")
+    panel.xaxis.set_major_formatter("{x:g}")
+    panel.legend(fontsize=7)
+    figure.tight_layout()
+    figure.savefig(RESULTS / "patches.png", dpi=120)
+    plt.close(figure)
+    return "\n\n".join([*parts, "![accuracy by active codes](patches.png)"])
+
+
 def centroids(results):
     parts = [
         "Float32 rows, the same start and as many passes for all. `objective` is the "
@@ -432,6 +471,7 @@ TABLES = {
     "planted": planted,
     "kmeans": centroids,
     "coding memory": coding_memory,
+    "patches": patches,
     "codes read": codes_read,
     "compile time": first_fits,
 }

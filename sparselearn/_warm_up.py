@@ -133,6 +133,8 @@ def _targets_for(estimator, y):
 
 def _one_of_each(n_features):
     """Estimators that together use every kernel and every spec."""
+    from sparselearn.cluster import KMeansCoder
+    from sparselearn.feature_extraction import PatchEncoder
     from sparselearn.linear_model import (
         ElasticNet,
         GroupLasso,
@@ -172,3 +174,7 @@ def _one_of_each(n_features):
     for penalty in ("mcp", "scad"):
         yield SparseLogisticRegression(alpha=0.01, penalty=penalty, max_iter=500)
     yield OrthogonalMatchingPursuit(2)
+    for pooling in ("sum", "max"):
+        for n_nonzero_coefs in (None, 1):  # dense codes, and sparse ones
+            coder = KMeansCoder(2, n_nonzero_coefs=n_nonzero_coefs, random_state=0)
+            yield PatchEncoder(coder, pooling=pooling, random_state=0)
