@@ -58,6 +58,8 @@ def _use(estimator, X, y=None):
         estimator.fit(X, y)
         if hasattr(estimator, "transform"):
             estimator.transform(X)
+        if hasattr(estimator, "coefs_") and hasattr(estimator, "predict"):
+            estimator.predict(X)
 
 
 def _use_centroids(X):
@@ -119,6 +121,20 @@ def _learners():
         yield MiniBatchDictionaryLearning(4, method="omp", **signs, **common)
     yield MiniBatchDictionaryLearning(4, method="omp", atom_l1_ratio=0.5, **common)
     yield DiscriminativeDictionaryLearning(4, **common)
+
+
+def _use_perceptrons(X):
+    """Perceptrons that together use every kernel; activations share theirs."""
+    from sparselearn.neural_network import SparseMLPClassifier
+
+    y = np.arange(len(X)) % 3
+    options = {"hidden_layer_sizes": (4,), "max_iter": 1, "refit_epochs": 1}
+    # A refit has masks; L1 and whole units have kernels of their own.
+    for solver, penalty in (("adam", 1e-3), ("sgd", 1e-3), ("lbfgs", 0.0)):
+        network = SparseMLPClassifier(
+            solver=solver, l1=penalty, group_l1=penalty, **options
+        )
+        _use(network, X, y)
 
 
 def _targets_for(estimator, y):

@@ -51,7 +51,7 @@ SHARD = 64
 # Parameters of a block: they, their moments and gradient stay in a core's cache.
 BLOCK = 2**16
 # Rows of a block, at most and at least, if its layer has them.
-MOST_ROWS, LEAST_ROWS = 128, 16
+MOST_ROWS, LEAST_ROWS = 64, 16
 # Width of the window in which thresholds learn, in standard deviations of what a code's
 # layer gives at first.
 BANDWIDTH = 0.5
