@@ -27,6 +27,7 @@ TITLES = {
     "dictionary learning": "Dictionaries of image patches",
     "planted": "Planted atoms found again",
     "kmeans": "K-means, and codes by centroids",
+    "mnist perceptron": "A perceptron of MNIST with an L1 penalty",
     "coding memory": "Memory that codes take, of rows in a memory map",
     "patches": "Handwritten digits by codes of patches",
     "codes read": "Digits read from codes",
@@ -331,6 +332,26 @@ def planted(results):
     return "\n\n".join(parts)
 
 
+def perceptrons(results):
+    parts = []
+    for title, record in results["problems"].items():
+        rows = [
+            [
+                name,
+                f"{100.0 * row['accuracy']:.2f} %",
+                f"{100.0 * row['sparsity']:.1f} %",
+                row["weights"],
+                ", ".join(map(str, row["units"])),
+                row["pixels"],
+                number(row["seconds"]),
+            ]
+            for name, row in record["networks"].items()
+        ]
+        header = ["network", "right", "zeros", "weights", "units", "pixels", "seconds"]
+        parts.append(f"**{title}**\n\n" + markdown(header, rows))
+    return "\n\n".join(parts)
+
+
 def codes_read(results):
     parts = []
     for title, record in results["problems"].items():
@@ -470,6 +491,7 @@ TABLES = {
     "dictionary learning": learning,
     "planted": planted,
     "kmeans": centroids,
+    "mnist perceptron": perceptrons,
     "coding memory": coding_memory,
     "patches": patches,
     "codes read": codes_read,

@@ -45,6 +45,8 @@ def warm_up(dtypes=("float64", "float32")):
         X = rng.standard_normal((40, 8)).astype(dtype)
         _use_coders(X, rng)
         _use_centroids(X)
+        for autoencoder in _autoencoders():
+            _use(autoencoder, rng.uniform(size=(40, 8)).astype(dtype))
         # A group of so many columns that no Gram matrix is formed.
         X = rng.uniform(size=(10, 600)).astype(dtype)
         for storage in (np.asarray, sp.csr_array):
@@ -58,6 +60,8 @@ def _use(estimator, X, y=None):
         estimator.fit(X, y)
         if hasattr(estimator, "transform"):
             estimator.transform(X)
+        if hasattr(estimator, "coefs_") and hasattr(estimator, "predict"):
+            estimator.predict(X)
 
 
 def _use_centroids(X):
@@ -119,6 +123,37 @@ def _learners():
         yield MiniBatchDictionaryLearning(4, method="omp", **signs, **common)
     yield MiniBatchDictionaryLearning(4, method="omp", atom_l1_ratio=0.5, **common)
     yield DiscriminativeDictionaryLearning(4, **common)
+
+
+def _autoencoders():
+    """Autoencoders that together use every kernel; their batches are always dense."""
+    from sparselearn.neural_network import SparseAutoencoder
+
+    for loss in ("squared_error", "cross_entropy"):
+        common = {"loss": loss, "max_iter": 2, "random_state": 0}
+        for activation in ("topk", "batchtopk", "jumprelu", "relu"):
+            options = {"activation": activation, "n_nonzero_coefs": 2, **common}
+            # Few pairs of rows and units, and then many; and all layers in full.
+            yield SparseAutoencoder(64, revive="resample", **options)
+            yield SparseAutoencoder(4, **options)
+            yield SparseAutoencoder(4, hidden_layer_sizes=6, **options)
+        for solver in ("adam", "lbfgs"):
+            yield SparseAutoencoder(4, activation="sigmoid", solver=solver, **common)
+    yield SparseAutoencoder(4, n_nonzero_coefs=2, refine="ols", max_iter=1)
+
+
+def _use_perceptrons(X):
+    """Perceptrons that together use every kernel; activations share theirs."""
+    from sparselearn.neural_network import SparseMLPClassifier
+
+    y = np.arange(len(X)) % 3
+    options = {"hidden_layer_sizes": (4,), "max_iter": 1, "refit_epochs": 1}
+    # A refit has masks; L1 and whole units have kernels of their own.
+    for solver, penalty in (("adam", 1e-3), ("sgd", 1e-3), ("lbfgs", 0.0)):
+        network = SparseMLPClassifier(
+            solver=solver, l1=penalty, group_l1=penalty, **options
+        )
+        _use(network, X, y)
 
 
 def _targets_for(estimator, y):
