@@ -45,6 +45,8 @@ def warm_up(dtypes=("float64", "float32")):
         X = rng.standard_normal((40, 8)).astype(dtype)
         _use_coders(X, rng)
         _use_centroids(X)
+        for autoencoder in _autoencoders():
+            _use(autoencoder, rng.uniform(size=(40, 8)).astype(dtype))
         # A group of so many columns that no Gram matrix is formed.
         X = rng.uniform(size=(10, 600)).astype(dtype)
         for storage in (np.asarray, sp.csr_array):
@@ -121,6 +123,23 @@ def _learners():
         yield MiniBatchDictionaryLearning(4, method="omp", **signs, **common)
     yield MiniBatchDictionaryLearning(4, method="omp", atom_l1_ratio=0.5, **common)
     yield DiscriminativeDictionaryLearning(4, **common)
+
+
+def _autoencoders():
+    """Autoencoders that together use every kernel; their batches are always dense."""
+    from sparselearn.neural_network import SparseAutoencoder
+
+    for loss in ("squared_error", "cross_entropy"):
+        common = {"loss": loss, "max_iter": 2, "random_state": 0}
+        for activation in ("topk", "batchtopk", "jumprelu", "relu"):
+            options = {"activation": activation, "n_nonzero_coefs": 2, **common}
+            # Few pairs of rows and units, and then many; and all layers in full.
+            yield SparseAutoencoder(64, revive="resample", **options)
+            yield SparseAutoencoder(4, **options)
+            yield SparseAutoencoder(4, hidden_layer_sizes=6, **options)
+        for solver in ("adam", "lbfgs"):
+            yield SparseAutoencoder(4, activation="sigmoid", solver=solver, **common)
+    yield SparseAutoencoder(4, n_nonzero_coefs=2, refine="ols", max_iter=1)
 
 
 def _use_perceptrons(X):
