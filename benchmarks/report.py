@@ -374,11 +374,10 @@ def perceptrons(results):
                 row["weights"],
                 ", ".join(map(str, row["units"])),
                 row["pixels"],
-                number(row["seconds"]),
             ]
             for name, row in record["networks"].items()
         ]
-        header = ["network", "right", "zeros", "weights", "units", "pixels", "seconds"]
+        header = ["network", "right", "zeros", "weights", "units", "pixels"]
         parts.append(f"**{title}**\n\n" + markdown(header, rows))
     return "\n\n".join(parts)
 
