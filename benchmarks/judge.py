@@ -13,6 +13,7 @@ __all__ = [
     "dictionary_objective",
     "logistic_objective_and_gap",
     "mcp_objective_and_violation",
+    "network_objective",
     "objective_and_gap",
     "recovered",
     "squared_errors",
@@ -185,6 +186,32 @@ def recovered(planted, atoms, least=0.99):
     """The share of planted atoms that are found, up to their sign: |cos| > `least`."""
     found = atoms / np.maximum(np.linalg.norm(atoms, axis=1, keepdims=True), 1e-300)
     return np.mean(np.abs(planted @ found.T).max(axis=1) > least)
+
+
+def network_objective(problem, values):
+    """The mean loss of all rows in double precision, and the penalty of the code."""
+    rows, place, sizes = problem.X.astype(np.float64), 0, None
+    for number, (m, n) in enumerate(zip(problem.sizes, problem.sizes[1:])):
+        weights = values[place : place + m * n].astype(np.float64).reshape(m, n)
+        place += m * n
+        rows = rows @ weights + values[place : place + n]
+        place += n
+        if number + 2 < len(problem.sizes):
+            relu = problem.activations[number] == "relu"
+            rows = np.maximum(rows, 0.0) if relu else 1.0 / (1.0 + np.exp(-rows))
+        if number == problem.code:
+            sizes = rows.mean(axis=0)
+    if problem.activations[-1] == "softmax":
+        logs = np.logaddexp.reduce(rows, axis=1)
+        return float((logs - rows[np.arange(len(rows)), problem.y]).mean())
+    losses = np.logaddexp(0.0, rows) - problem.X * rows
+    found = losses.sum(axis=1).mean()
+    if sizes is not None:
+        target = problem.target
+        divergence = target * np.log(target / sizes)
+        divergence += (1.0 - target) * np.log((1.0 - target) / (1.0 - sizes))
+        found += problem.alpha * divergence.sum()
+    return float(found)
 
 
 def _row_blocks(problem, size=4096):

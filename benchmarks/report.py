@@ -1,4 +1,4 @@
-"""Make results/README.md and results/growth.png of the results' JSON files.
+"""Make results/README.md and its pictures of the results' JSON files.
 
 python benchmarks/report.py
 """
@@ -27,7 +27,12 @@ TITLES = {
     "dictionary learning": "Dictionaries of image patches",
     "planted": "Planted atoms found again",
     "kmeans": "K-means, and codes by centroids",
+    "mnist autoencoder": "Autoencoders of MNIST",
+    "mnist perceptron": "A perceptron of MNIST with an L1 penalty",
     "coding memory": "Memory that codes take, of rows in a memory map",
+    "patches": "Handwritten digits by codes of patches",
+    "codes read": "Digits read from codes",
+    "top-k autoencoders": "Training steps of top-k autoencoders",
     "compile time": "The first fit in a fresh process",
 }
 MEBIBYTE = 2**20
@@ -329,6 +334,73 @@ def planted(results):
     return "\n\n".join(parts)
 
 
+def autoencoders(results):
+    parts = []
+    for title, record in results["problems"].items():
+        rows = [
+            [
+                name,
+                f"{100.0 * row['error']:.2f} %",
+                f"{100.0 * row['explained']:.1f} %",
+                f"{row['nonzeros']:.1f}",
+                f"{100.0 * row['dead']:.1f} %",
+                row["epochs"],
+                number(row["seconds"]),
+            ]
+            for name, row in record["autoencoders"].items()
+        ]
+        header = [
+            "autoencoder",
+            "linear model wrong",
+            "variance explained",
+            "non-zeros",
+            "dead",
+            "epochs",
+            "seconds",
+        ]
+        n, p = record["shape"]
+        parts.append(f"**{title}**, {n} x {p}\n\n" + markdown(header, rows))
+    return "\n\n".join(parts)
+
+
+def perceptrons(results):
+    parts = []
+    for title, record in results["problems"].items():
+        rows = [
+            [
+                name,
+                f"{100.0 * row['accuracy']:.2f} %",
+                f"{100.0 * row['sparsity']:.1f} %",
+                row["weights"],
+                ", ".join(map(str, row["units"])),
+                row["pixels"],
+            ]
+            for name, row in record["networks"].items()
+        ]
+        header = ["network", "right", "zeros", "weights", "units", "pixels"]
+        parts.append(f"**{title}**\n\n" + markdown(header, rows))
+    return "\n\n".join(parts)
+
+
+def codes_read(results):
+    parts = []
+    for title, record in results["problems"].items():
+        n, p = record["shape"]
+        rows = [
+            [
+                name,
+                f"{row['nonzeros']:.1f}",
+                f"{np.mean(row['accuracy']):.4f}",
+                f"{np.std(row['accuracy']):.4f}",
+            ]
+            for name, row in record["codes"].items()
+        ]
+        header = ["codes", "non-zeros", "accuracy", "sd over splits"]
+        head = f"**{title}**, {n} x {p}, {record['n_components']} centroids"
+        parts.append(f"{head}\n\n{markdown(header, rows)}")
+    return "\n\n".join(parts)
+
+
 def coding_memory(results):
     rows = []
     for dtype, record in results["problems"].items():
@@ -349,6 +421,44 @@ def coding_memory(results):
     )
     header = ["codes", "n x p", "file", "private", "codes", "seconds"]
     return intro + "\n\n" + markdown(header, rows)
+
+
+def patches(results):
+    """A line a length of codes: what they cost in time, and in accuracy."""
+    parts = []
+    figure, panel = plt.subplots(figsize=(4.5, 3.2))
+    for title, record in results["problems"].items():
+        curve = sorted(record["curve"], key=lambda row: -row["active"])
+        names = [name for name, value in curve[0].items() if isinstance(value, dict)]
+        rows = []
+        for row in curve:
+            cells = [f"{row[name]['accuracy']:.4f}" for name in names]
+            seconds = [row["encoding"], *(row[name]["seconds"] for name in names)]
+            rows.append(
+                [number(row["active"]), f"{row['zeros']:.2f}", *cells]
+                + [f"{value:.1f}" for value in seconds]
+            )
+        for name in names:
+            points = [(row["active"], row[name]["accuracy"]) for row in curve]
+            panel.semilogx(*zip(*points), "o-", label=name)
+        header = ["active codes of a patch", "zeros of the pooled codes"]
+        header += [f"accuracy, {name}" for name in names]
+        header += ["encoding, s", *(f"{name}, s" for name in names)]
+        n, p = record["shape"]
+        parts.append(
+            f"**{title}**: {n} training images of {p} pixels, {record['n_test']} test "
+            f"images. Centroids, for {record['n_codes']} codes, are learned once, in "
+            f"{record['learning']:.1f} s; codes of all images are made in the seconds "
+            "given, and a classifier is fitted to those for training.\n\n"
+            + markdown(header, rows)
+        )
+    panel.set(xlabel="active codes of a patch", ylabel="accuracy on test images")
+    panel.xaxis.set_major_formatter("{x:g}")
+    panel.legend(fontsize=7)
+    figure.tight_layout()
+    figure.savefig(RESULTS / "patches.png", dpi=120)
+    plt.close(figure)
+    return "\n\n".join([*parts, "![accuracy by active codes](patches.png)"])
 
 
 def centroids(results):
@@ -378,6 +488,27 @@ def centroids(results):
         passes = f", {record['epochs']} passes" if record["epochs"] else ""
         size = f"{n} x {p}, {record['n_components']} centroids{passes}"
         parts.append(f"**{title}**, {size}\n\n" + markdown(header, rows))
+    return "\n\n".join(parts)
+
+
+def topk_steps(results):
+    parts = []
+    for title, record in results["problems"].items():
+        found, n_rows = record["libraries"], record["shape"][0]
+        # That of the same optimiser: the other does not end at the same loss.
+        ours = found[f"{OURS}, adam"]["median"]
+        rows = [
+            [
+                name,
+                f"{n_rows / row['median']:.0f}",
+                f"{row['median'] / ours:.2f}",
+                f"{row['loss']:.3f}",
+            ]
+            for name, row in found.items()
+        ]
+        header = ["library", "rows a second", f"over {OURS}", "loss"]
+        threads = f"{record['threads']} threads"
+        parts.append(f"**{title}**, {threads}\n\n" + markdown(header, rows))
     return "\n\n".join(parts)
 
 
@@ -411,7 +542,12 @@ TABLES = {
     "dictionary learning": learning,
     "planted": planted,
     "kmeans": centroids,
+    "mnist autoencoder": autoencoders,
+    "mnist perceptron": perceptrons,
     "coding memory": coding_memory,
+    "patches": patches,
+    "codes read": codes_read,
+    "top-k autoencoders": topk_steps,
     "compile time": first_fits,
 }
 

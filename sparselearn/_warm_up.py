@@ -1,5 +1,6 @@
 """Compile ahead of time what a service will need."""
 
+import itertools
 import warnings
 
 import numpy as np
@@ -41,7 +42,11 @@ def warm_up(dtypes=("float64", "float32")):
             for estimator in _one_of_each(X.shape[1]):
                 for target in _targets_for(estimator, y):
                     _use(estimator, X, target)
-        _use_coders(rng.standard_normal((40, 8)).astype(dtype), rng)
+        X = rng.standard_normal((40, 8)).astype(dtype)
+        _use_coders(X, rng)
+        _use_centroids(X)
+        for autoencoder in _autoencoders():
+            _use(autoencoder, rng.uniform(size=(40, 8)).astype(dtype))
         # A group of so many columns that no Gram matrix is formed.
         X = rng.uniform(size=(10, 600)).astype(dtype)
         for storage in (np.asarray, sp.csr_array):
@@ -55,6 +60,25 @@ def _use(estimator, X, y=None):
         estimator.fit(X, y)
         if hasattr(estimator, "transform"):
             estimator.transform(X)
+        if hasattr(estimator, "coefs_") and hasattr(estimator, "predict"):
+            estimator.predict(X)
+
+
+def _use_centroids(X):
+    """K-means codes of every kind, and what they stand for."""
+    from sparselearn.cluster import KMeansCoder
+    from sparselearn.cluster._kmeans_coder import ENCODERS
+
+    sparse = sp.csr_array(np.where(X > 0.5, X, 0.0))
+    for encoder, spherical in itertools.product(ENCODERS, (False, True)):
+        if encoder == "llc" and spherical:
+            continue
+        options = {"encoder": encoder, "spherical": spherical, "n_nonzero_coefs": 2}
+        for more in ({}, {"whiten": "zca", "batch_size": 20}):
+            coder = KMeansCoder(4, max_iter=2, random_state=0, **options, **more)
+            for rows in (X, sparse):
+                _use(coder, rows)
+                coder.inverse_transform(coder.transform(rows))
 
 
 def _use_coders(X, rng):
@@ -101,6 +125,37 @@ def _learners():
     yield DiscriminativeDictionaryLearning(4, **common)
 
 
+def _autoencoders():
+    """Autoencoders that together use every kernel; their batches are always dense."""
+    from sparselearn.neural_network import SparseAutoencoder
+
+    for loss in ("squared_error", "cross_entropy"):
+        common = {"loss": loss, "max_iter": 2, "random_state": 0}
+        for activation in ("topk", "batchtopk", "jumprelu", "relu"):
+            options = {"activation": activation, "n_nonzero_coefs": 2, **common}
+            # Few pairs of rows and units, and then many; and all layers in full.
+            yield SparseAutoencoder(64, revive="resample", **options)
+            yield SparseAutoencoder(4, **options)
+            yield SparseAutoencoder(4, hidden_layer_sizes=6, **options)
+        for solver in ("adam", "lbfgs"):
+            yield SparseAutoencoder(4, activation="sigmoid", solver=solver, **common)
+    yield SparseAutoencoder(4, n_nonzero_coefs=2, refine="ols", max_iter=1)
+
+
+def _use_perceptrons(X):
+    """Perceptrons that together use every kernel; activations share theirs."""
+    from sparselearn.neural_network import SparseMLPClassifier
+
+    y = np.arange(len(X)) % 3
+    options = {"hidden_layer_sizes": (4,), "max_iter": 1, "refit_epochs": 1}
+    # A refit has masks; L1 and whole units have kernels of their own.
+    for solver, penalty in (("adam", 1e-3), ("sgd", 1e-3), ("lbfgs", 0.0)):
+        network = SparseMLPClassifier(
+            solver=solver, l1=penalty, group_l1=penalty, **options
+        )
+        _use(network, X, y)
+
+
 def _targets_for(estimator, y):
     """Of `y`, what `estimator` fits: classes, counts, or two targets where it can."""
     if is_classifier(estimator):
@@ -114,6 +169,7 @@ def _targets_for(estimator, y):
 def _one_of_each(n_features):
     """Estimators that together use every kernel and every spec."""
     from sparselearn.cluster import KMeansCoder
+    from sparselearn.feature_extraction import PatchEncoder
     from sparselearn.linear_model import (
         ElasticNet,
         GroupLasso,
@@ -153,5 +209,7 @@ def _one_of_each(n_features):
     for penalty in ("mcp", "scad"):
         yield SparseLogisticRegression(alpha=0.01, penalty=penalty, max_iter=500)
     yield OrthogonalMatchingPursuit(2)
-    for encoder in ("hard", "triangle", "soft-threshold", "topk", "llc"):
-        yield KMeansCoder(2, encoder=encoder, n_nonzero_coefs=1, random_state=0)
+    for pooling in ("sum", "max"):
+        for n_nonzero_coefs in (None, 1):  # dense codes, and sparse ones
+            coder = KMeansCoder(2, n_nonzero_coefs=n_nonzero_coefs, random_state=0)
+            yield PatchEncoder(coder, pooling=pooling, random_state=0)

@@ -41,6 +41,12 @@ Networks are of problems with `X`, the rows in the order in which they are met, 
     A top-k autoencoder, trained on the first `n_rows`, all if None: its decoder,
     encoder and bias side by side, a row a unit, and the bias of its output.
 
+Networks are of problems with rows `X` and labels `y`, parameters `values` to start from
+and what `networks.Training` says:
+
+``train(problem, n_epochs, n_threads)``
+    Parameters (n_parameters, 1), weights (n_in, n_out) row by row and biases by layer.
+
 `worker.py` runs one of these files in a process of its own.
 """
 

@@ -9,6 +9,7 @@ import scipy.sparse as sp
 from sklearn.cluster import KMeans
 from sklearn.decomposition import MiniBatchDictionaryLearning, sparse_encode
 from sklearn.linear_model import Lasso, LassoCV, LogisticRegression, lasso_path
+from sklearn.neural_network import MLPClassifier
 
 from libraries.fitted import once
 from libraries.intercept import loop_of_classifiers, loop_of_fits, path_or_fits
@@ -76,6 +77,31 @@ def learn(problem, n_jobs, epochs, batch_size):
     if epochs is not None:
         model.set_params(max_iter=epochs, tol=0.0, max_no_improvement=None)
     return model.fit(problem.X).components_
+
+
+def train(problem, n_epochs, n_threads):
+    if problem.activations[-1] != "softmax":
+        raise ValueError("it has no autoencoder")
+    model = MLPClassifier(
+        problem.sizes[1:-1],
+        alpha=0.0,
+        batch_size=problem.batch_size,
+        learning_rate_init=problem.rate,
+        shuffle=False,
+    )
+    # One row makes the arrays; they are given the values to start from.
+    model.partial_fit(problem.X[:1], problem.y[:1], classes=np.arange(10))
+    place = 0
+    for coef, intercept in zip(model.coefs_, model.intercepts_):
+        for array in (coef, intercept):
+            part = problem.values[place : place + array.size]
+            array[:] = part.reshape(array.shape)
+            place += array.size
+    del model._optimizer
+    for _ in range(n_epochs):
+        model.partial_fit(problem.X, problem.y)
+    layers = zip(model.coefs_, model.intercepts_)
+    return np.concatenate([a.ravel() for pair in layers for a in pair])[:, None]
 
 
 def kmeans(problem, n_jobs, epochs, spherical):

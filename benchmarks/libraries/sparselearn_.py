@@ -7,8 +7,16 @@ from sparselearn import decomposition, penalties
 from sparselearn._parallel import stream
 from sparselearn._solvers._batches import Rows, batches
 from sparselearn._solvers._folded_concave import follow_path
+from sparselearn._solvers._network import (
+    Adam,
+    CodeLayer,
+    DenseLearner,
+    Network,
+    NetworkSpec,
+)
 from sparselearn._solvers._problem import make_problem
 from sparselearn._solvers._sparse_autoencoder import SparseLearner, SparseSpec
+from sparselearn._solvers._training import Batch
 from sparselearn._validation import check_regression
 from sparselearn.cluster import KMeansCoder
 from sparselearn.linear_model import (
@@ -123,6 +131,28 @@ def ksvd(problem, n_jobs, epochs):
         n_jobs=n_jobs,
     )
     return model.fit(problem.X).components_
+
+
+def train(problem, n_epochs, n_threads):
+    code = None
+    if problem.code is not None:
+        code = CodeLayer(problem.code, "kl", problem.alpha, problem.target)
+    sizes, activations = tuple(problem.sizes), tuple(problem.activations)
+    spec = NetworkSpec(sizes, activations, "cross_entropy", code)
+    network = Network(sizes, problem.X.dtype)
+    network.values[:] = problem.values
+    learner = DenseLearner(spec, network, Adam(network.values))
+    targets = np.eye(10, dtype=problem.X.dtype)[problem.y]
+    size = problem.batch_size
+    with stream(n_threads) as run:
+        for _ in range(n_epochs):
+            for start in range(0, len(problem.X), size):
+                rows = problem.X[start : start + size]
+                batch = Batch(rows, rows)
+                if activations[-1] == "softmax":
+                    batch = Batch(rows, targets[start : start + size])
+                learner.step(batch, problem.rate, run)
+    return network.values[:, None]
 
 
 def kmeans(problem, n_jobs, epochs, spherical):

@@ -34,6 +34,7 @@ FUNCTIONS = (
     "encode",
     "learn",
     "ksvd",
+    "train",
     "kmeans",
     "centroid_codes",
     "topk",

@@ -38,18 +38,19 @@ class Rule(NamedTuple):
         ``_network.step``.
     rate : float
         Of the parameters' dtype, as all that follow. With Adam's corrections.
-    beta_1 : float
-        Of the mean of gradients; of SGD the momentum.
-    beta_2 : float
-        Of the mean of their squares; of SGD 1 for Nesterov's momentum, else 0.
+    gain_1 : float
+        1 - beta_1, what a gradient counts in their mean: taken in the parameters'
+        precision the difference would be wrong in the fifth digit. Of SGD the momentum.
+    gain_2 : float
+        1 - beta_2, of the mean of squares; of SGD 1 for Nesterov's momentum, else 0.
     epsilon : float
         With Adam's correction.
     """
 
     kind: int
     rate: float
-    beta_1: float
-    beta_2: float
+    gain_1: float
+    gain_2: float
     epsilon: float
 
 
@@ -74,11 +75,10 @@ def improve(rule, l1, values, first, second, gradient, mask):
 
 @inlined
 def _adam(rule, values, first, second, gradient):
-    one = values.dtype.type(1.0)
     for i in range(values.size):
         g = gradient[i]
-        m = first[i] + (one - rule.beta_1) * (g - first[i])
-        v = second[i] + (one - rule.beta_2) * (g * g - second[i])
+        m = first[i] + rule.gain_1 * (g - first[i])
+        v = second[i] + rule.gain_2 * (g * g - second[i])
         first[i] = m
         second[i] = v
         values[i] -= rule.rate * m / (math.sqrt(v) + rule.epsilon)
@@ -86,12 +86,11 @@ def _adam(rule, values, first, second, gradient):
 
 @inlined
 def _proximal_adam(rule, l1, values, first, second, gradient):
-    one = values.dtype.type(1.0)
     zero = values.dtype.type(0.0)
     for i in range(values.size):
         g = gradient[i]
-        m = first[i] + (one - rule.beta_1) * (g - first[i])
-        v = second[i] + (one - rule.beta_2) * (g * g - second[i])
+        m = first[i] + rule.gain_1 * (g - first[i])
+        v = second[i] + rule.gain_2 * (g * g - second[i])
         first[i] = m
         second[i] = v
         rate = rule.rate / (math.sqrt(v) + rule.epsilon)
@@ -104,9 +103,9 @@ def _proximal_adam(rule, l1, values, first, second, gradient):
 def _momentum(rule, values, first, gradient):
     """Sutskever et al. (2013); `first` is the velocity."""
     zero = values.dtype.type(0.0)
-    ahead = rule.beta_2 > zero
+    ahead = rule.gain_2 > zero
     for i in range(values.size):
         fall = rule.rate * gradient[i]
-        velocity = rule.beta_1 * first[i] - fall
+        velocity = rule.gain_1 * first[i] - fall
         first[i] = velocity
-        values[i] += rule.beta_1 * velocity - fall if ahead else velocity
+        values[i] += rule.gain_1 * velocity - fall if ahead else velocity

@@ -52,7 +52,7 @@ ALPHA_EPS = 1e-3  # the smallest alpha, as a share of the largest
 MOST_CHOSEN = 256  # features of a matching pursuit
 LEARNED = 4  # atoms of a code while a dictionary is learned
 MOST_ATOMS = 32  # of a code, at the densest level
-N_L1 = 8
+N_L1 = 6
 
 
 def read_sparsity(pipeline):
@@ -232,10 +232,12 @@ def _powers_of_two(most):
 
 def _codes(problem):
     n_rows = len(problem.y)
+    # Of the encoders and spaces, this one bears tables of any kind best.
     coder = KMeansCoder(
         min(256, max(2, n_rows // 5)),
         encoder="triangle",
-        batch_size=1024 if n_rows > 5000 else None,
+        max_iter=50,
+        batch_size=1024 if n_rows > 20000 else None,
         random_state=problem.seed,
     )
     return [("coder", coder), ("linear", _linear(problem))]
@@ -267,7 +269,7 @@ def _dictionary_levels(problem):
 def _autoencoder(problem):
     encoder = SparseAutoencoder(
         _codes(problem)[0][1].n_components,
-        max_iter=_epochs(problem, 100),
+        max_iter=_epochs(problem, 50),
         learning_rate_init=0.005,
         random_state=problem.seed,
     )
@@ -292,8 +294,8 @@ def _sparse_perceptron(problem):
     options = {
         "hidden_layer_sizes": (64,),
         "learning_rate_init": 0.005,
-        "max_iter": _epochs(problem, 60),
-        "refit_epochs": _epochs(problem, 60) // 2,
+        "max_iter": _epochs(problem, 40),
+        "refit_epochs": _epochs(problem, 40) // 4,
         "batch_size": 64,
         "tol": 1e-3,
         "random_state": problem.seed,

@@ -59,10 +59,10 @@ class Codebook(NamedTuple):
 
     @property
     def atoms(self):
-        """The centroids in float64; with `spherical`, of length 1 to its last digit."""
+        """A float64 copy; with `spherical`, of length 1 to its last digit."""
         if self.spherical:
             return directions(self.centroids)
-        return np.asarray(self.centroids, dtype=np.float64)
+        return np.array(self.centroids, dtype=np.float64, order="C")
 
 
 def _whiten(rows, whitening):

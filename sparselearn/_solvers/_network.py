@@ -51,7 +51,7 @@ SHARD = 64
 # Parameters of a block: they, their moments and gradient stay in a core's cache.
 BLOCK = 2**16
 # Rows of a block, at most and at least, if its layer has them.
-MOST_ROWS, LEAST_ROWS = 128, 16
+MOST_ROWS, LEAST_ROWS = 64, 16
 # Width of the window in which thresholds learn, in standard deviations of what a code's
 # layer gives at first.
 BANDWIDTH = 0.5
@@ -226,13 +226,20 @@ class DenseLearner(Learner):
         plan, code, mask = self._plan, self._code(), self.mask
 
         def part(number):
-            _network.step(number, n_parts, plan, code, rule, mask, inputs, work)
+            try:
+                _network.step(number, n_parts, plan, code, rule, mask, inputs, work)
+            except BaseException:
+                work.meeting[1] = 1
+                raise
 
+        together = getattr(run, "together", lambda part, n: list(run(part, range(n))))
         try:
-            for _ in run(part, range(n_parts)):
-                pass
+            together(part, n_parts)
         except BaseException:
-            work.meeting[1] = 1  # let those go who wait for one that never came
+            # Let those go who wait for one that never came, and leave them what is
+            # theirs.
+            work.meeting[1] = 1
+            self._forget()
             raise
         n_shards = plan.shards.size - 1
         self._loss = float(work.losses[:n_shards].sum()) * mass

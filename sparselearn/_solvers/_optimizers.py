@@ -28,7 +28,7 @@ class Adam:
         correction = np.sqrt(1.0 - self.beta_2**self.n_steps)
         rate = rate * correction / (1.0 - self.beta_1**self.n_steps)
         epsilon = self.epsilon * correction
-        scalars = rate, self.beta_1, self.beta_2, epsilon
+        scalars = rate, 1.0 - self.beta_1, 1.0 - self.beta_2, epsilon
         return Rule(ADAM, *map(number, scalars))
 
     def state(self):

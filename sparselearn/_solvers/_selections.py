@@ -14,7 +14,6 @@ The weight alpha of the last two may be sought: the one that holds a wanted mean
 of non-zeros.
 """
 
-import math
 from abc import ABC, abstractmethod
 from typing import NamedTuple
 
@@ -22,6 +21,7 @@ import numpy as np
 
 from sparselearn._kernels._largest import keep_largest
 from sparselearn._kernels._topk import add_bias, write_above
+from sparselearn._solvers._sought import SoughtWeight
 
 __all__ = [
     "BatchTopK",
@@ -39,17 +39,6 @@ __all__ = [
 
 # What a mean over the steps keeps of its past at each step.
 MEMORY = 0.99
-# The alpha that is sought: its logarithm is a sum of the errors of the number of
-# non-zeros so far, as shares of that wanted, times A_STEP, plus AT_ONCE times the last
-# one. Units need some hundred steps to follow, and a sum alone would swing.
-AT_ONCE = 3.0
-A_STEP = 0.015
-# An error counts for no more than this.
-LARGE = 2.0
-# Of the error, a mean over steps: its share of the past.
-SHORT_MEMORY = 0.8
-# The penalty costs this share of the loss in the first step.
-START = 0.05
 
 
 class Kept(NamedTuple):
@@ -245,28 +234,17 @@ class _Penalised(Selection):
         super().__init__()
         self.alpha = alpha
         self.n_nonzero = n_nonzero
-        # Logarithm of what alpha was in the first step, sum of errors, and the last.
-        self.numbers = {"start": -math.inf, "sum": 0.0, "error": 0.0}
+        self.numbers = SoughtWeight(n_nonzero).numbers
 
     @property
     def cost(self):
         if self.alpha is not None:
             return self.alpha
-        numbers = self.numbers
-        sum_of_all = A_STEP * numbers["sum"] + AT_ONCE * numbers["error"]
-        return math.exp(numbers["start"] + sum_of_all)
+        return SoughtWeight(self.n_nonzero, self.numbers).value
 
     def learn(self, n_kept, loss, amount):
-        if self.alpha is not None:
-            return
-        numbers = self.numbers
-        if numbers["start"] == -math.inf:
-            if not loss * amount:  # nothing to go by
-                return
-            numbers["start"] = math.log(START * loss / amount)
-        error = min(LARGE, (n_kept - self.n_nonzero) / self.n_nonzero)
-        numbers["error"] += (1.0 - SHORT_MEMORY) * (error - numbers["error"])
-        numbers["sum"] += error
+        if self.alpha is None:
+            SoughtWeight(self.n_nonzero, self.numbers).learn(n_kept, loss, amount)
 
 
 class Rectifier(_Penalised):

@@ -20,20 +20,23 @@ START = 0.05
 class SoughtWeight:
     """A controller, proportional and integral, of the logarithm of the weight.
 
-    Attributes
+    Parameters
     ----------
-    value : float
-    numbers : dict of float
-        What it goes on from.
+    n_nonzero : float
+        That is wanted of a row.
+    numbers : dict of float, optional
+        What it goes on from, and changes; new if not given.
     """
 
-    def __init__(self, n_nonzero):
+    def __init__(self, n_nonzero, numbers=None):
         self.n_nonzero = n_nonzero
         # Logarithm of what it was in the first step, sum of errors, and the last.
-        self.numbers = {"start": -math.inf, "sum": 0.0, "error": 0.0}
+        first = {"start": -math.inf, "sum": 0.0, "error": 0.0}
+        self.numbers = first if numbers is None else numbers
 
     @property
     def value(self):
+        """The weight; 0 before the first step."""
         numbers = self.numbers
         follows = A_STEP * numbers["sum"] + AT_ONCE * numbers["error"]
         return math.exp(numbers["start"] + follows)

@@ -13,6 +13,10 @@ Only the first of six matrix products of an autoencoder is needed in full (Gao e
 that it keeps. Pairs are sorted by unit, and one pass over the units forms a gradient
 and makes the step of Adam while the unit's rows are in the nearest cache. Where more
 than a share `DENSE` of all pairs is kept, matrix products are faster, and are used.
+
+Rows are to have mean squares of about 1, since atoms have length 1 and Adam's steps are
+as long as its rate. A rate of ``1e-3 / sqrt(n_components / 1000)`` leaves few units
+that no row keeps: a unit that is kept now and then is thrown far by each of its steps.
 """
 
 import math
@@ -46,7 +50,7 @@ __all__ = ["SparseLearner", "SparseModel", "SparseSpec"]
 DENSE = 0.08
 # Rows, and units at least, that are worked on together, and parts of the units at most.
 # Products with fewer units are slow.
-ROWS = 32
+ROWS = 64
 UNITS = 64
 PRODUCTS = 512
 PARTS = 8

@@ -5,7 +5,6 @@ from numbers import Integral
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn import config_context
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state
@@ -371,8 +370,7 @@ def _last(coder):
 
 def _nearest(coder, rows):
     """The number of the centroid nearest to each row."""
-    with config_context(transform_output="default"):
-        return np.asarray(coder.predict(rows), dtype=np.int64)
+    return np.asarray(coder.predict(rows), dtype=np.int64)
 
 
 def _seen_by_last(coder, rows):

@@ -2,7 +2,7 @@
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn import config_context, get_config
+from sklearn import get_config
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
@@ -48,7 +48,7 @@ def learns_in_batches(estimator):
 
 
 def fresh_coder(coder):
-    """An unfitted copy of `coder`, whose results are arrays."""
+    """An unfitted copy of `coder`, whose results are arrays in any configuration."""
     coder = clone(coder)
     if hasattr(coder, "set_output"):
         coder.set_output(transform="default")
@@ -57,15 +57,12 @@ def fresh_coder(coder):
 
 def learn(coder, method, rows, y=None):
     """``coder.fit(rows, y)``, or another `method`; without y where there is none."""
-    with config_context(transform_output="default"):
-        getattr(coder, method)(rows, *([] if y is None else [y]))
+    getattr(coder, method)(rows, *([] if y is None else [y]))
 
 
 def encoded(coder, rows):
     """The codes of `rows` by a fitted coder: ndarray or csr_array, of floats."""
-    # Threads do not inherit scikit-learn's configuration.
-    with config_context(transform_output="default"):
-        codes = coder.transform(rows)
+    codes = coder.transform(rows)
     codes = sp.csr_array(codes) if sp.issparse(codes) else np.asarray(codes)
     return codes if codes.dtype in FLOATS else codes.astype(np.float64)
 
