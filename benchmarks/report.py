@@ -27,6 +27,7 @@ TITLES = {
     "dictionary learning": "Dictionaries of image patches",
     "planted": "Planted atoms found again",
     "kmeans": "K-means, and codes by centroids",
+    "mnist autoencoder": "Autoencoders of MNIST",
     "mnist perceptron": "A perceptron of MNIST with an L1 penalty",
     "coding memory": "Memory that codes take, of rows in a memory map",
     "patches": "Handwritten digits by codes of patches",
@@ -333,6 +334,35 @@ def planted(results):
     return "\n\n".join(parts)
 
 
+def autoencoders(results):
+    parts = []
+    for title, record in results["problems"].items():
+        rows = [
+            [
+                name,
+                f"{100.0 * row['error']:.2f} %",
+                f"{100.0 * row['explained']:.1f} %",
+                f"{row['nonzeros']:.1f}",
+                f"{100.0 * row['dead']:.1f} %",
+                row["epochs"],
+                number(row["seconds"]),
+            ]
+            for name, row in record["autoencoders"].items()
+        ]
+        header = [
+            "autoencoder",
+            "linear model wrong",
+            "variance explained",
+            "non-zeros",
+            "dead",
+            "epochs",
+            "seconds",
+        ]
+        n, p = record["shape"]
+        parts.append(f"**{title}**, {n} x {p}\n\n" + markdown(header, rows))
+    return "\n\n".join(parts)
+
+
 def perceptrons(results):
     parts = []
     for title, record in results["problems"].items():
@@ -512,6 +542,7 @@ TABLES = {
     "dictionary learning": learning,
     "planted": planted,
     "kmeans": centroids,
+    "mnist autoencoder": autoencoders,
     "mnist perceptron": perceptrons,
     "coding memory": coding_memory,
     "patches": patches,

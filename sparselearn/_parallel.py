@@ -112,7 +112,9 @@ def stream(n_jobs=None):
 
     Results come in the order of `items`. The threads, `n_jobs` as in `map_threads`, are
     opened once, for many calls of a millisecond; BLAS has one meanwhile. If there
-    are several, ``run.n_threads``, so many items and no more run at the same time.
+    are several, ``run.n_threads``, so many items and no more run at the same time, and
+    ``run.together(function, n_parts)`` calls it with 0, 1, ...: 0 in the caller's
+    thread, which begins at once and need not be woken at the end.
     """
     n_threads = joblib.effective_n_jobs(n_jobs)
     with _one_blas_thread:
@@ -126,7 +128,14 @@ def stream(n_jobs=None):
                     return map(function, items)
                 return pool.map(function, items)
 
+            def together(function, n_parts):
+                others = [pool.submit(function, part) for part in range(1, n_parts)]
+                function(0)
+                for other in others:
+                    other.result()
+
             run.n_threads = n_threads
+            run.together = together
             yield run
 
 

@@ -226,13 +226,20 @@ class DenseLearner(Learner):
         plan, code, mask = self._plan, self._code(), self.mask
 
         def part(number):
-            _network.step(number, n_parts, plan, code, rule, mask, inputs, work)
+            try:
+                _network.step(number, n_parts, plan, code, rule, mask, inputs, work)
+            except BaseException:
+                work.meeting[1] = 1
+                raise
 
+        together = getattr(run, "together", lambda part, n: list(run(part, range(n))))
         try:
-            for _ in run(part, range(n_parts)):
-                pass
+            together(part, n_parts)
         except BaseException:
-            work.meeting[1] = 1  # let those go who wait for one that never came
+            # Let those go who wait for one that never came, and leave them what is
+            # theirs.
+            work.meeting[1] = 1
+            self._forget()
             raise
         n_shards = plan.shards.size - 1
         self._loss = float(work.losses[:n_shards].sum()) * mass

@@ -17,6 +17,7 @@ from sklearn.metrics import r2_score
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
 
+from sparselearn import _compat
 from sparselearn._solvers._network import DenseLearner
 from sparselearn._solvers._sparse_autoencoder import SparseLearner
 from sparselearn.metrics import match_atoms
@@ -706,6 +707,44 @@ def test_parameters_are_alive(kind, changes, X):
     after = make(kind, **changes).fit(X)
     codes = [dense(model.transform(X)) for model in (before, after)]
     assert codes[0].shape != codes[1].shape or not np.allclose(*codes, atol=1e-6)
+
+
+# -- callbacks -------------------------------------------------------------------------
+
+
+class Stopper:
+    """A callback that keeps what it sees, and stops after two epochs."""
+
+    def __init__(self):
+        self.seen = []
+
+    def setup(self, estimator, context):
+        pass
+
+    def on_fit_task_begin(self, estimator, context):
+        pass
+
+    def on_fit_task_end(self, estimator, context, *, fitted_estimator):
+        if context.task_name == "epoch":
+            self.seen.append(fitted_estimator)
+        return len(self.seen) == 2
+
+    def teardown(self, estimator, context):
+        pass
+
+
+@pytest.mark.skipif(
+    _compat.CallbackSupportMixin is None, reason="scikit-learn < 1.9 has no callbacks"
+)
+@pytest.mark.parametrize("kind", ["topk", "deep", "lbfgs"])
+def test_callbacks_see_an_autoencoder_as_if_it_had_ended(kind, X):
+    stopper = Stopper()
+    model = make(kind, learning_rate="constant").set_callbacks(stopper).fit(X)
+    assert model.n_iter_ == len(stopper.seen) == 2
+    for n, seen in enumerate(stopper.seen, start=1):
+        short = make(kind, learning_rate="constant", max_iter=n).fit(X)
+        same(seen, short, X)
+    same(model, short, X)
 
 
 # -- as users of scikit-learn use it --------------------------------------------------
