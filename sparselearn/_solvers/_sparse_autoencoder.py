@@ -55,6 +55,8 @@ UNITS = 64
 PRODUCTS = 512
 PARTS = 8
 EPSILON = 1e-8
+# A rate below this share of the highest is on its way to zero.
+FALLEN = 0.99
 # Of `SparseLearner.state`.
 COUNTERS = ("n_steps", "seen", "_counted")
 
@@ -192,11 +194,13 @@ class SparseLearner(Learner):
         self._counts = np.zeros(n_components, dtype=np.int64)
         self._counted = 0
         self._reservoir = Reservoir(n_features, dtype)
+        self._rate = self._top_rate = 0.0
         self._buffers = None
 
     # -- a step ---------------------------------------------------------------
 
     def step(self, batch, rate, run):
+        self._rate, self._top_rate = rate, max(rate, self._top_rate)
         self.n_steps += 1
         n_rows = len(batch.rows)
         weights = np.ones(n_rows) if batch.weights is None else batch.weights
@@ -391,7 +395,8 @@ class SparseLearner(Learner):
             "n_nonzero_coefs": float(self._counts.sum() / self._counted),
             "dead_share": float(np.mean(self._counts == 0)),
         }
-        if self.spec.revive == "resample":
+        # What is put in while the rate falls would stay as it is: worse than dead.
+        if self.spec.revive == "resample" and self._rate >= FALLEN * self._top_rate:
             self._resample()
         self._counts[:] = 0
         self._counted = 0

@@ -566,6 +566,18 @@ def test_a_bad_batch_changes_nothing(kind, X):
         assert pickle.dumps(model) == before
 
 
+@pytest.mark.parametrize("rate", ["constant", "annealed"])
+def test_no_unit_is_resampled_while_the_rate_falls(rate, rng, monkeypatch):
+    revived = []
+    monkeypatch.setattr(
+        SparseLearner, "_resample", lambda self: revived.append(self.n_steps)
+    )
+    X = rng.random((64, 8))
+    make("topk", revive="resample", max_iter=10, learning_rate=rate).fit(X)
+    # Two steps an epoch. From a share of 0.8 of them on, the rate falls.
+    assert revived == list(range(2, 21 if rate == "constant" else 17, 2))
+
+
 @every_kind
 def test_what_is_passed_in_stays(kind, X):
     rows, weights = X.copy(), np.ones(len(X))
