@@ -445,11 +445,17 @@ def patches(results):
         header += [f"accuracy, {name}" for name in names]
         header += ["encoding, s", *(f"{name}, s" for name in names)]
         n, p = record["shape"]
+        others = (
+            f"{name} {curve[0][name]['other']:.4f}"
+            for name in names
+            if "other" in curve[0][name]
+        )
         parts.append(
             f"**{title}**: {n} training images of {p} pixels, {record['n_test']} test "
             f"images. Centroids, for {record['n_codes']} codes, are learned once, in "
             f"{record['learning']:.1f} s; codes of all images are made in the seconds "
-            "given, and a classifier is fitted to those for training.\n\n"
+            "given, and a classifier is fitted to those for training. Of the first row, "
+            f"accuracy on the next training images: {', '.join(others)}.\n\n"
             + markdown(header, rows)
         )
     panel.set(xlabel="active codes of a patch", ylabel="accuracy on test images")
