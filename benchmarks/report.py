@@ -454,8 +454,8 @@ def patches(results):
             f"**{title}**: {n} training images of {p} pixels, {record['n_test']} test "
             f"images. Centroids, for {record['n_codes']} codes, are learned once, in "
             f"{record['learning']:.1f} s; codes of all images are made in the seconds "
-            "given, and a classifier is fitted to those for training. Of the first row, "
-            f"accuracy on the next training images: {', '.join(others)}.\n\n"
+            "given, and a classifier is fitted to those for training. Accuracy of the "
+            f"first row on the next training images: {', '.join(others)}.\n\n"
             + markdown(header, rows)
         )
     panel.set(xlabel="active codes of a patch", ylabel="accuracy on test images")
