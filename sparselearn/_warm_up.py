@@ -45,6 +45,7 @@ def warm_up(dtypes=("float64", "float32")):
         X = rng.standard_normal((40, 8)).astype(dtype)
         _use_coders(X, rng)
         _use_centroids(X)
+        _use_perceptrons(wide.astype(dtype))
         for autoencoder in _autoencoders():
             _use(autoencoder, rng.uniform(size=(40, 8)).astype(dtype))
         # A group of so many columns that no Gram matrix is formed.
