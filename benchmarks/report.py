@@ -32,6 +32,7 @@ TITLES = {
     "coding memory": "Memory that codes take, of rows in a memory map",
     "patches": "Handwritten digits by codes of patches",
     "codes read": "Digits read from codes",
+    "training networks": "Training of dense networks",
     "top-k autoencoders": "Training steps of top-k autoencoders",
     "compile time": "The first fit in a fresh process",
 }
@@ -497,6 +498,30 @@ def centroids(results):
     return "\n\n".join(parts)
 
 
+def trainings(results):
+    """A line a library: its speed, and the objective that it ends at."""
+    parts = []
+    for title, record in results["problems"].items():
+        found = record["libraries"]
+        ours = found[OURS]["median"]
+        rows = [
+            [name, row["note"], "", ""]
+            if row["median"] is None
+            else [
+                name,
+                f"{row['samples_per_second']:.0f}",
+                f"{row['median'] / ours:.2f}",
+                f"{row['objective']:.5f}",
+            ]
+            for name, row in found.items()
+        ]
+        header = ["library", "rows a second", f"over {OURS}", "objective"]
+        settings = f"batches of {record['batch_size']}, {record['threads']} threads"
+        made = "" if record["real"] else ", rows that are made up"
+        parts.append(f"**{title}**, {settings}{made}\n\n" + markdown(header, rows))
+    return "\n\n".join(parts)
+
+
 def topk_steps(results):
     parts = []
     for title, record in results["problems"].items():
@@ -553,6 +578,7 @@ TABLES = {
     "coding memory": coding_memory,
     "patches": patches,
     "codes read": codes_read,
+    "training networks": trainings,
     "top-k autoencoders": topk_steps,
     "compile time": first_fits,
 }
