@@ -9,8 +9,8 @@ which it was made, one number a weight, each column becomes
 That is zero where :math:`\|(d_i u_i)_i\| \le \lambda`, and else
 :math:`w_i = d_i u_i t / (d_i t + \lambda)` with t its norm, the root of
 
-.. math:: h(t) = \Big( \sum_i \Big( \frac{d_i u_i}{d_i t + \lambda} \Big)^2
-          \Big)^{-1/2} = 1 .
+.. math:: h(t) = \Bigl( \sum_i \Bigl( \frac{d_i u_i}{d_i t + \lambda} \Bigr)^2
+          \Bigr)^{-1/2} = 1 .
 
 h is a power mean of lines, hence concave and increasing: Newton's method is below the
 root from its first step on, and rises to it. It is a line where all d are equal, and

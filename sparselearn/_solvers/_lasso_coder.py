@@ -1,7 +1,7 @@
 r"""Codes under an L1 penalty.
 
 .. math:: \min_z \tfrac12 \|x - D^T z\|^2
-          + \alpha \big(\rho \sum_j w_j |z_j| + \tfrac{1 - \rho}2 \|z\|^2\big)
+          + \alpha \bigl(\rho \sum_j w_j |z_j| + \tfrac{1 - \rho}2 \|z\|^2\bigr)
 
 """
 

@@ -20,8 +20,8 @@ class SparseMLPRegressor(RegressorMixin, MultiOutputMixin, Perceptron):
     minimises over the weights W and the intercepts b, which are not penalised,
 
     .. math::
-        \frac{1}{\sum_i s_i} \Big( \sum_i s_i \, \ell(y_i, f(x_i))
-        + \frac{\alpha}{2} \sum_l \| W_l \|_F^2 \Big)
+        \frac{1}{\sum_i s_i} \Bigl( \sum_i s_i \, \ell(y_i, f(x_i))
+        + \frac{\alpha}{2} \sum_l \| W_l \|_F^2 \Bigr)
         + \lambda_1 \sum_l \| W_l \|_1
         + \lambda_2 \sum_{l < L} \sqrt{n_{l-1}} \sum_j \| W_l e_j \|_2
 
