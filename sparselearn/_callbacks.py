@@ -2,14 +2,18 @@
 
 An estimator that reports its progress inherits `CallbackSupport`, and runs its steps
 through :func:`progress` in a method that `@reports_progress` decorates: `fit`, or one
-that `fit` calls. On an older scikit-learn the same code runs and reports nothing.
+that `fit` calls. `LearnsByPasses` has such a method, for several passes over the data.
+On an older scikit-learn the same code runs and reports nothing.
 """
 
+import copy
 import functools
+from collections import deque
+from contextlib import closing
 
 from sparselearn import _compat
 
-__all__ = ["CallbackSupport", "progress", "reports_progress"]
+__all__ = ["CallbackSupport", "LearnsByPasses", "progress", "reports_progress"]
 
 
 class _NoCallbacks:
@@ -81,3 +85,40 @@ def progress(
         if task.call_on_fit_task_end(estimator=estimator, **data) or done(step):
             break
     whole.call_on_fit_task_end(estimator=estimator, **data)
+
+
+class LearnsByPasses(CallbackSupport):
+    """An estimator with `max_iter`, whose passes over the data callbacks hear of."""
+
+    @reports_progress
+    def _last(self, steps, X, y, store):
+        """What came of the last of `steps`, or of that where a callback stops.
+
+        Parameters
+        ----------
+        steps : generator
+            Yields what there is after each of at most `max_iter` passes; the last of
+            fewer is `converged`.
+        X, y : arrays
+            What `fit` was given, for callbacks that score.
+        store : callable
+            ``store(estimator, learned)`` sets the fitted attributes of an estimator.
+        """
+
+        def reconstruct(learned):
+            twin = copy.copy(self)
+            store(twin, learned)
+            return vars(twin)
+
+        told = progress(
+            self,
+            steps,
+            n_steps=self.max_iter,
+            done=lambda learned: learned.converged,
+            X=X,
+            y=y,
+            reconstruct=reconstruct,
+            name="pass",
+        )
+        with closing(steps):
+            return deque(told, maxlen=1).pop()

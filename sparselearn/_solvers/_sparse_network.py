@@ -14,10 +14,10 @@ import numpy as np
 from sparselearn._kernels._unit_norms import shrink_units
 from sparselearn._solvers._network import DenseLearner, Momentum
 
-__all__ = ["SparseLearner"]
+__all__ = ["PenalisedLearner"]
 
 
-class SparseLearner(DenseLearner):
+class PenalisedLearner(DenseLearner):
     """`DenseLearner` with a penalty on whole units, and zeros that may be held.
 
     Parameters

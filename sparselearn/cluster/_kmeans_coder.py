@@ -5,7 +5,6 @@ from numbers import Integral, Real
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 
-from sparselearn._callbacks import CallbackSupport
 from sparselearn._compat import Interval, StrOptions, fit_context
 from sparselearn._solvers._kmeans_codes import ENCODERS
 from sparselearn._validation import check_rows, check_weights
@@ -15,9 +14,7 @@ from sparselearn.cluster._learning import CentroidLearningMixin
 __all__ = ["KMeansCoder"]
 
 
-class KMeansCoder(
-    CallbackSupport, CentroidLearningMixin, CentroidCodesMixin, BaseEstimator
-):
+class KMeansCoder(CentroidLearningMixin, CentroidCodesMixin, BaseEstimator):
     r"""Sparse codes of samples by the K-means centroids near them.
 
     `fit` learns centroids c_1, ..., c_K that minimise, with sample weights s,

@@ -3,7 +3,6 @@
 import copy
 import warnings
 from collections import deque
-from contextlib import closing
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +10,7 @@ import scipy.sparse as sp
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array, check_random_state
 
-from sparselearn._callbacks import progress, reports_progress
+from sparselearn._callbacks import LearnsByPasses
 from sparselearn._parallel import bounded, map_chunks, row_chunks, stream
 from sparselearn._solvers._centroid_batches import (
     Running,
@@ -70,7 +69,7 @@ class Sample(NamedTuple):
         return cls(rows, weights)
 
 
-class CentroidLearningMixin:
+class CentroidLearningMixin(LearnsByPasses):
     """Learns centroids, from all samples at a time or from batches."""
 
     def _learn(self, X, y, weights, random_state):
@@ -175,28 +174,6 @@ class CentroidLearningMixin:
             ):
                 running = _scaled(found.state, exponent)
                 yield Learned(running.atoms, running, found.n_iter, found.converged)
-
-    @reports_progress
-    def _last(self, steps, X, y, store):
-        """The `Learned` of the last of `steps`, or of that where a callback stops."""
-
-        def reconstruct(learned):
-            twin = copy.copy(self)
-            store(twin, learned)
-            return vars(twin)
-
-        steps_told = progress(
-            self,
-            steps,
-            n_steps=self.max_iter,
-            done=lambda learned: learned.converged,
-            X=X,
-            y=y,
-            reconstruct=reconstruct,
-            name="pass",
-        )
-        with closing(steps):
-            return deque(steps_told, maxlen=1).pop()
 
     def _learn_more(self, X, weights):
         goes_on = hasattr(self, "_running")

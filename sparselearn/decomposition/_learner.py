@@ -1,10 +1,7 @@
 """What all estimators that learn a dictionary share: from rows to atoms to codes."""
 
-import copy
 import warnings
 from abc import ABC, abstractmethod
-from collections import deque
-from contextlib import closing
 from numbers import Integral, Real
 
 import numpy as np
@@ -12,7 +9,7 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array, check_random_state
 
-from sparselearn._callbacks import CallbackSupport, progress, reports_progress
+from sparselearn._callbacks import LearnsByPasses
 from sparselearn._compat import (
     Interval,
     StrOptions,
@@ -48,7 +45,7 @@ NAMED = 3
 NAMED_SHARE = 0.5
 
 
-class DictionaryLearner(CallbackSupport, CodesMixin, BaseEstimator, ABC):
+class DictionaryLearner(LearnsByPasses, CodesMixin, BaseEstimator, ABC):
     """A dictionary learned from samples, and the codes of samples by it.
 
     One coder makes the codes of `fit` and those of `transform`. A subclass has the
@@ -196,28 +193,6 @@ class DictionaryLearner(CallbackSupport, CodesMixin, BaseEstimator, ABC):
         codes = store(self, learned)
         self._warn(learned, codes, stacklevel=stacklevel + 1)
         return codes
-
-    @reports_progress
-    def _last(self, steps, X, y, store):
-        """The `Learned` of the last of `steps`, or of that where a callback stops."""
-
-        def reconstruct(learned):
-            twin = copy.copy(self)
-            store(twin, learned)
-            return vars(twin)
-
-        steps_told = progress(
-            self,
-            steps,
-            n_steps=self.max_iter,
-            done=lambda learned: learned.converged,
-            X=X,
-            y=y,
-            reconstruct=reconstruct,
-            name="pass",
-        )
-        with closing(steps):
-            return deque(steps_told, maxlen=1).pop()
 
     def _check(self, X, sample_weight, *, reset):
         """X as kernels read it, and the weights of its rows."""

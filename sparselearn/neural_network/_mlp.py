@@ -28,7 +28,7 @@ from sparselearn._solvers._network import (
     glorot,
     layer_values,
 )
-from sparselearn._solvers._sparse_network import SparseLearner
+from sparselearn._solvers._sparse_network import PenalisedLearner
 from sparselearn._validation import row_weights
 from sparselearn.neural_network._fitting import (
     TRAINING_CONSTRAINTS,
@@ -235,7 +235,7 @@ class Perceptron(MaskMixin, TrainingMixin, BaseEstimator, ABC):
                 beta_2=self.beta_2,
                 epsilon=self.epsilon,
             )
-        return SparseLearner(
+        return PenalisedLearner(
             self._spec(problem),
             network,
             optimizer,

@@ -14,7 +14,7 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sparselearn._solvers._sparse_network import SparseLearner
+from sparselearn._solvers._sparse_network import PenalisedLearner
 from sparselearn.neural_network import SparseMLPClassifier, SparseMLPRegressor
 
 KINDS = ["binary", "multiclass", "labels", "number", "numbers"]
@@ -535,7 +535,7 @@ def test_an_interrupted_fit_changes_nothing(kind, rng, monkeypatch):
             raise KeyboardInterrupt
         return {}
 
-    monkeypatch.setattr(SparseLearner, "end_epoch", interrupt)
+    monkeypatch.setattr(PenalisedLearner, "end_epoch", interrupt)
     for model in (fresh, fitted):
         n_epochs.clear()
         with pytest.raises(KeyboardInterrupt):

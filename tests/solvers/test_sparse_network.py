@@ -5,7 +5,7 @@ import pytest
 
 from sparselearn._kernels._unit_norms import shrink_units
 from sparselearn._solvers._network import Adam, Momentum, Network, NetworkSpec, glorot
-from sparselearn._solvers._sparse_network import SparseLearner
+from sparselearn._solvers._sparse_network import PenalisedLearner
 from sparselearn._solvers._training import Batch
 from tests import reference
 
@@ -54,7 +54,7 @@ def at_rest(rng, make, rate, n_steps=6000, **penalties):
     T = np.eye(3)[(X[:, 0] > 0.3).astype(int) + (X[:, 1] > 0.5)]
     network = Network(SPEC.sizes, np.float64)
     glorot(network, SPEC.activations, np.random.RandomState(0))
-    learner = SparseLearner(SPEC, network, make(network.values), **penalties)
+    learner = PenalisedLearner(SPEC, network, make(network.values), **penalties)
     batch = Batch(X, T, rng.integers(1, 4, 30).astype(float))
     for step in range(n_steps):
         learner.step(batch, rate * min(1.0, 2.0 - 2.0 * step / n_steps), map)
@@ -114,7 +114,7 @@ def test_zeros_that_are_held_stay(rng, make):
     network = Network(SPEC.sizes, np.float64)
     glorot(network, SPEC.activations, np.random.RandomState(0))
     masks = [rng.random(w.shape) < 0.5 for w in network.weights]
-    learner = SparseLearner(SPEC, network, make(network.values), masks=masks, l1=0.1)
+    learner = PenalisedLearner(SPEC, network, make(network.values), masks=masks, l1=0.1)
     for _ in range(3):
         learner.step(Batch(X, T, None), 0.01, map)
     for w, mask in zip(network.weights, masks):
@@ -135,7 +135,9 @@ def test_zeros_that_are_held_stay(rng, make):
 def test_the_penalty_of_the_history_is_that_of_the_weights(rng):
     network = Network(SPEC.sizes, np.float32)
     glorot(network, SPEC.activations, np.random.RandomState(0))
-    learner = SparseLearner(SPEC, network, Adam(network.values), l1=0.3, group_l1=0.2)
+    learner = PenalisedLearner(
+        SPEC, network, Adam(network.values), l1=0.3, group_l1=0.2
+    )
     first, last = network.weights
     expected = 0.3 * (np.abs(first).sum() + np.abs(last).sum())
     expected += 0.2 * np.sqrt(6) * np.linalg.norm(first, axis=0).sum()
