@@ -17,7 +17,9 @@ def X(rng):
 
 @pytest.fixture
 def network(X):
-    network = MLPRegressor((4, 3), solver="lbfgs", max_iter=2000, random_state=0)
+    network = MLPRegressor(
+        hidden_layer_sizes=(4, 3), solver="lbfgs", max_iter=2000, random_state=0
+    )
     return network.fit(X, np.sin(X[:, :2]))
 
 
