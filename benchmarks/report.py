@@ -29,6 +29,7 @@ TITLES = {
     "kmeans": "K-means, and codes by centroids",
     "mnist autoencoder": "Autoencoders of MNIST",
     "mnist perceptron": "A perceptron of MNIST with an L1 penalty",
+    "mnist pruning": "A perceptron of MNIST, pruned",
     "coding memory": "Memory that codes take, of rows in a memory map",
     "patches": "Handwritten digits by codes of patches",
     "codes read": "Digits read from codes",
@@ -383,6 +384,42 @@ def perceptrons(results):
     return "\n\n".join(parts)
 
 
+def prunings(results):
+    parts = []
+    for title, record in results["problems"].items():
+        dense = ", ".join(f"{100.0 * score:.2f}" for score in record["dense"])
+        rows = [
+            [
+                name,
+                f"{np.mean([row['lost'] for row in found]):.2f}",
+                ", ".join(f"{row['lost']:.2f}" for row in found),
+                f"{record['limits'][name]:.1f}",
+                f"{np.mean([row['faster'] for row in found]):.1f} x"
+                if "faster" in found[0]
+                else "",
+            ]
+            for name, found in record["rows"].items()
+        ]
+        header = ["pruned", "points lost", "by seed", "at most", "predicts faster"]
+        parts.append(f"**{title}**, dense {dense} % right\n\n" + markdown(header, rows))
+        for granularity, found in record["criteria"].items():
+            lost = {name: [row[name] for row in found] for name in found[0]}
+            rows = [
+                [name, f"{np.mean(lost[name]):.2f}", f"{np.max(lost[name]):.2f}"]
+                for name in sorted(lost, key=lambda name: np.mean(lost[name]))
+            ]
+            header = [f"criterion, 80 % ({granularity})", "points lost", "at most"]
+            parts.append(markdown(header, rows))
+        held = [row["held"] for row in record["tolerance"]]
+        parts.append(
+            f"A tolerance of half a point held on the test images, within one standard "
+            f"error, for {sum(held)} of {len(held)} seeds, at sparsities of "
+            + ", ".join(f"{row['sparsity']:.2f}" for row in record["tolerance"])
+            + "."
+        )
+    return "\n\n".join(parts)
+
+
 def codes_read(results):
     parts = []
     for title, record in results["problems"].items():
@@ -575,6 +612,7 @@ TABLES = {
     "kmeans": centroids,
     "mnist autoencoder": autoencoders,
     "mnist perceptron": perceptrons,
+    "mnist pruning": prunings,
     "coding memory": coding_memory,
     "patches": patches,
     "codes read": codes_read,

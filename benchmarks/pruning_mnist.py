@@ -1,0 +1,193 @@
+"""Prune a perceptron of MNIST: what each share of zeros costs, by criterion and refit.
+
+    SPARSELEARN_DATA=... python benchmarks/pruning_mnist.py [--seeds 3] [--out FILE]
+
+The network 784-300-100-10 in float32 is trained on the 60000 images, once a seed, and
+every row prunes that one network. "label-free" rows see 5000 of the training images and
+no digit; the others train on what is left. Points lost are those of accuracy on the
+10000 test images, by which nothing was chosen; units that are removed are removed
+physically, and the seconds of `predict` on the test images are measured against the
+dense network's, in turns. At 80 % every criterion is followed by the same refit, and
+held against `random`.
+"""
+
+import os
+import time
+from pathlib import Path
+
+import measure
+import numpy as np
+from sklearn.frozen import FrozenEstimator
+
+from sparselearn import __version__
+from sparselearn.neural_network import SparseMLPClassifier
+from sparselearn.pruning import Pruner, prune, shrink
+from sparselearn.pruning._criteria import CRITERIA
+
+LAYERS = (300, 100)
+CALIBRATION = 5000
+TURNS = 15
+UNITS = {"granularity": "neuron", "criterion": "signal"}
+CUBIC = {"schedule": "cubic", "refit": "train", "refit_epochs": 30}
+# What is pruned, how, and the most points that it may lose.
+ROWS = {
+    "50 % of weights, label-free": (
+        {"sparsity": 0.5, "criterion": "wanda", "refit": "lstsq"},
+        0.1,
+    ),
+    "80 %, label-free": (
+        {"sparsity": 0.8, "criterion": "wanda", "refit": "lstsq"},
+        0.6,
+    ),
+    "90 %, label-free": (
+        {"sparsity": 0.9, "criterion": "wanda", "refit": "lstsq"},
+        2.5,
+    ),
+    "90 %, 10 epochs": (
+        {"sparsity": 0.9, "criterion": "wanda", "refit": "train", "refit_epochs": 10},
+        0.2,
+    ),
+    "95 %, cubic, 30 epochs": ({"sparsity": 0.95, "criterion": "wanda", **CUBIC}, 0.4),
+    "98 %, cubic, 30 epochs": ({"sparsity": 0.98, "criterion": "wanda", **CUBIC}, 1.2),
+    "50 % of units, label-free": ({"sparsity": 0.5, "refit": "lstsq", **UNITS}, 0.4),
+    "75 % of units, 10 epochs": (
+        {"sparsity": 0.75, "refit": "train", "refit_epochs": 10, **UNITS},
+        0.6,
+    ),
+}
+
+
+class Itself:
+    """What `measure.save` wants of a library."""
+
+    version = __version__
+
+
+def images(file):
+    """Rows and digits of a file of SPARSELEARN_DATA."""
+    with np.load(Path(os.environ["SPARSELEARN_DATA"]) / file) as data:
+        X = data["X"].reshape(len(data["X"]), -1).astype(np.float32) / 255.0
+        return X, data["y"].astype(int)
+
+
+def points_lost(dense, pruned, test):
+    """Points of accuracy that `pruned` is below `dense`."""
+    return 100 * (dense.score(*test) - pruned.score(*test))
+
+
+def times_faster(dense, pruned, X):
+    """Ratio of the median seconds of `predict`, in turns."""
+    seconds = {"dense": [], "pruned": []}
+    for _ in range(TURNS):
+        for name, network in (("dense", dense), ("pruned", pruned)):
+            start = time.perf_counter()
+            network.predict(X)
+            seconds[name].append(time.perf_counter() - start)
+    return float(np.median(seconds["dense"]) / np.median(seconds["pruned"]))
+
+
+def one_row(dense, train, test, how, seed):
+    """The figures of one row for one seed."""
+    X, y = train
+    rows = np.random.default_rng(seed).permutation(len(X))
+    seen = rows if how["refit"] == "train" else rows[:CALIBRATION]
+    start = time.perf_counter()
+    pruned = prune(dense, X[seen], y[seen], **how)
+    row = {
+        "seconds": time.perf_counter() - start,
+        "lost": points_lost(dense, pruned, test),
+        "sparsity": pruned.sparsity_,
+    }
+    if how.get("granularity") == "neuron":
+        small = shrink(pruned)
+        row["units"] = [weights.shape[1] for weights in small.coefs_[:-1]]
+        row["lost"] = points_lost(dense, small, test)
+        row["faster"] = times_faster(dense, small, test[0])
+    return row
+
+
+def by_criterion(dense, train, test, granularity, sparsity, seed):
+    """Points lost by each criterion, label-free, at one share of zeros."""
+    X, y = train
+    rows = np.random.default_rng(seed).permutation(len(X))[:CALIBRATION]
+    lost = {}
+    for name in CRITERIA:
+        if getattr(CRITERIA[name], granularity, None) is None:
+            continue
+        pruned = prune(
+            dense,
+            X[rows],
+            y[rows],
+            criterion=name,
+            granularity=granularity,
+            sparsity=sparsity,
+            refit="lstsq",
+        )
+        lost[name] = points_lost(dense, pruned, test)
+    return lost
+
+
+def within_tolerance(dense, train, test, seed, tolerance=0.005):
+    """What a search with a tolerance found, and whether the test images agree."""
+    X, y = train
+    rows = np.random.default_rng(seed).permutation(len(X))[:10000]
+    pruner = Pruner(
+        FrozenEstimator(dense),
+        criterion="wanda",
+        tolerance=tolerance,
+        refit="lstsq",
+        random_state=seed,
+    ).fit(X[rows], y[rows])
+    right = [model.predict(test[0]) == test[1] for model in (dense, pruner)]
+    loss = right[0].astype(float) - right[1]
+    error = loss.std() / np.sqrt(len(loss))
+    return {
+        "sparsity": pruner.sparsity_,
+        "lost": 100 * float(loss.mean()),
+        "error": 100 * float(error),
+        "held": bool(loss.mean() <= tolerance + error),
+    }
+
+
+def main():
+    parser = measure.arguments(__doc__)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--tolerance-seeds", type=int, default=10)
+    parser.add_argument("--epochs", type=int, default=25)
+    parser.add_argument("--jobs", type=int, default=2)
+    options = parser.parse_args()
+    train, test = images("mnist_train60k.npz"), images("mnist_t10k.npz")
+    found = {"rows": {name: [] for name in ROWS}, "criteria": {}, "tolerance": []}
+    networks = []
+    for seed in range(options.seeds):
+        dense = SparseMLPClassifier(
+            LAYERS,
+            max_iter=options.epochs,
+            tol=0.0,
+            random_state=seed,
+            n_jobs=options.jobs,
+        ).fit(*train)
+        networks.append(dense)
+        found.setdefault("dense", []).append(dense.score(*test))
+        print(f"seed {seed}: dense {100 * found['dense'][-1]:.2f} %", flush=True)
+        for name, (how, _) in ROWS.items():
+            row = one_row(dense, train, test, how, seed)
+            found["rows"][name].append(row)
+            print(f"  {name}: {row}", flush=True)
+        for granularity in ("element", "neuron"):
+            lost = by_criterion(dense, train, test, granularity, 0.8, seed)
+            found["criteria"].setdefault(granularity, []).append(lost)
+            print(f"  {granularity}: {lost}", flush=True)
+    for seed in range(options.tolerance_seeds):
+        network = networks[seed % len(networks)]
+        found["tolerance"].append(within_tolerance(network, train, test, seed))
+        print(f"  tolerance: {found['tolerance'][-1]}", flush=True)
+    found["limits"] = {name: limit for name, (_, limit) in ROWS.items()}
+    record = {"shape": [60000, 784], **found}
+    measure.save(
+        options, "mnist pruning", {"sparselearn": Itself()}, {"784-300-100-10": record}
+    )
+
+
+if __name__ == "__main__":
+    main()
