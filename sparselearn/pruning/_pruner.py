@@ -14,9 +14,13 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from sparselearn._compat import fit_context
-from sparselearn.pruning._adapters import adapter_of
-from sparselearn.pruning._blocks import counts
-from sparselearn.pruning._procedure import Plan, amount_of, observe, prune_in_place
+from sparselearn.pruning._procedure import (
+    Plan,
+    amount_of,
+    check_parts,
+    observe,
+    prune_in_place,
+)
 from sparselearn.pruning._prune import CONSTRAINTS
 from sparselearn.pruning._wrappers import last_step, thawed
 
@@ -201,7 +205,7 @@ class Pruner(MetaEstimatorMixin, BaseEstimator):
         self : Pruner
         """
         amount = amount_of(self.sparsity, self.n_nonzero_coefs, self.threshold)
-        adapter_of(last_step(self.estimator))  # refuse before the time to fit is spent
+        check_parts(self.estimator, self.granularity)
         fit_params, sample_weight = self._routed(sample_weight, fit_params)
         estimator = thawed(clone(self.estimator).fit(X, y, **fit_params))
         plan = Plan(amount, self.criterion, self.granularity, self.scope, self.refit)
@@ -211,8 +215,10 @@ class Pruner(MetaEstimatorMixin, BaseEstimator):
         self.masks_ = pruned.masks
         self.importances_ = pruned.importances
         self.threshold_ = pruned.threshold
-        vars(self).update(counts(pruned.blocks))
-        self._n_inputs = len(pruned.blocks[0].matrix())
+        final = last_step(estimator)
+        vars(self).update(subject.data.adapter.counts(final, pruned.blocks))
+        n_inputs = len(pruned.blocks[0].matrix())
+        self._n_inputs = getattr(final, "n_features_in_", n_inputs)
         return self
 
     def _routed(self, sample_weight, fit_params):

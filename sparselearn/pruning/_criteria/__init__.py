@@ -20,7 +20,7 @@ class Criterion(NamedTuple):
 
     Parameters
     ----------
-    element, neuron, feature : callable or None
+    element, neuron, feature, support_vector, node : callable or None
         ``function(blocks, data)`` -> list of ndarray. Without a function of its own
         a feature counts by the norm of the importances of its weights.
     needs_y : bool
@@ -32,6 +32,8 @@ class Criterion(NamedTuple):
     element: Callable | None = None
     neuron: Callable | None = None
     feature: Callable | None = None
+    support_vector: Callable | None = None
+    node: Callable | None = None
     needs_y: bool = False
     is_control: bool = False
 
