@@ -78,6 +78,9 @@ class Pruner(DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
         pruning. A linear model with ``fit_intercept=False`` is not folded. "none"
         leaves the intercepts; a perceptron without most of its weights may do better
         so.
+    calibration_size : int or None, default=5000
+        How many rows the estimator is observed on, drawn at random where X has more;
+        None takes all.
 
     Attributes
     ----------
@@ -157,6 +160,7 @@ class Pruner(DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
         threshold=None,
         scope="global",
         refit="fold",
+        calibration_size=5000,
     ):
         self.estimator = estimator
         self.criterion = criterion
@@ -166,6 +170,7 @@ class Pruner(DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
         self.threshold = threshold
         self.scope = scope
         self.refit = refit
+        self.calibration_size = calibration_size
 
     @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y=None, sample_weight=None, **fit_params):
@@ -192,7 +197,7 @@ class Pruner(DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
         estimator = thawed(clone(self.estimator).fit(X, y, **fit_params))
         options = {name: getattr(self, name) for name in Plan._fields[1:]}
         plan = Plan(amount, **options)
-        subject = observe(estimator, X, y, sample_weight)
+        subject = observe(estimator, X, y, sample_weight, size=self.calibration_size)
         pruned = prune_in_place(estimator, subject, plan)
         self.estimator_ = estimator
         self.masks_ = pruned.masks
