@@ -12,6 +12,9 @@ Data flow one way::
 import warnings
 from typing import NamedTuple
 
+import numpy as np
+
+from sparselearn._compat import n_rows_of, rows_of
 from sparselearn.pruning._adapters import adapter_of
 from sparselearn.pruning._calibration import Calibration
 from sparselearn.pruning._criteria import score_parts
@@ -98,14 +101,29 @@ def check_parts(estimator, granularity):
     adapter_of(final).check(final, granularity)
 
 
-def observe(estimator, X, y=None, sample_weight=None, seed=0):
-    """Blocks of the last step of a fitted estimator, and the data as it sees them."""
+def observe(estimator, X, y=None, sample_weight=None, seed=0, size=None):
+    """Blocks of the last step of a fitted estimator, and the data as it sees them.
+
+    `size` is how many rows are drawn for it, if there are more; None takes all.
+    """
     final = last_step(estimator)
     adapter = adapter_of(final)
     blocks = adapter.read(final)
-    if X is not None:
-        X = as_seen_by_last_step(estimator, X)
-    return Subject(blocks, Calibration(adapter, final, X, y, sample_weight, seed))
+    sample = X, y, sample_weight
+    if X is None:
+        return Subject(blocks, Calibration(adapter, final, *sample, seed))
+    n_rows = n_rows_of(X)
+    if size is not None and size < n_rows:
+        drawn = np.random.default_rng(seed).choice(n_rows, size, replace=False)
+        rows = np.sort(drawn)
+        sample = [part if part is None else rows_of(part, rows) for part in sample]
+    seen = as_seen_by_last_step(estimator, sample[0])
+
+    def training():
+        return as_seen_by_last_step(estimator, X), y, sample_weight
+
+    data = Calibration(adapter, final, seen, *sample[1:], seed, training)
+    return Subject(blocks, data)
 
 
 def prune_in_place(estimator, subject, plan, importances=None):

@@ -31,7 +31,9 @@ CONSTRAINTS = {
     "granularity": [StrOptions(set(GRANULARITIES))],
     "scope": [StrOptions(set(SCOPES))],
     "refit": [StrOptions(set(REFITS))],
+    "calibration_size": [Interval(Integral, 1, None, closed="left"), None],
 }
+ONLY_PRUNER = {"estimator", "calibration_size"}
 DATA_CONSTRAINTS = {
     "X": ["array-like", "sparse matrix", None],
     "y": ["array-like", None],
@@ -93,7 +95,7 @@ def importance(
 
 
 @validate_params(
-    {name: rule for name, rule in CONSTRAINTS.items() if name != "estimator"}
+    {name: rule for name, rule in CONSTRAINTS.items() if name not in ONLY_PRUNER}
     | DATA_CONSTRAINTS,
     prefer_skip_nested_validation=True,
 )
