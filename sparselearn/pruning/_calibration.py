@@ -56,6 +56,13 @@ class Calibration:
         """A new random generator of the same seed."""
         return np.random.default_rng(self.seed)
 
+    def total_weight(self):
+        """The sum of the weights of the rows that the estimator may be trained on."""
+        X, _, sample_weight = self.training()
+        if sample_weight is None:
+            return float(_num_samples(X))
+        return float(np.sum(sample_weight))
+
     def inputs(self, blocks):
         """Iterate over what each of `blocks` reads; see :meth:`Adapter.inputs`."""
         if self.X is None:

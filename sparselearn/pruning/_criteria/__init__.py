@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sparselearn.pruning._criteria._magnitude import magnitude
+from sparselearn.pruning._criteria._surgeon import obs, obs_of_inputs
 
 __all__ = ["CRITERIA", "Criterion", "score_parts"]
 
@@ -38,7 +39,10 @@ class Criterion(NamedTuple):
     is_control: bool = False
 
 
-CRITERIA = {"magnitude": Criterion(element=magnitude)}
+CRITERIA = {
+    "magnitude": Criterion(element=magnitude),
+    "obs": Criterion(element=obs, feature=obs_of_inputs, support_vector=obs_of_inputs),
+}
 
 
 def score_parts(criterion, granularity, blocks, data):
