@@ -36,6 +36,7 @@ class Calibration:
         self.adapter = adapter
         self.estimator = estimator
         self.y = y
+        self.sample_weight = sample_weight
         self.seed = seed
         self.X = None
         if X is not None:
@@ -86,6 +87,12 @@ class Calibration:
         within = np.bincount(column, squares, n_columns)
         # A full column stores all the weight, up to rounding.
         return np.sqrt(within + np.maximum(1.0 - stored, 0.0) * mean**2)
+
+    def mean_square(self, a):
+        """Weighted means of the squares of the columns of `a`, in float64."""
+        if sp.issparse(a):
+            return a.multiply(a).T @ self.weights
+        return self._sum(a, lambda rows: np.square(rows, dtype=np.float64))
 
     def _sum(self, a, function):
         return sum(

@@ -12,6 +12,9 @@ Data flow one way::
 import warnings
 from typing import NamedTuple
 
+import numpy as np
+from sklearn.utils import check_random_state
+
 from sparselearn.pruning._adapters import adapter_of
 from sparselearn.pruning._calibration import Calibration
 from sparselearn.pruning._criteria import score_parts
@@ -84,8 +87,9 @@ def amount_of(sparsity, n_nonzero_coefs, threshold):
     return given or {"sparsity": 0.5}
 
 
-def observe(estimator, X, y=None, sample_weight=None, seed=0):
+def observe(estimator, X, y=None, sample_weight=None, random_state=0):
     """Blocks of the last step of a fitted estimator, and the data as it sees them."""
+    seed = check_random_state(random_state).randint(np.iinfo(np.int32).max)
     final = last_step(estimator)
     adapter = adapter_of(final)
     blocks = adapter.read(final)

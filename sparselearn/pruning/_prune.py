@@ -19,13 +19,14 @@ __all__ = ["CONSTRAINTS", "importance", "prune"]
 # Estimators are checked by `adapter_of`, whose error says what can be pruned.
 CONSTRAINTS = {
     "estimator": "no_validation",
-    "criterion": [StrOptions(set(CRITERIA))],
+    "criterion": [StrOptions(set(CRITERIA)), callable],
     "sparsity": [Interval(Real, 0, 1, closed="left"), None],
     "n_nonzero_coefs": [Interval(Integral, 0, None, closed="left"), None],
     "threshold": [Interval(Real, None, None, closed="neither"), None],
     "granularity": [StrOptions(set(GRANULARITIES))],
     "scope": [StrOptions(set(SCOPES))],
     "refit": [StrOptions(set(REFITS))],
+    "random_state": ["random_state"],
 }
 DATA_CONSTRAINTS = {
     "X": ["array-like", "sparse matrix", None],
@@ -35,7 +36,7 @@ DATA_CONSTRAINTS = {
 
 
 @validate_params(
-    {name: CONSTRAINTS[name] for name in ("criterion", "granularity")}
+    {name: CONSTRAINTS[name] for name in ("criterion", "granularity", "random_state")}
     | DATA_CONSTRAINTS,
     prefer_skip_nested_validation=True,
 )
@@ -47,6 +48,7 @@ def importance(
     criterion="magnitude",
     granularity="element",
     sample_weight=None,
+    random_state=None,
 ):
     """Importances of the weights of a fitted estimator; the larger, the longer kept.
 
@@ -58,12 +60,14 @@ def importance(
         Calibration data; a linear model needs them, for the spread of its features.
     y : array-like, default=None
         Targets of the rows of X, for the criteria that need them.
-    criterion : {"magnitude"}, default="magnitude"
+    criterion : str or callable, default="magnitude"
         As in :class:`Pruner`.
     granularity : {"element", "neuron", "feature"}, default="element"
         As in :class:`Pruner`.
     sample_weight : array-like of shape (n_samples,), default=None
         Weights of the rows of X.
+    random_state : int, RandomState instance or None, default=None
+        Of the criteria that draw.
 
     Returns
     -------
@@ -83,7 +87,7 @@ def importance(
     """
     adapter_of(last_step(estimator))
     check_is_fitted(estimator)
-    blocks, data = observe(estimator, X, y, sample_weight)
+    blocks, data = observe(estimator, X, y, sample_weight, random_state)
     return score_parts(criterion, granularity, blocks, data)
 
 
@@ -105,6 +109,7 @@ def prune(
     scope="global",
     refit="fold",
     sample_weight=None,
+    random_state=None,
 ):
     """A pruned copy of a fitted estimator.
 
@@ -121,6 +126,8 @@ def prune(
         As in :class:`Pruner`.
     sample_weight : array-like of shape (n_samples,), default=None
         Weights of the rows of X.
+    random_state : int, RandomState instance or None, default=None
+        As in :class:`Pruner`.
 
     Returns
     -------
@@ -151,5 +158,6 @@ def prune(
         scope,
         refit,
     )
-    prune_in_place(pruned, observe(pruned, X, y, sample_weight), plan)
+    subject = observe(pruned, X, y, sample_weight, random_state)
+    prune_in_place(pruned, subject, plan)
     return pruned

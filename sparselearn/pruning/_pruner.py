@@ -62,11 +62,28 @@ class Pruner(MetaEstimatorMixin, BaseEstimator):
         in one of these, whose last step is pruned. To prune a fitted estimator
         without fitting it again, give ``FrozenEstimator(estimator)``: the X of `fit`
         then serves for calibration only.
-    criterion : {"magnitude"}, default="magnitude"
-        What a weight is worth. "magnitude": :math:`|w_{ij}|` in a perceptron, and
-        :math:`|w_{ij}| \, \mathrm{std}(x_i)` in a linear model, where features have
-        units; the standard deviation is over the rows of X, weighted by
-        `sample_weight`.
+    criterion : str or callable, default="magnitude"
+        What a part is worth, for one of the granularities or more; means and standard
+        deviations are over the rows of X, weighted by `sample_weight`, a is what a
+        layer reads (of the first one x), and a unit j reads :math:`W_{\cdot j}` and is
+        read by :math:`V_{j \cdot}`.
+
+        - "magnitude": :math:`|w_{ij}|` in a perceptron, and
+          :math:`|w_{ij}| \, \mathrm{std}(x_i)` in a linear model, where features have
+          units; of units :math:`\|W_{\cdot j}\| \, \|V_{j \cdot}\|`;
+        - "lamp": the share of :math:`w_{ij}^2` (in the linear model's units) in the sum
+          of it and all larger ones of its layer, so that layers compare;
+        - "wanda": :math:`|w_{ij}| \sqrt{\mathrm{mean}(a_i^2)}`;
+        - "signal", of units and features: :math:`\mathrm{std}(a_j) \,
+          \|V_{j \cdot}\|`;
+        - "apoz", of ReLU units: the share of the rows on which it is not zero;
+        - "random": for comparison;
+        - a callable ``f(estimator, X, y, sample_weight)`` that returns a list of arrays
+          of importances, shaped like `importances_`; the estimator is the fitted last
+          step, X what that sees.
+
+        Where a criterion has no definition of its own for features, a feature counts
+        by the norm of the importances of its weights.
     granularity : {"element", "neuron", "feature"}, default="element"
         What is kept or removed as one: a weight; a hidden unit of a perceptron, with
         all its weights and its constant; a feature, with all weights that read it.
@@ -92,6 +109,8 @@ class Pruner(MetaEstimatorMixin, BaseEstimator):
         pruning. A linear model with ``fit_intercept=False`` is not folded. "none"
         leaves the intercepts; a perceptron without most of its weights may do better
         so.
+    random_state : int, RandomState instance or None, default=None
+        Of the criteria that draw; give an int for the same importances every time.
 
     Attributes
     ----------
@@ -171,6 +190,7 @@ class Pruner(MetaEstimatorMixin, BaseEstimator):
         threshold=None,
         scope="global",
         refit="fold",
+        random_state=None,
     ):
         self.estimator = estimator
         self.criterion = criterion
@@ -180,6 +200,7 @@ class Pruner(MetaEstimatorMixin, BaseEstimator):
         self.threshold = threshold
         self.scope = scope
         self.refit = refit
+        self.random_state = random_state
 
     @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y=None, sample_weight=None, **fit_params):
@@ -205,7 +226,7 @@ class Pruner(MetaEstimatorMixin, BaseEstimator):
         fit_params, sample_weight = self._routed(sample_weight, fit_params)
         estimator = thawed(clone(self.estimator).fit(X, y, **fit_params))
         plan = Plan(amount, self.criterion, self.granularity, self.scope, self.refit)
-        subject = observe(estimator, X, y, sample_weight)
+        subject = observe(estimator, X, y, sample_weight, self.random_state)
         pruned = prune_in_place(estimator, subject, plan)
         self.estimator_ = estimator
         self.masks_ = pruned.masks
