@@ -1,21 +1,18 @@
 """`Pruner`, the meta-estimator that fits an estimator and prunes it."""
 
-import numpy as np
 from sklearn import get_config
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.pipeline import Pipeline
-from sklearn.utils import get_tags
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
     MethodMapping,
     process_routing,
 )
-from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted
 
 from sparselearn._compat import fit_context
 from sparselearn.pruning._adapters import adapter_of
 from sparselearn.pruning._blocks import counts
+from sparselearn.pruning._delegates import DelegatesMixin
 from sparselearn.pruning._procedure import Plan, amount_of, observe, prune_in_place
 from sparselearn.pruning._prune import CONSTRAINTS
 from sparselearn.pruning._wrappers import last_step, thawed
@@ -23,18 +20,7 @@ from sparselearn.pruning._wrappers import last_step, thawed
 __all__ = ["Pruner"]
 
 
-def _delegated(name):
-    """Whether the estimator inside has the method `name`, for `available_if`."""
-
-    def check(pruner):
-        # Its own AttributeError says more than False would.
-        getattr(getattr(pruner, "estimator_", pruner.estimator), name)
-        return True
-
-    return available_if(check)
-
-
-class Pruner(MetaEstimatorMixin, BaseEstimator):
+class Pruner(DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
     r"""Fit an estimator, and set its least important weights to zero.
 
     The estimator is one or more affine maps ``z = a W + b``: the only one of a linear
@@ -225,7 +211,8 @@ class Pruner(MetaEstimatorMixin, BaseEstimator):
         adapter_of(last_step(self.estimator))  # refuse before the time to fit is spent
         fit_params, sample_weight = self._routed(sample_weight, fit_params)
         estimator = thawed(clone(self.estimator).fit(X, y, **fit_params))
-        plan = Plan(amount, self.criterion, self.granularity, self.scope, self.refit)
+        options = {name: getattr(self, name) for name in Plan._fields[1:]}
+        plan = Plan(amount, **options)
         subject = observe(estimator, X, y, sample_weight, self.random_state)
         pruned = prune_in_place(estimator, subject, plan)
         self.estimator_ = estimator
@@ -252,92 +239,6 @@ class Pruner(MetaEstimatorMixin, BaseEstimator):
             fit_params[key] = sample_weight
         return fit_params, fit_params.get(key)
 
-    @property
-    def n_features_in_(self):
-        """Number of features seen by `fit`."""
-        return self._fitted().n_features_in_
-
-    @property
-    def feature_names_in_(self):
-        """Names of the features seen by `fit`."""
-        return self._fitted().feature_names_in_
-
-    @property
-    def classes_(self):
-        """Classes that the estimator was fitted to."""
-        return self._fitted().classes_
-
-    def _fitted(self):
-        check_is_fitted(self)
-        return self.estimator_
-
-    def get_support(self, indices=False):
-        """Which features the pruned estimator uses.
-
-        Parameters
-        ----------
-        indices : bool, default=False
-            Whether to return indices rather than a mask.
-
-        Returns
-        -------
-        support : ndarray
-            Mask of shape (n_features,), or the indices.
-        """
-        check_is_fitted(self)
-        if indices:
-            return self.support_
-        mask = np.zeros(self._n_inputs, dtype=bool)
-        mask[self.support_] = True
-        return mask
-
-    @_delegated("predict")
-    def predict(self, X):
-        """Predict by the pruned estimator."""
-        return self._fitted().predict(X)
-
-    @_delegated("predict_proba")
-    def predict_proba(self, X):
-        """Probabilities of the classes by the pruned estimator."""
-        return self._fitted().predict_proba(X)
-
-    @_delegated("predict_log_proba")
-    def predict_log_proba(self, X):
-        """Logarithms of the probabilities of the classes by the pruned estimator."""
-        return self._fitted().predict_log_proba(X)
-
-    @_delegated("decision_function")
-    def decision_function(self, X):
-        """Decision function of the pruned estimator."""
-        return self._fitted().decision_function(X)
-
-    @_delegated("transform")
-    def transform(self, X):
-        """Transform by the pruned estimator."""
-        return self._fitted().transform(X)
-
-    @_delegated("score")
-    def score(self, X, y=None, **score_params):
-        """Score of the pruned estimator, as it scores itself.
-
-        Parameters
-        ----------
-        X : array-like or sparse array of shape (n_samples, n_features)
-        y : array-like, default=None
-        **score_params : dict
-            Passed to the estimator's `score`, such as `sample_weight`; with metadata
-            routing enabled, where requested.
-
-        Returns
-        -------
-        score : float
-        """
-        estimator = self._fitted()
-        if get_config()["enable_metadata_routing"]:
-            routed = process_routing(self, "score", **score_params)
-            score_params = routed.estimator.score
-        return estimator.score(X, y, **score_params)
-
     def get_metadata_routing(self):
         """How metadata are routed: to the estimator, in `fit` and in `score`.
 
@@ -352,8 +253,3 @@ class Pruner(MetaEstimatorMixin, BaseEstimator):
         )
         router = MetadataRouter(owner=self).add_self_request(self)
         return router.add(estimator=self.estimator, method_mapping=mapping)
-
-    def __sklearn_tags__(self):
-        tags = get_tags(self.estimator)
-        tags.array_api_support = False  # masks and means are numpy's
-        return tags

@@ -223,7 +223,7 @@ def test_half_is_pruned_unless_told(X, y):
         ({"n_nonzero_coefs": -1}, "n_nonzero_coefs"),
         ({"n_nonzero_coefs": 0.5}, "n_nonzero_coefs"),
         ({"threshold": "median"}, "threshold"),
-        ({"criterion": "wanda"}, "criterion"),
+        ({"criterion": "best"}, "criterion"),
         ({"scope": "row"}, "scope"),
         ({"refit": "ols"}, "refit"),
     ],
