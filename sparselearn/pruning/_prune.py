@@ -26,8 +26,10 @@ CONSTRAINTS = {
     "granularity": [StrOptions(set(GRANULARITIES))],
     "scope": [StrOptions(set(SCOPES))],
     "refit": [StrOptions(set(REFITS))],
+    "calibration_size": [Interval(Integral, 1, None, closed="left"), None],
     "random_state": ["random_state"],
 }
+ONLY_PRUNER = {"estimator", "calibration_size"}
 DATA_CONSTRAINTS = {
     "X": ["array-like", "sparse matrix", None],
     "y": ["array-like", None],
@@ -92,7 +94,7 @@ def importance(
 
 
 @validate_params(
-    {name: rule for name, rule in CONSTRAINTS.items() if name != "estimator"}
+    {name: rule for name, rule in CONSTRAINTS.items() if name not in ONLY_PRUNER}
     | DATA_CONSTRAINTS,
     prefer_skip_nested_validation=True,
 )

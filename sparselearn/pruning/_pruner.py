@@ -95,8 +95,12 @@ class Pruner(DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
         pruning. A linear model with ``fit_intercept=False`` is not folded. "none"
         leaves the intercepts; a perceptron without most of its weights may do better
         so.
+    calibration_size : int or None, default=5000
+        How many rows the estimator is observed on, drawn at random where X has more;
+        None takes all.
     random_state : int, RandomState instance or None, default=None
-        Of the criteria that draw; give an int for the same importances every time.
+        Of the rows that are drawn, and of the criteria that draw; give an int for the
+        same masks every time.
 
     Attributes
     ----------
@@ -176,6 +180,7 @@ class Pruner(DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
         threshold=None,
         scope="global",
         refit="fold",
+        calibration_size=5000,
         random_state=None,
     ):
         self.estimator = estimator
@@ -186,6 +191,7 @@ class Pruner(DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
         self.threshold = threshold
         self.scope = scope
         self.refit = refit
+        self.calibration_size = calibration_size
         self.random_state = random_state
 
     @fit_context(prefer_skip_nested_validation=False)
@@ -213,7 +219,9 @@ class Pruner(DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
         estimator = thawed(clone(self.estimator).fit(X, y, **fit_params))
         options = {name: getattr(self, name) for name in Plan._fields[1:]}
         plan = Plan(amount, **options)
-        subject = observe(estimator, X, y, sample_weight, self.random_state)
+        subject = observe(
+            estimator, X, y, sample_weight, self.random_state, self.calibration_size
+        )
         pruned = prune_in_place(estimator, subject, plan)
         self.estimator_ = estimator
         self.masks_ = pruned.masks
