@@ -24,7 +24,15 @@ from sparselearn.pruning._masks import make_masks
 from sparselearn.pruning._refits import REFITS
 from sparselearn.pruning._wrappers import as_seen_by_last_step, last_step
 
-__all__ = ["Plan", "Pruned", "Subject", "amount_of", "observe", "prune_in_place"]
+__all__ = [
+    "Plan",
+    "Pruned",
+    "Subject",
+    "amount_of",
+    "check_parts",
+    "observe",
+    "prune_in_place",
+]
 
 
 class Plan(NamedTuple):
@@ -86,6 +94,12 @@ def amount_of(sparsity, n_nonzero_coefs, threshold):
             f"others None; got {got}."
         )
     return given or {"sparsity": 0.5}
+
+
+def check_parts(estimator, granularity):
+    """Refuse, before time is spent, an estimator that has no such parts."""
+    final = last_step(estimator)
+    adapter_of(final).check(final, granularity)
 
 
 def observe(estimator, X, y=None, sample_weight=None, random_state=0, size=None):

@@ -6,17 +6,22 @@ from numbers import Integral, Real
 from sklearn.utils.validation import check_is_fitted
 
 from sparselearn._compat import Interval, StrOptions, validate_params
-from sparselearn.pruning._adapters import adapter_of
 from sparselearn.pruning._criteria import CRITERIA, score_parts
 from sparselearn.pruning._granularity import GRANULARITIES
 from sparselearn.pruning._masks import SCOPES
-from sparselearn.pruning._procedure import Plan, amount_of, observe, prune_in_place
+from sparselearn.pruning._procedure import (
+    Plan,
+    amount_of,
+    check_parts,
+    observe,
+    prune_in_place,
+)
 from sparselearn.pruning._refits import REFITS
-from sparselearn.pruning._wrappers import last_step, thawed
+from sparselearn.pruning._wrappers import thawed
 
 __all__ = ["CONSTRAINTS", "importance", "prune"]
 
-# Estimators are checked by `adapter_of`, whose error says what can be pruned.
+# Estimators are checked by `check_parts`, whose error says what can be pruned.
 CONSTRAINTS = {
     "estimator": "no_validation",
     "criterion": [StrOptions(set(CRITERIA)), callable],
@@ -87,7 +92,7 @@ def importance(
     >>> model.coef_.round(2), importance(model, X)[0].round(2)
     (array([1. , 0.5]), array([1. , 2.5]))
     """
-    adapter_of(last_step(estimator))
+    check_parts(estimator, granularity)
     check_is_fitted(estimator)
     blocks, data = observe(estimator, X, y, sample_weight, random_state)
     return score_parts(criterion, granularity, blocks, data)
@@ -150,7 +155,7 @@ def prune(
     >>> prune(model, X, n_nonzero_coefs=4).coef_.nonzero()[0]
     array([2, 3, 4, 8])
     """
-    adapter_of(last_step(estimator))
+    check_parts(estimator, granularity)
     check_is_fitted(estimator)
     pruned = thawed(deepcopy(estimator))
     plan = Plan(

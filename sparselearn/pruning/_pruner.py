@@ -10,10 +10,14 @@ from sklearn.utils.metadata_routing import (
 )
 
 from sparselearn._compat import fit_context
-from sparselearn.pruning._adapters import adapter_of
-from sparselearn.pruning._blocks import counts
 from sparselearn.pruning._delegates import DelegatesMixin
-from sparselearn.pruning._procedure import Plan, amount_of, observe, prune_in_place
+from sparselearn.pruning._procedure import (
+    Plan,
+    amount_of,
+    check_parts,
+    observe,
+    prune_in_place,
+)
 from sparselearn.pruning._prune import CONSTRAINTS
 from sparselearn.pruning._wrappers import last_step, thawed
 
@@ -214,7 +218,7 @@ class Pruner(DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
         self : Pruner
         """
         amount = amount_of(self.sparsity, self.n_nonzero_coefs, self.threshold)
-        adapter_of(last_step(self.estimator))  # refuse before the time to fit is spent
+        check_parts(self.estimator, self.granularity)
         fit_params, sample_weight = self._routed(sample_weight, fit_params)
         estimator = thawed(clone(self.estimator).fit(X, y, **fit_params))
         options = {name: getattr(self, name) for name in Plan._fields[1:]}
@@ -227,8 +231,10 @@ class Pruner(DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
         self.masks_ = pruned.masks
         self.importances_ = pruned.importances
         self.threshold_ = pruned.threshold
-        vars(self).update(counts(pruned.blocks))
-        self._n_inputs = len(pruned.blocks[0].matrix())
+        final = last_step(estimator)
+        vars(self).update(subject.data.adapter.counts(final, pruned.blocks))
+        n_inputs = len(pruned.blocks[0].matrix())
+        self._n_inputs = getattr(final, "n_features_in_", n_inputs)
         return self
 
     def _routed(self, sample_weight, fit_params):

@@ -68,5 +68,5 @@ def test_a_linear_model_has_no_units(X):
     model = LinearRegression().fit(X, X[:, 0])
     blocks = adapter_of(model).read(model)
     assert weight_masks("neuron", blocks, [])[0].all()
-    with pytest.raises(ValueError, match="LinearRegression has none"):
+    with pytest.raises(ValueError, match="means nothing for LinearRegression"):
         prune(model, X, granularity="neuron")

@@ -27,7 +27,6 @@ from sparselearn.pruning._criteria._random import (
     random_features,
     random_units,
 )
-from sparselearn.pruning._granularity import GRANULARITIES
 
 __all__ = ["CRITERIA", "Criterion", "score_parts"]
 
@@ -37,7 +36,7 @@ class Criterion(NamedTuple):
 
     Parameters
     ----------
-    element, neuron, feature : callable or None
+    element, neuron, feature, support_vector, node : callable or None
         ``function(blocks, data)`` -> list of ndarray. Without a function of its own
         a feature counts by the norm of the importances of its weights.
     needs_y : bool
@@ -49,6 +48,8 @@ class Criterion(NamedTuple):
     element: Callable | None = None
     neuron: Callable | None = None
     feature: Callable | None = None
+    support_vector: Callable | None = None
+    node: Callable | None = None
     needs_y: bool = False
     is_control: bool = False
 
@@ -70,11 +71,6 @@ CRITERIA = {
 
 def score_parts(criterion, granularity, blocks, data):
     """Importances of the parts of `blocks`, by a row of `CRITERIA` or a callable."""
-    if not GRANULARITIES[granularity].shapes(blocks):
-        raise ValueError(
-            f"granularity={granularity!r} needs an estimator that has such parts; "
-            f"{type(data.estimator).__name__} has none."
-        )
     if callable(criterion):
         return score_by(criterion, granularity, blocks, data)
     row = CRITERIA[criterion]
