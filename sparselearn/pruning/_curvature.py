@@ -71,7 +71,9 @@ class InputCurvature:
         means = self.centre[places]
         if sp.issparse(self.a):
             columns = self.a[:, places].astype(np.float64)
-            raw = (columns.T @ columns.multiply(self.weights[:, None]).tocsc()).toarray()
+            raw = (
+                columns.T @ columns.multiply(self.weights[:, None]).tocsc()
+            ).toarray()
             gram = raw - self.total * np.outer(means, means)
             still = np.diagonal(gram) <= SPARSE_CONSTANT * np.diagonal(raw)
         else:

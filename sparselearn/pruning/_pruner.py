@@ -52,11 +52,28 @@ class Pruner(DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
         in one of these, whose last step is pruned. To prune a fitted estimator
         without fitting it again, give ``FrozenEstimator(estimator)``: the X of `fit`
         then serves for calibration only.
-    criterion : {"magnitude"}, default="magnitude"
-        What a weight is worth. "magnitude": :math:`|w_{ij}|` in a perceptron, and
-        :math:`|w_{ij}| \, \mathrm{std}(x_i)` in a linear model, where features have
-        units; the standard deviation is over the rows of X, weighted by
-        `sample_weight`.
+    criterion : str or callable, default="magnitude"
+        What a part is worth, for one of the granularities or more; means and standard
+        deviations are over the rows of X, weighted by `sample_weight`, a is what a
+        layer reads (of the first one x), and a unit j reads :math:`W_{\cdot j}` and is
+        read by :math:`V_{j \cdot}`.
+
+        - "magnitude": :math:`|w_{ij}|` in a perceptron, and
+          :math:`|w_{ij}| \, \mathrm{std}(x_i)` in a linear model, where features have
+          units; of units :math:`\|W_{\cdot j}\| \, \|V_{j \cdot}\|`;
+        - "lamp": the share of :math:`w_{ij}^2` (in the linear model's units) in the sum
+          of it and all larger ones of its layer, so that layers compare;
+        - "wanda": :math:`|w_{ij}| \sqrt{\mathrm{mean}(a_i^2)}`;
+        - "signal", of units and features: :math:`\mathrm{std}(a_j) \,
+          \|V_{j \cdot}\|`;
+        - "apoz", of ReLU units: the share of the rows on which it is not zero;
+        - "random": for comparison;
+        - a callable ``f(estimator, X, y, sample_weight)`` that returns a list of arrays
+          of importances, shaped like `importances_`; the estimator is the fitted last
+          step, X what that sees.
+
+        Where a criterion has no definition of its own for features, a feature counts
+        by the norm of the importances of its weights.
     granularity : {"element", "neuron", "feature"}, default="element"
         What is kept or removed as one: a weight; a hidden unit of a perceptron, with
         all its weights and its constant; a feature, with all weights that read it.
@@ -85,6 +102,9 @@ class Pruner(DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
     calibration_size : int or None, default=5000
         How many rows the estimator is observed on, drawn at random where X has more;
         None takes all.
+    random_state : int, RandomState instance or None, default=None
+        Of the rows that are drawn, and of the criteria that draw; give an int for the
+        same masks every time.
 
     Attributes
     ----------
@@ -165,6 +185,7 @@ class Pruner(DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
         scope="global",
         refit="fold",
         calibration_size=5000,
+        random_state=None,
     ):
         self.estimator = estimator
         self.criterion = criterion
@@ -175,6 +196,7 @@ class Pruner(DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
         self.scope = scope
         self.refit = refit
         self.calibration_size = calibration_size
+        self.random_state = random_state
 
     @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y=None, sample_weight=None, **fit_params):
@@ -201,7 +223,9 @@ class Pruner(DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
         estimator = thawed(clone(self.estimator).fit(X, y, **fit_params))
         options = {name: getattr(self, name) for name in Plan._fields[1:]}
         plan = Plan(amount, **options)
-        subject = observe(estimator, X, y, sample_weight, size=self.calibration_size)
+        subject = observe(
+            estimator, X, y, sample_weight, self.random_state, self.calibration_size
+        )
         pruned = prune_in_place(estimator, subject, plan)
         self.estimator_ = estimator
         self.masks_ = pruned.masks

@@ -66,7 +66,7 @@ class LinearAdapter(Adapter):
         (block,) = blocks
         (a,) = data.inputs(blocks)
         n_inputs, n_outputs = block.matrix().shape
-        ridge = np.broadcast_to(_ridge(estimator, data.total_weight()), n_outputs)
+        ridge = np.broadcast_to(_ridge(estimator, data.total_weight), n_outputs)
         slopes = _output_curvature(estimator, block, a)
         groups = np.arange(n_outputs)[:, None]
         if slopes is None and np.all(ridge == ridge[0]):

@@ -27,10 +27,11 @@ def obs(blocks, data):
     B. Hassibi, D. Stork, "Second order derivatives for network pruning: optimal brain
     surgeon", NeurIPS 1993.
     """
+    quadratics = quadratics_of(blocks, data)
     (block,) = blocks
     ranks = np.zeros(block.matrix().shape)
     parts, costs = [], []
-    for curvature, joint in quadratics_of(block, blocks, data):
+    for curvature, joint in quadratics:
         for k, weights in zip(curvature.outputs, joint.weights):
             inputs = np.arange(len(curvature.inputs))
             alone = joint._replace(weights=weights[None], parts=inputs)
@@ -49,17 +50,18 @@ def obs(blocks, data):
 
 def obs_of_inputs(blocks, data):
     """The same of inputs, each with its weights of all outputs."""
-    (block,) = blocks
-    n_inputs = len(block.matrix())
-    joint = [quadratic for _, quadratic in quadratics_of(block, blocks, data)]
+    joint = [quadratic for _, quadratic in quadratics_of(blocks, data)]
+    n_inputs = len(blocks[0].matrix())
     path = eliminate(joint, n_inputs)
     ranks = np.empty(n_inputs)
     ranks[path.order] = np.arange(1.0, n_inputs + 1)
     return [ranks]
 
 
-def quadratics_of(block, blocks, data):
-    """Pairs of a `Curvature` of `block` and its loss as a `Quadratic`."""
+def quadratics_of(blocks, data):
+    """Each `Curvature` of the only block, with its loss as a `Quadratic`; a list."""
+    curvatures = data.adapter.curvatures(data.estimator, blocks, data)
+    (block,) = blocks
     n_inputs = len(block.matrix())
     if n_inputs > MAX_INPUTS:
         raise ValueError(
@@ -68,10 +70,10 @@ def quadratics_of(block, blocks, data):
             "refit='obs' corrects at any number."
         )
     matrix = block.matrix().astype(np.float64)
-    for curvature in data.adapter.curvatures(data.estimator, blocks, data):
+    found = []
+    for curvature in curvatures:
         everything = curvature.form.block(np.arange(len(curvature.inputs)))
         weights = matrix[np.ix_(curvature.inputs, curvature.outputs)].T
-        yield (
-            curvature,
-            Quadratic(everything, weights, curvature.inputs, curvature.damping),
-        )
+        loss = Quadratic(everything, weights, curvature.inputs, curvature.damping)
+        found.append((curvature, loss))
+    return found

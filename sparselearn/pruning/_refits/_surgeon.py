@@ -19,12 +19,13 @@ def obs(dense, pruned, masks, data):
     regression on S; of a logistic model one Newton step. H is only formed among what is
     kept.
     """
+    curvatures = data.adapter.curvatures(data.estimator, dense, data)
     (block,) = dense
     before = block.matrix().astype(np.float64)
     mask = block.by_input(masks[0]).reshape(before.shape)
     after = np.where(mask, before, 0.0)
     constants = block.constants().astype(np.float64)
-    for curvature in data.adapter.curvatures(data.estimator, dense, data):
+    for curvature in curvatures:
         own = np.ix_(curvature.inputs, curvature.outputs)
         here, kept = before[own], mask[own]
         moment = curvature.form.product(np.where(kept, 0.0, here))
