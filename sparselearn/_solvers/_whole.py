@@ -5,7 +5,7 @@ from collections import deque
 import numpy as np
 
 from sparselearn._kernels import _whole as kernels
-from sparselearn._kernels._machine import TILE_COLUMNS
+from sparselearn._kernels._tiles import TILE_COLUMNS
 from sparselearn._solvers._frame import BLOCK, Coordinates, slices
 
 __all__ = ["WholeTargets", "keep_whole", "whole_rows"]
