@@ -30,13 +30,20 @@ class Calibration:
     seed : int
         Of what is drawn at random; :meth:`generator` starts anew from it, so that
         nothing depends on what was asked for before.
+    training : callable, default=None
+        ``training()`` gives X, y and sample_weight of all rows there are to train on,
+        where X is but a sample of them.
     """
 
-    def __init__(self, adapter, estimator, X, y=None, sample_weight=None, seed=0):
+    def __init__(
+        self, adapter, estimator, X, y=None, sample_weight=None, seed=0, training=None
+    ):
         self.adapter = adapter
         self.estimator = estimator
         self.y = y
+        self.sample_weight = sample_weight
         self.seed = seed
+        self.training = training or (lambda: (X, y, sample_weight))
         self.X = None
         if X is not None:
             self.X = validate_data(
@@ -86,6 +93,12 @@ class Calibration:
         within = np.bincount(column, squares, n_columns)
         # A full column stores all the weight, up to rounding.
         return np.sqrt(within + np.maximum(1.0 - stored, 0.0) * mean**2)
+
+    def mean_square(self, a):
+        """Weighted means of the squares of the columns of `a`, in float64."""
+        if sp.issparse(a):
+            return a.multiply(a).T @ self.weights
+        return self._sum(a, lambda rows: np.square(rows, dtype=np.float64))
 
     def _sum(self, a, function):
         return sum(

@@ -1,4 +1,4 @@
-"""What is kept or removed as one: a weight, a hidden unit, a feature.
+"""What is kept or removed as one: a weight, a unit, a feature, a vector, a node.
 
 Importances and masks have one entry a part; a granularity says how many parts the
 blocks of an estimator have, and what is zero once some of them are removed.
@@ -61,6 +61,15 @@ GRANULARITIES = {
     "neuron": Granularity(
         shapes=lambda blocks: [block.matrix().shape[1:] for block in blocks[:-1]],
         spread=_neurons,
+    ),
+    # What a kernel machine's only map reads are similarities to its support vectors.
+    "support_vector": Granularity(
+        shapes=lambda blocks: [blocks[0].matrix().shape[:1]], spread=_features
+    ),
+    # The block of a tree has one entry an inner node.
+    "node": Granularity(
+        shapes=lambda blocks: [block.weights.shape for block in blocks],
+        spread=_elements,
     ),
 }
 

@@ -12,6 +12,10 @@ Data flow one way::
 import warnings
 from typing import NamedTuple
 
+import numpy as np
+from sklearn.utils import check_random_state
+
+from sparselearn._compat import n_rows_of, rows_of
 from sparselearn.pruning._adapters import adapter_of
 from sparselearn.pruning._calibration import Calibration
 from sparselearn.pruning._criteria import score_parts
@@ -20,7 +24,15 @@ from sparselearn.pruning._masks import make_masks
 from sparselearn.pruning._refits import REFITS
 from sparselearn.pruning._wrappers import as_seen_by_last_step, last_step
 
-__all__ = ["Plan", "Pruned", "Subject", "amount_of", "observe", "prune_in_place"]
+__all__ = [
+    "Plan",
+    "Pruned",
+    "Subject",
+    "amount_of",
+    "check_parts",
+    "observe",
+    "prune_in_place",
+]
 
 
 class Plan(NamedTuple):
@@ -84,14 +96,36 @@ def amount_of(sparsity, n_nonzero_coefs, threshold):
     return given or {"sparsity": 0.5}
 
 
-def observe(estimator, X, y=None, sample_weight=None, seed=0):
-    """Blocks of the last step of a fitted estimator, and the data as it sees them."""
+def check_parts(estimator, granularity):
+    """Refuse, before time is spent, an estimator that has no such parts."""
+    final = last_step(estimator)
+    adapter_of(final).check(final, granularity)
+
+
+def observe(estimator, X, y=None, sample_weight=None, random_state=0, size=None):
+    """Blocks of the last step of a fitted estimator, and the data as it sees them.
+
+    `size` is how many rows are drawn for it, if there are more; None takes all.
+    """
+    seed = check_random_state(random_state).randint(np.iinfo(np.int32).max)
     final = last_step(estimator)
     adapter = adapter_of(final)
     blocks = adapter.read(final)
-    if X is not None:
-        X = as_seen_by_last_step(estimator, X)
-    return Subject(blocks, Calibration(adapter, final, X, y, sample_weight, seed))
+    sample = X, y, sample_weight
+    if X is None:
+        return Subject(blocks, Calibration(adapter, final, *sample, seed))
+    n_rows = n_rows_of(X)
+    if size is not None and size < n_rows:
+        drawn = np.random.default_rng(seed).choice(n_rows, size, replace=False)
+        rows = np.sort(drawn)
+        sample = [part if part is None else rows_of(part, rows) for part in sample]
+    seen = as_seen_by_last_step(estimator, sample[0])
+
+    def training():
+        return as_seen_by_last_step(estimator, X), y, sample_weight
+
+    data = Calibration(adapter, final, seen, *sample[1:], seed, training)
+    return Subject(blocks, data)
 
 
 def prune_in_place(estimator, subject, plan, importances=None):

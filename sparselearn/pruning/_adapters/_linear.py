@@ -12,6 +12,8 @@ __all__ = ["LinearAdapter"]
 class LinearAdapter(Adapter):
     """Linear models: ``coef_`` of shape (n_features,) or (n_outputs, n_features)."""
 
+    granularities = ("element", "feature")
+
     def read(self, estimator):
         missing = [a for a in ("coef_", "intercept_") if not hasattr(estimator, a)]
         if missing:
