@@ -15,8 +15,8 @@ class Refit(NamedTuple):
     Parameters
     ----------
     of_blocks : callable or None
-        ``of_blocks(dense, pruned, masks, data, plan)`` corrects the list `pruned` of blocks
-        in place, without any labels; `masks` are those of the weights.
+        ``of_blocks(dense, pruned, masks, data, plan)`` corrects the list `pruned` of
+        blocks in place, without any labels; `masks` are those of the weights.
     of_estimator : callable or None
         ``of_estimator(estimator, masks, data, plan)`` trains the last step, whose
         blocks are written, and leaves exact zeros where `masks` are False.
