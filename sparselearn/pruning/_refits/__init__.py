@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from sparselearn.pruning._refits._fold import fold
 from sparselearn.pruning._refits._least_squares import least_squares
+from sparselearn.pruning._refits._surgeon import obs
 
 __all__ = ["REFITS", "Refit"]
 
@@ -30,4 +31,5 @@ REFITS = {
     "fold": Refit(of_blocks=fold),
     "lstsq": Refit(of_blocks=least_squares),
     "none": Refit(),
+    "obs": Refit(of_blocks=obs),
 }
