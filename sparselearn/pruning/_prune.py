@@ -69,7 +69,7 @@ def importance(
         Targets of the rows of X, for the criteria that need them.
     criterion : str or callable, default="magnitude"
         As in :class:`Pruner`.
-    granularity : {"element", "neuron", "feature"}, default="element"
+    granularity : str, default="element"
         As in :class:`Pruner`.
     sample_weight : array-like of shape (n_samples,), default=None
         Weights of the rows of X.
