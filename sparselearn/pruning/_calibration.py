@@ -24,12 +24,38 @@ class Calibration:
         Fitted, no pipeline.
     X : array-like of shape (n_samples, n_features) or None
         As `estimator` sees it; None where there are no data.
+    y : array-like or None
+        Targets as the user gave them; only some criteria and refits need them.
     sample_weight : array-like of shape (n_samples,) or None
+    seed : int
+        Of what is drawn at random; :meth:`generator` starts anew from it, so that
+        nothing depends on what was asked for before.
+    training : callable, default=None
+        ``training()`` gives X, y and sample_weight of all rows there are to train on,
+        where X is but a sample of them.
+    total_weight : float, default=None
+        The sum of the weights of these rows, with which a penalty of the estimator's
+        is to be compared.
     """
 
-    def __init__(self, adapter, estimator, X, sample_weight=None):
+    def __init__(
+        self,
+        adapter,
+        estimator,
+        X,
+        y=None,
+        sample_weight=None,
+        seed=0,
+        training=None,
+        total_weight=None,
+    ):
         self.adapter = adapter
         self.estimator = estimator
+        self.y = y
+        self.sample_weight = sample_weight
+        self.seed = seed
+        self.training = training or (lambda: (X, y, sample_weight))
+        self.total_weight = total_weight
         self.X = None
         if X is not None:
             self.X = validate_data(
@@ -39,13 +65,18 @@ class Calibration:
                 row_weights(sample_weight, self.X), self.X.shape[0]
             )
 
+    def generator(self):
+        """A new random generator of the same seed."""
+        return np.random.default_rng(self.seed)
+
     def inputs(self, blocks):
         """Iterate over what each of `blocks` reads; see :meth:`Adapter.inputs`."""
         if self.X is None:
             raise ValueError(
-                "X is needed: criterion='magnitude' takes the spread of a linear "
-                "model's features from it, refit='fold' the means of what is removed "
-                "(refit='none' does without)."
+                "X is needed: the criterion, or the refit, observes the estimator on "
+                "it (the magnitude of a linear model's weights takes the spread of "
+                "the features from it, refit='fold' the means of what is removed; a "
+                "perceptron with criterion='magnitude' and refit='none' does without)."
             )
         return self.adapter.inputs(self.estimator, blocks, self.X)
 
@@ -74,6 +105,12 @@ class Calibration:
         within = np.bincount(column, squares, n_columns)
         # A full column stores all the weight, up to rounding.
         return np.sqrt(within + np.maximum(1.0 - stored, 0.0) * mean**2)
+
+    def mean_square(self, a):
+        """Weighted means of the squares of the columns of `a`, in float64."""
+        if sp.issparse(a):
+            return a.multiply(a).T @ self.weights
+        return self._sum(a, lambda rows: np.square(rows, dtype=np.float64))
 
     def _sum(self, a, function):
         return sum(

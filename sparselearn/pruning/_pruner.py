@@ -1,37 +1,30 @@
 """`Pruner`, the meta-estimator that fits an estimator and prunes it."""
 
-import numpy as np
 from sklearn import get_config
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.pipeline import Pipeline
-from sklearn.utils import get_tags
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
     MethodMapping,
     process_routing,
 )
-from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted
 
 from sparselearn._compat import fit_context
-from sparselearn.pruning._adapters import adapter_of, counts, last_step, thawed
-from sparselearn.pruning._prune import CONSTRAINTS, amount_of, prune_in_place
+from sparselearn.pruning._delegates import DelegatesMixin
+from sparselearn.pruning._procedure import (
+    Plan,
+    amount_of,
+    check_parts,
+    observe,
+    prune_in_place,
+)
+from sparselearn.pruning._prune import CONSTRAINTS
+from sparselearn.pruning._wrappers import last_step, thawed
 
 __all__ = ["Pruner"]
 
 
-def _delegated(name):
-    """Whether the estimator inside has the method `name`, for `available_if`."""
-
-    def check(pruner):
-        # Its own AttributeError says more than False would.
-        getattr(getattr(pruner, "estimator_", pruner.estimator), name)
-        return True
-
-    return available_if(check)
-
-
-class Pruner(MetaEstimatorMixin, BaseEstimator):
+class Pruner(DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
     r"""Fit an estimator, and set its least important weights to zero.
 
     The estimator is one or more affine maps ``z = a W + b``: the only one of a linear
@@ -54,16 +47,48 @@ class Pruner(MetaEstimatorMixin, BaseEstimator):
         :class:`~sklearn.neural_network.MLPClassifier`,
         :class:`~sklearn.neural_network.MLPRegressor`,
         :class:`~sparselearn.neural_network.SparseMLPClassifier` or
-        :class:`~sparselearn.neural_network.SparseMLPRegressor`; a class known by
+        :class:`~sparselearn.neural_network.SparseMLPRegressor`; a kernel machine,
+        :class:`~sklearn.svm.SVC`, :class:`~sklearn.svm.NuSVC`,
+        :class:`~sklearn.svm.SVR`, :class:`~sklearn.svm.NuSVR` or
+        :class:`~sklearn.svm.OneClassSVM`, by its support vectors; a class known by
         :func:`register_adapter`; or a :class:`~sklearn.pipeline.Pipeline` that ends
         in one of these, whose last step is pruned. To prune a fitted estimator
         without fitting it again, give ``FrozenEstimator(estimator)``: the X of `fit`
         then serves for calibration only.
-    criterion : {"magnitude"}, default="magnitude"
-        What a weight is worth. "magnitude": :math:`|w_{ij}|` in a perceptron, and
-        :math:`|w_{ij}| \, \mathrm{std}(x_i)` in a linear model, where features have
-        units; the standard deviation is over the rows of X, weighted by
-        `sample_weight`.
+    criterion : str or callable, default="magnitude"
+        What a part is worth, for one of the granularities or more; means and standard
+        deviations are over the rows of X, weighted by `sample_weight`, a is what a
+        layer reads (of the first one x), and a unit j reads :math:`W_{\cdot j}` and is
+        read by :math:`V_{j \cdot}`.
+
+        - "magnitude": :math:`|w_{ij}|` in a perceptron, and
+          :math:`|w_{ij}| \, \mathrm{std}(x_i)` in a linear model, where features have
+          units; of units :math:`\|W_{\cdot j}\| \, \|V_{j \cdot}\|`; of support
+          vectors :math:`|\alpha_i| \sqrt{k(x_i, x_i)}`;
+        - "lamp": the share of :math:`w_{ij}^2` (in the linear model's units) in the sum
+          of it and all larger ones of its layer, so that layers compare;
+        - "wanda": :math:`|w_{ij}| \sqrt{\mathrm{mean}(a_i^2)}`;
+        - "signal", of units and features: :math:`\mathrm{std}(a_j) \,
+          \|V_{j \cdot}\|`;
+        - "apoz", of ReLU units: the share of the rows on which it is not zero;
+        - "obs", of linear models and support vectors: the turn in which the optimal
+          brain surgeon removes a weight, the last one most important: each time that
+          with the least :math:`w_j^2 / (2 [H^{-1}]_{jj})`, H the curvature of the loss,
+          after which the other weights are corrected. Of least squares this is
+          backward elimination by :math:`|t|`. At most 4000 features;
+        - "random": for comparison;
+        - a callable ``f(estimator, X, y, sample_weight)`` that returns a list of arrays
+          of importances, shaped like `importances_`; the estimator is the fitted last
+          step, X what that sees.
+
+        Where a criterion has no definition of its own for features, a feature counts
+        by the norm of the importances of its weights.
+    granularity : str, default="element"
+        What is kept or removed as one: "element", a weight; "neuron", a hidden unit
+        of a perceptron, with all its weights and its constant; "feature", with all
+        weights that read it; "support_vector" of a kernel machine, which is then
+        smaller, with its coefficients in all decisions.
+        `sparsity`, `n_nonzero_coefs` and `threshold` count such parts.
     sparsity : float in [0, 1), default=None
         Share of the weights to set to zero, all maps taken together. Zeros that the
         fit made count, and go first. 0 changes nothing at all. If `sparsity`,
@@ -77,14 +102,32 @@ class Pruner(MetaEstimatorMixin, BaseEstimator):
         "global" ranks all weights together. "layer" ranks each layer by itself, and
         prunes all to the same sparsity, up to rounding; the number of kept weights
         is the same. No effect on a linear model, nor with `threshold`.
-    refit : {"fold", "none"}, default="fold"
-        "fold" adds to each intercept the mean of what was removed,
-        :math:`b_j \leftarrow b_j + \sum_{i\,\mathrm{removed}} w_{ij}\,\bar a_i`, the
-        least-squares constant. In later layers of a perceptron, whose inputs have
-        changed too, it gives every pre-activation the mean over X that it had before
-        pruning. A linear model with ``fit_intercept=False`` is not folded. "none"
-        leaves the intercepts; a perceptron without most of its weights may do better
-        so.
+    refit : {"fold", "lstsq", "none", "obs"}, default="fold"
+        What is done to the weights that are left.
+
+        - "fold" adds to each intercept the mean of what was removed,
+          :math:`b_j \leftarrow b_j + \sum_{i\,\mathrm{removed}} w_{ij}\,\bar a_i`,
+          the least-squares constant. In later layers of a perceptron, whose inputs
+          have changed too, it gives every pre-activation the mean over X that it had
+          before pruning. A linear model with ``fit_intercept=False`` is not folded;
+        - "lstsq" fits the kept weights and the constant of each map to what it gave
+          before pruning, while it reads what the pruned maps below it give. Least
+          squares over the rows that are observed, without labels, with a pull to the
+          old weights of 0.01 times the mean variance of the inputs (times a feature's
+          own variance, where features have units);
+        - "none" leaves the intercepts; a perceptron without most of its weights may
+          do better so than with "fold";
+        - "obs", for linear models and support vectors whatever the criterion, gives
+          the kept weights S the values that are optimal without the others,
+          :math:`w_S \leftarrow w_S + H_{SS}^{-1} H_{SR} w_R`: of least squares and
+          ridge regressions the fit on S, of other models one Newton step towards it
+          from the fitted weights. It needs no targets.
+    calibration_size : int or None, default=5000
+        How many rows the estimator is observed on, drawn at random where X has more;
+        None takes all.
+    random_state : int, RandomState instance or None, default=None
+        Of the rows that are drawn, and of the criteria that draw; give an int for the
+        same masks every time.
 
     Attributes
     ----------
@@ -158,19 +201,25 @@ class Pruner(MetaEstimatorMixin, BaseEstimator):
         estimator,
         *,
         criterion="magnitude",
+        granularity="element",
         sparsity=None,
         n_nonzero_coefs=None,
         threshold=None,
         scope="global",
         refit="fold",
+        calibration_size=5000,
+        random_state=None,
     ):
         self.estimator = estimator
         self.criterion = criterion
+        self.granularity = granularity
         self.sparsity = sparsity
         self.n_nonzero_coefs = n_nonzero_coefs
         self.threshold = threshold
         self.scope = scope
         self.refit = refit
+        self.calibration_size = calibration_size
+        self.random_state = random_state
 
     @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y=None, sample_weight=None, **fit_params):
@@ -192,24 +241,23 @@ class Pruner(MetaEstimatorMixin, BaseEstimator):
         self : Pruner
         """
         amount = amount_of(self.sparsity, self.n_nonzero_coefs, self.threshold)
-        adapter_of(last_step(self.estimator))  # refuse before the time to fit is spent
+        check_parts(self.estimator, self.granularity)
         fit_params, sample_weight = self._routed(sample_weight, fit_params)
         estimator = thawed(clone(self.estimator).fit(X, y, **fit_params))
-        pruned = prune_in_place(
-            estimator,
-            X,
-            sample_weight,
-            amount=amount,
-            criterion=self.criterion,
-            scope=self.scope,
-            refit=self.refit,
+        options = {name: getattr(self, name) for name in Plan._fields[1:]}
+        plan = Plan(amount, **options)
+        subject = observe(
+            estimator, X, y, sample_weight, self.random_state, self.calibration_size
         )
+        pruned = prune_in_place(estimator, subject, plan)
         self.estimator_ = estimator
         self.masks_ = pruned.masks
         self.importances_ = pruned.importances
         self.threshold_ = pruned.threshold
-        vars(self).update(counts(pruned.blocks))
-        self._n_inputs = len(pruned.blocks[0].by_input(pruned.masks[0]))
+        final = last_step(estimator)
+        vars(self).update(subject.data.adapter.counts(final, pruned.blocks))
+        n_inputs = len(pruned.blocks[0].matrix())
+        self._n_inputs = getattr(final, "n_features_in_", n_inputs)
         return self
 
     def _routed(self, sample_weight, fit_params):
@@ -228,92 +276,6 @@ class Pruner(MetaEstimatorMixin, BaseEstimator):
             fit_params[key] = sample_weight
         return fit_params, fit_params.get(key)
 
-    @property
-    def n_features_in_(self):
-        """Number of features seen by `fit`."""
-        return self._fitted().n_features_in_
-
-    @property
-    def feature_names_in_(self):
-        """Names of the features seen by `fit`."""
-        return self._fitted().feature_names_in_
-
-    @property
-    def classes_(self):
-        """Classes that the estimator was fitted to."""
-        return self._fitted().classes_
-
-    def _fitted(self):
-        check_is_fitted(self)
-        return self.estimator_
-
-    def get_support(self, indices=False):
-        """Which features the pruned estimator uses.
-
-        Parameters
-        ----------
-        indices : bool, default=False
-            Whether to return indices rather than a mask.
-
-        Returns
-        -------
-        support : ndarray
-            Mask of shape (n_features,), or the indices.
-        """
-        check_is_fitted(self)
-        if indices:
-            return self.support_
-        mask = np.zeros(self._n_inputs, dtype=bool)
-        mask[self.support_] = True
-        return mask
-
-    @_delegated("predict")
-    def predict(self, X):
-        """Predict by the pruned estimator."""
-        return self._fitted().predict(X)
-
-    @_delegated("predict_proba")
-    def predict_proba(self, X):
-        """Probabilities of the classes by the pruned estimator."""
-        return self._fitted().predict_proba(X)
-
-    @_delegated("predict_log_proba")
-    def predict_log_proba(self, X):
-        """Logarithms of the probabilities of the classes by the pruned estimator."""
-        return self._fitted().predict_log_proba(X)
-
-    @_delegated("decision_function")
-    def decision_function(self, X):
-        """Decision function of the pruned estimator."""
-        return self._fitted().decision_function(X)
-
-    @_delegated("transform")
-    def transform(self, X):
-        """Transform by the pruned estimator."""
-        return self._fitted().transform(X)
-
-    @_delegated("score")
-    def score(self, X, y=None, **score_params):
-        """Score of the pruned estimator, as it scores itself.
-
-        Parameters
-        ----------
-        X : array-like or sparse array of shape (n_samples, n_features)
-        y : array-like, default=None
-        **score_params : dict
-            Passed to the estimator's `score`, such as `sample_weight`; with metadata
-            routing enabled, where requested.
-
-        Returns
-        -------
-        score : float
-        """
-        estimator = self._fitted()
-        if get_config()["enable_metadata_routing"]:
-            routed = process_routing(self, "score", **score_params)
-            score_params = routed.estimator.score
-        return estimator.score(X, y, **score_params)
-
     def get_metadata_routing(self):
         """How metadata are routed: to the estimator, in `fit` and in `score`.
 
@@ -328,8 +290,3 @@ class Pruner(MetaEstimatorMixin, BaseEstimator):
         )
         router = MetadataRouter(owner=self).add_self_request(self)
         return router.add(estimator=self.estimator, method_mapping=mapping)
-
-    def __sklearn_tags__(self):
-        tags = get_tags(self.estimator)
-        tags.array_api_support = False  # masks and means are numpy's
-        return tags
