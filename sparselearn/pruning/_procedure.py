@@ -22,6 +22,7 @@ from sparselearn.pruning._criteria import score_parts
 from sparselearn.pruning._granularity import cut, weight_masks
 from sparselearn.pruning._masks import make_masks
 from sparselearn.pruning._refits import REFITS
+from sparselearn.pruning._thresholds import threshold_of
 from sparselearn.pruning._wrappers import as_seen_by_last_step, last_step
 
 __all__ = [
@@ -149,7 +150,12 @@ def prune_in_place(estimator, subject, plan, importances=None):
     final = last_step(estimator)
     if importances is None:
         importances = score_parts(plan.criterion, plan.granularity, dense, data)
-    kept, threshold = make_masks(importances, scope=plan.scope, **plan.amount)
+    amount = dict(plan.amount)
+    if "threshold" in amount:
+        amount["threshold"] = threshold_of(
+            amount["threshold"], importances, plan, dense, data
+        )
+    kept, threshold = make_masks(importances, scope=plan.scope, **amount)
     masks = weight_masks(plan.granularity, dense, kept)
     pruned = cut(dense, masks)
     refit = REFITS[plan.refit]
@@ -157,7 +163,8 @@ def prune_in_place(estimator, subject, plan, importances=None):
     if changed and refit.of_blocks is not None:
         refit.of_blocks(dense, pruned, masks, data, plan)
     data.adapter.write(final, pruned)
-    _warn_of_cut_layers(pruned, masks)
+    if plan.granularity != "node":  # trees are side by side
+        _warn_of_cut_layers(pruned, masks)
     if changed and refit.of_estimator is not None:
         refit.of_estimator(final, masks, data, plan)
         pruned = data.adapter.read(final)
