@@ -27,6 +27,7 @@ from sparselearn.pruning._criteria._random import (
     random_features,
     random_units,
 )
+from sparselearn.pruning._granularity import parts_of
 
 __all__ = ["CRITERIA", "Criterion", "score_parts"]
 
@@ -71,6 +72,7 @@ CRITERIA = {
 
 def score_parts(criterion, granularity, blocks, data):
     """Importances of the parts of `blocks`, by a row of `CRITERIA` or a callable."""
+    granularity = parts_of(granularity)
     if callable(criterion):
         return score_by(criterion, granularity, blocks, data)
     row = CRITERIA[criterion]
