@@ -955,6 +955,39 @@ def adam(values, gradient, moments, number, rate, beta_1=0.9, beta_2=0.999):
     return values - rate * mean / (np.sqrt(square) + 1e-8)
 
 
+# -- the optimal brain surgeon ----------------------------------------------------
+
+
+def restricted(curvature, weights, kept):
+    """The best weights that are zero but where `kept`, of (n_outputs, n)."""
+    H, w = curvature, weights.T
+    inside, across = H[np.ix_(kept, kept)], H[np.ix_(kept, ~kept)]
+    best = np.zeros_like(w)
+    best[kept] = w[kept] + np.linalg.solve(inside, across @ w[~kept])
+    return best.T
+
+
+def eliminate(curvature, weights):
+    """Backward elimination, every loss and every refit from scratch."""
+
+    def loss(v):
+        return 0.5 * sum((a - b) @ curvature @ (a - b) for a, b in zip(v, weights))
+
+    kept = np.ones(weights.shape[1], dtype=bool)
+    order, losses, path = [], [0.0], [weights]
+    while kept.any():
+        tries = {}
+        for j in np.flatnonzero(kept):
+            without = kept.copy()
+            without[j] = False
+            tries[j] = restricted(curvature, weights, without)
+        order.append(min(tries, key=lambda j: loss(tries[j])))
+        kept[order[-1]] = False
+        path.append(tries[order[-1]])
+        losses.append(loss(path[-1]))
+    return np.array(order), np.diff(losses), np.array(path)
+
+
 # -- networks ---------------------------------------------------------------
 
 NETWORK_ACTIVATIONS = {

@@ -33,10 +33,21 @@ class Calibration:
     training : callable, default=None
         ``training()`` gives X, y and sample_weight of all rows there are to train on,
         where X is but a sample of them.
+    total_weight : float, default=None
+        The sum of the weights of these rows, with which a penalty of the estimator's
+        is to be compared.
     """
 
     def __init__(
-        self, adapter, estimator, X, y=None, sample_weight=None, seed=0, training=None
+        self,
+        adapter,
+        estimator,
+        X,
+        y=None,
+        sample_weight=None,
+        seed=0,
+        training=None,
+        total_weight=None,
     ):
         self.adapter = adapter
         self.estimator = estimator
@@ -44,6 +55,7 @@ class Calibration:
         self.sample_weight = sample_weight
         self.seed = seed
         self.training = training or (lambda: (X, y, sample_weight))
+        self.total_weight = total_weight
         self.X = None
         if X is not None:
             self.X = validate_data(

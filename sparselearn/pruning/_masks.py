@@ -93,6 +93,7 @@ def make_masks(
                 layer_sparsity, importances, orders, granularity, subject
             )
         numbers = numbers_of(layer_sparsity, importances, blocks)
+        numbers = {layer: numbers[layer] for layer in layers if layer in numbers}
         for layer in layers:
             place = np.arange(orders[layer].size)
             if layer in numbers:
@@ -146,9 +147,10 @@ def _choose(preferences, numbers, sparsity=None, n_nonzero_coefs=None, threshold
         n_kept = n_most if n_nonzero_coefs is None else n_nonzero_coefs
         if sparsity is not None:
             n_kept = flat.size - round(sparsity * flat.size)
-        if numbers and not n_least <= min(n_kept, flat.size) <= n_most:
+        n_fixed = sum(numbers.values())
+        if numbers and not n_fixed <= min(n_kept, flat.size) <= n_most:
             raise ValueError(
-                f"layer_sparsity leaves between {n_least} and {n_most} of "
+                f"layer_sparsity leaves between {n_fixed} and {n_most} of "
                 f"{flat.size} parts, and {n_kept} are to be kept; give layers no "
                 "number, or neither sparsity nor n_nonzero_coefs."
             )

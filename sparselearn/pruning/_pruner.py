@@ -67,6 +67,11 @@ class Pruner(DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
         - "signal", of units and features: :math:`\mathrm{std}(a_j) \,
           \|V_{j \cdot}\|`;
         - "apoz", of ReLU units: the share of the rows on which it is not zero;
+        - "obs", of linear models and support vectors: the turn in which the optimal
+          brain surgeon removes a weight, the last one most important: each time that
+          with the least :math:`w_j^2 / (2 [H^{-1}]_{jj})`, H the curvature of the loss,
+          after which the other weights are corrected. Of least squares this is
+          backward elimination by :math:`|t|`. At most 4000 features;
         - "random": for comparison;
         - a callable ``f(estimator, X, y, sample_weight)`` that returns a list of arrays
           of importances, shaped like `importances_`; the estimator is the fitted last
@@ -109,24 +114,28 @@ class Pruner(DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
           weights go first that change the outputs on X least, each: by the
           Kullback-Leibler divergence of the classes' probabilities, or by half the
           squared error; no labels are needed;
-        - numbers: sparsities, one a layer (or None) in a list, or in a dict from positions
-          or names (``"coefs_[0]"``; a layer of units is named as what makes it). The other
-          layers share out what is left of `sparsity` or `n_nonzero_coefs`; if neither
-          is given, they are kept whole.
+        - numbers: sparsities, one a layer (or None) in a list, or in a dict from
+          positions or names (``"coefs_[0]"``; a layer of units is named as what makes
+          it). The other layers share out what is left of `sparsity` or
+          `n_nonzero_coefs`; if neither is given, they are kept whole.
     min_density : float in [0, 1], default=0.0
         Share of its weights, the most important ones, that every layer keeps at least,
         even if more are kept than asked for; not where `layer_sparsity` has a number.
     exclude : list or tuple, default=()
         Layers that are not pruned, by position (-1 is the last one) or name. Their
         weights do not count in `sparsity`, `n_nonzero_coefs` and `min_density`.
-    refit : {"fold", "none"}, default="fold"
+    refit : {"fold", "none", "obs"}, default="fold"
         "fold" adds to each intercept the mean of what was removed,
         :math:`b_j \leftarrow b_j + \sum_{i\,\mathrm{removed}} w_{ij}\,\bar a_i`, the
         least-squares constant. In later layers of a perceptron, whose inputs have
         changed too, it gives every pre-activation the mean over X that it had before
         pruning. A linear model with ``fit_intercept=False`` is not folded. "none"
         leaves the intercepts; a perceptron without most of its weights may do better
-        so.
+        so. "obs", for linear models and support vectors whatever the criterion, gives
+        the kept weights S the values that are optimal without the others,
+        :math:`w_S \leftarrow w_S + H_{SS}^{-1} H_{SR} w_R`: of least squares and ridge
+        regressions the fit on S, of other models one Newton step towards it from the
+        fitted weights. It needs no targets.
     calibration_size : int or None, default=5000
         How many rows the estimator is observed on, drawn at random where X has more;
         None takes all.

@@ -27,6 +27,7 @@ from sparselearn.pruning._criteria._random import (
     random_features,
     random_units,
 )
+from sparselearn.pruning._criteria._surgeon import obs, obs_of_inputs
 from sparselearn.pruning._granularity import parts_of
 
 __all__ = ["CRITERIA", "Criterion", "score_parts"]
@@ -59,10 +60,12 @@ CRITERIA = {
     "apoz": Criterion(neuron=apoz, is_control=True),
     "lamp": Criterion(element=lamp),
     "magnitude": Criterion(element=magnitude, neuron=magnitude_of_units),
+    "obs": Criterion(element=obs, feature=obs_of_inputs, support_vector=obs_of_inputs),
     "random": Criterion(
         element=random_elements,
         neuron=random_units,
         feature=random_features,
+        support_vector=random_features,
         is_control=True,
     ),
     "signal": Criterion(neuron=signal, feature=signal_of_features),
