@@ -47,7 +47,10 @@ class Pruner(DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
         :class:`~sklearn.neural_network.MLPClassifier`,
         :class:`~sklearn.neural_network.MLPRegressor`,
         :class:`~sparselearn.neural_network.SparseMLPClassifier` or
-        :class:`~sparselearn.neural_network.SparseMLPRegressor`; a class known by
+        :class:`~sparselearn.neural_network.SparseMLPRegressor`; a kernel machine,
+        :class:`~sklearn.svm.SVC`, :class:`~sklearn.svm.NuSVC`,
+        :class:`~sklearn.svm.SVR`, :class:`~sklearn.svm.NuSVR` or
+        :class:`~sklearn.svm.OneClassSVM`, by its support vectors; a class known by
         :func:`register_adapter`; or a :class:`~sklearn.pipeline.Pipeline` that ends
         in one of these, whose last step is pruned. To prune a fitted estimator
         without fitting it again, give ``FrozenEstimator(estimator)``: the X of `fit`
@@ -60,7 +63,8 @@ class Pruner(DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
 
         - "magnitude": :math:`|w_{ij}|` in a perceptron, and
           :math:`|w_{ij}| \, \mathrm{std}(x_i)` in a linear model, where features have
-          units; of units :math:`\|W_{\cdot j}\| \, \|V_{j \cdot}\|`;
+          units; of units :math:`\|W_{\cdot j}\| \, \|V_{j \cdot}\|`; of support
+          vectors :math:`|\alpha_i| \sqrt{k(x_i, x_i)}`;
         - "lamp": the share of :math:`w_{ij}^2` (in the linear model's units) in the sum
           of it and all larger ones of its layer, so that layers compare;
         - "wanda": :math:`|w_{ij}| \sqrt{\mathrm{mean}(a_i^2)}`;
@@ -79,9 +83,11 @@ class Pruner(DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
 
         Where a criterion has no definition of its own for features, a feature counts
         by the norm of the importances of its weights.
-    granularity : {"element", "neuron", "feature"} or (N, M), default="element"
-        What is kept or removed as one: a weight; a hidden unit of a perceptron, with
-        all its weights and its constant; a feature, with all weights that read it.
+    granularity : str or tuple (N, M), default="element"
+        What is kept or removed as one: "element", a weight; "neuron", a hidden unit
+        of a perceptron, with all its weights and its constant; "feature", with all
+        weights that read it; "support_vector" of a kernel machine, which is then
+        smaller, with its coefficients in all decisions.
         `sparsity`, `n_nonzero_coefs` and `threshold` count such parts. A tuple of
         integers, such as (2, 4), keeps N of every M consecutive inputs of each output,
         exactly, which says how much is pruned.

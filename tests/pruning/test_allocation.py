@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.neural_network import MLPRegressor
 
@@ -30,6 +30,7 @@ def kept(masks):
     return np.array([int(mask.sum()) for mask in masks])
 
 
+@settings(deadline=None, max_examples=25)
 @given(n=st.integers(0, 120))
 @pytest.mark.parametrize("scope", ["global", "output"])
 @pytest.mark.parametrize("rule", [*ALLOCATIONS, {0: 0.5}, {"coefs_[2]": 0.0}])
@@ -49,6 +50,7 @@ def test_totals_are_exact_and_masks_nested(rule, scope, n):
         assert np.all(outer[inner])
 
 
+@settings(deadline=None, max_examples=25)
 @given(n=st.integers(0, 12))
 @pytest.mark.parametrize("rule", ["uniform", "sensitivity", {0: 0.5}])
 def test_units_are_shared_out_too(rule, n):

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import Ridge
 from sklearn.neural_network import MLPRegressor
@@ -22,6 +22,7 @@ def kept(masks):
     return sum(int(mask.sum()) for mask in masks)
 
 
+@settings(deadline=None)
 @given(importances=BLOCKS, sparsity=st.floats(0, 1, exclude_max=True))
 @pytest.mark.parametrize("scope", ["global", "layer"])
 def test_sparsity_is_exact_under_ties(scope, importances, sparsity):
@@ -30,6 +31,7 @@ def test_sparsity_is_exact_under_ties(scope, importances, sparsity):
     assert kept(masks) == n_total - round(sparsity * n_total)
 
 
+@settings(deadline=None)
 @given(importances=BLOCKS, n_nonzero_coefs=st.integers(0, 50))
 @pytest.mark.parametrize("scope", ["global", "layer"])
 def test_count_is_exact_and_clipped(scope, importances, n_nonzero_coefs):
@@ -38,6 +40,7 @@ def test_count_is_exact_and_clipped(scope, importances, n_nonzero_coefs):
     assert kept(masks) == min(n_nonzero_coefs, n_total)
 
 
+@settings(deadline=None)
 @given(importances=BLOCKS)
 @pytest.mark.parametrize("scope", ["global", "layer"])
 def test_masks_are_nested(scope, importances):
@@ -58,6 +61,7 @@ def test_of_equals_the_first_are_kept():
     assert threshold == 1.0
 
 
+@settings(deadline=None)
 @given(importances=BLOCKS)
 def test_global_keeps_nothing_below_what_it_drops(importances):
     n_total = sum(block.size for block in importances)
@@ -126,6 +130,7 @@ TABLES = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(importances=TABLES, sparsity=st.floats(0, 1, exclude_max=True))
 @pytest.mark.parametrize("inputs_last", [False, True])
 def test_outputs_are_pruned_alike(importances, sparsity, inputs_last):
@@ -151,6 +156,7 @@ def test_scope_output_is_of_weights(X_and_network):
         prune(network, X, granularity="neuron", scope="output")
 
 
+@settings(deadline=None)
 @given(
     importances=TABLES,
     pattern=st.tuples(st.integers(1, 3), st.integers(2, 5)).filter(
@@ -197,6 +203,7 @@ def test_a_pattern_says_how_much(X_and_network):
 # Within earlier masks, above a floor, without some layers
 
 
+@settings(deadline=None)
 @given(importances=BLOCKS, data=st.data())
 @pytest.mark.parametrize("scope", ["global", "layer"])
 def test_nothing_grows_again(scope, importances, data):
@@ -214,6 +221,7 @@ def test_nothing_grows_again(scope, importances, data):
         np.testing.assert_array_equal(mask, earlier & (block >= 1.0))
 
 
+@settings(deadline=None)
 @given(
     importances=BLOCKS,
     sparsity=st.floats(0, 1, exclude_max=True),

@@ -6,10 +6,19 @@ multilayer perceptron one block a layer.
 """
 
 from sklearn.neural_network import MLPClassifier, MLPRegressor
-from sklearn.svm import LinearSVC, LinearSVR
+from sklearn.svm import (
+    SVC,
+    SVR,
+    LinearSVC,
+    LinearSVR,
+    NuSVC,
+    NuSVR,
+    OneClassSVM,
+)
 
 from sparselearn.neural_network import SparseMLPClassifier, SparseMLPRegressor
 from sparselearn.pruning._adapters._base import Adapter
+from sparselearn.pruning._adapters._kernel_machine import KernelMachineAdapter
 from sparselearn.pruning._adapters._linear import LinearAdapter
 from sparselearn.pruning._adapters._perceptron import MLPAdapter
 from sparselearn.pruning._adapters._registry import (
@@ -25,6 +34,10 @@ for _home in ("sklearn.linear_model", "sparselearn.linear_model"):
     register_home(_home, _LINEAR)
 for _kind in (LinearSVC, LinearSVR):
     register_adapter(_kind, _LINEAR)
+
+_KERNEL_MACHINE = KernelMachineAdapter()
+for _kind in (SVC, NuSVC, SVR, NuSVR, OneClassSVM):
+    register_adapter(_kind, _KERNEL_MACHINE)
 
 _MLP = MLPAdapter()
 for _kind in (MLPClassifier, MLPRegressor, SparseMLPClassifier, SparseMLPRegressor):

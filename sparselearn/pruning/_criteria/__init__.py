@@ -21,6 +21,7 @@ from sparselearn.pruning._criteria._magnitude import (
     lamp,
     magnitude,
     magnitude_of_units,
+    magnitude_of_vectors,
 )
 from sparselearn.pruning._criteria._random import (
     random_elements,
@@ -59,7 +60,11 @@ class Criterion(NamedTuple):
 CRITERIA = {
     "apoz": Criterion(neuron=apoz, is_control=True),
     "lamp": Criterion(element=lamp),
-    "magnitude": Criterion(element=magnitude, neuron=magnitude_of_units),
+    "magnitude": Criterion(
+        element=magnitude,
+        neuron=magnitude_of_units,
+        support_vector=magnitude_of_vectors,
+    ),
     "obs": Criterion(element=obs, feature=obs_of_inputs, support_vector=obs_of_inputs),
     "random": Criterion(
         element=random_elements,

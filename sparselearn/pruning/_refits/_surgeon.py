@@ -49,4 +49,5 @@ def _alike(kept):
     """Supports, and the outputs that share each; one Cholesky factor serves them."""
     distinct, which = np.unique(kept, axis=1, return_inverse=True)
     for k, mask in enumerate(distinct.T):
-        yield np.flatnonzero(mask), np.flatnonzero(which == k)
+        if mask.any():
+            yield np.flatnonzero(mask), np.flatnonzero(which == k)
