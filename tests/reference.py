@@ -1142,3 +1142,21 @@ SCORES = {
         t.mean(np.where(a > 0, 1.0, 0.0)) for a in t.layers()[1:-1]
     ],
 }
+
+
+# -- least squares on masks --------------------------------------------------
+
+
+def masked_ridge(a, residuals, masks, ridge, weights):
+    """Weighted ridge regressions, an output at a time, each on inputs of its own.
+
+    As ordinary least squares of rows times the roots of their weights, with a row
+    more for each input.
+    """
+    delta = np.zeros(masks.shape)
+    root = np.sqrt(weights)[:, None]
+    for output, mask in enumerate(masks.T):
+        rows = np.vstack([root * a[:, mask], np.diag(np.sqrt(ridge[mask]))])
+        right = np.concatenate([root[:, 0] * residuals[:, output], 0 * ridge[mask]])
+        delta[mask, output] = np.linalg.lstsq(rows, right, rcond=None)[0]
+    return delta

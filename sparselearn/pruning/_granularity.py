@@ -10,7 +10,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["GRANULARITIES", "Granularity", "cut", "parts_of", "weight_masks"]
+__all__ = [
+    "GRANULARITIES",
+    "Granularity",
+    "alone",
+    "cut",
+    "parts_of",
+    "weight_masks",
+]
 
 
 class Granularity(NamedTuple):
@@ -99,6 +106,16 @@ def weight_masks(granularity, blocks, masks):
     return GRANULARITIES[parts_of(granularity)].spread(blocks, masks)
 
 
+def alone(blocks, masks, layer):
+    """Which outputs of a block are units that read nothing and that nothing reads."""
+    mask = blocks[layer].by_input(masks[layer])
+    reads = mask.reshape(len(mask), -1).any(axis=0)
+    if layer + 1 == len(blocks):
+        return np.zeros(reads.size, dtype=bool)
+    after = blocks[layer + 1].by_input(masks[layer + 1])
+    return ~(reads | after.reshape(len(after), -1).any(axis=1))
+
+
 def cut(blocks, masks):
     """Copies of `blocks` with zeros where the `masks` of their weights are False.
 
@@ -110,8 +127,7 @@ def cut(blocks, masks):
         weights[~mask] = 0.0
         intercept = block.intercept
         if layer + 1 < len(blocks) and intercept is not None:
-            after = blocks[layer + 1].by_input(masks[layer + 1])
-            alone = ~(block.by_input(mask).any(axis=0) | after.any(axis=1))
-            intercept = np.where(alone, 0, intercept).astype(intercept.dtype)
+            intercept = np.where(alone(blocks, masks, layer), 0, intercept)
+            intercept = intercept.astype(block.intercept.dtype)
         pruned.append(block._replace(weights=weights, intercept=intercept))
     return pruned

@@ -183,7 +183,7 @@ def prune_in_place(estimator, subject, plan, importances=None):
     refit = REFITS[plan.refit]
     changed = not all(mask.all() for mask in masks)
     if changed and refit.of_blocks is not None:
-        refit.of_blocks(dense, pruned, masks, data)
+        refit.of_blocks(dense, pruned, masks, data, plan)
     data.adapter.write(final, pruned)
     _warn_of_cut_layers(pruned, masks)
     if changed and refit.of_estimator is not None:

@@ -130,18 +130,26 @@ class Pruner(DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
     exclude : list or tuple, default=()
         Layers that are not pruned, by position (-1 is the last one) or name. Their
         weights do not count in `sparsity`, `n_nonzero_coefs` and `min_density`.
-    refit : {"fold", "none", "obs"}, default="fold"
-        "fold" adds to each intercept the mean of what was removed,
-        :math:`b_j \leftarrow b_j + \sum_{i\,\mathrm{removed}} w_{ij}\,\bar a_i`, the
-        least-squares constant. In later layers of a perceptron, whose inputs have
-        changed too, it gives every pre-activation the mean over X that it had before
-        pruning. A linear model with ``fit_intercept=False`` is not folded. "none"
-        leaves the intercepts; a perceptron without most of its weights may do better
-        so. "obs", for linear models and support vectors whatever the criterion, gives
-        the kept weights S the values that are optimal without the others,
-        :math:`w_S \leftarrow w_S + H_{SS}^{-1} H_{SR} w_R`: of least squares and ridge
-        regressions the fit on S, of other models one Newton step towards it from the
-        fitted weights. It needs no targets.
+    refit : {"fold", "lstsq", "none", "obs"}, default="fold"
+        What is done to the weights that are left.
+
+        - "fold" adds to each intercept the mean of what was removed,
+          :math:`b_j \leftarrow b_j + \sum_{i\,\mathrm{removed}} w_{ij}\,\bar a_i`,
+          the least-squares constant. In later layers of a perceptron, whose inputs
+          have changed too, it gives every pre-activation the mean over X that it had
+          before pruning. A linear model with ``fit_intercept=False`` is not folded;
+        - "lstsq" fits the kept weights and the constant of each map to what it gave
+          before pruning, while it reads what the pruned maps below it give. Least
+          squares over the rows that are observed, without labels, with a pull to the
+          old weights of 0.01 times the mean variance of the inputs (times a feature's
+          own variance, where features have units);
+        - "none" leaves the intercepts; a perceptron without most of its weights may
+          do better so than with "fold";
+        - "obs", for linear models and support vectors whatever the criterion, gives
+          the kept weights S the values that are optimal without the others,
+          :math:`w_S \leftarrow w_S + H_{SS}^{-1} H_{SR} w_R`: of least squares and
+          ridge regressions the fit on S, of other models one Newton step towards it
+          from the fitted weights. It needs no targets.
     calibration_size : int or None, default=5000
         How many rows the estimator is observed on, drawn at random where X has more;
         None takes all.

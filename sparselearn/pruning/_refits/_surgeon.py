@@ -7,7 +7,7 @@ from sparselearn._solvers._surgeon import correction
 __all__ = ["obs"]
 
 
-def obs(dense, pruned, masks, data):
+def obs(dense, pruned, masks, data, plan):
     """Correct the kept weights for those removed, as the optimal brain surgeon does.
 
     With S kept and R removed, and H the curvature of the loss at the fitted weights,
