@@ -50,7 +50,10 @@ class Pruner(DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
         :class:`~sparselearn.neural_network.SparseMLPRegressor`; a kernel machine,
         :class:`~sklearn.svm.SVC`, :class:`~sklearn.svm.NuSVC`,
         :class:`~sklearn.svm.SVR`, :class:`~sklearn.svm.NuSVR` or
-        :class:`~sklearn.svm.OneClassSVM`, by its support vectors; a class known by
+        :class:`~sklearn.svm.OneClassSVM`, by its support vectors; a decision tree
+        or a forest (:class:`~sklearn.ensemble.RandomForestClassifier`,
+        :class:`~sklearn.ensemble.ExtraTreesClassifier` and their regressors), by its
+        nodes; a class known by
         :func:`register_adapter`; or a :class:`~sklearn.pipeline.Pipeline` that ends
         in one of these, whose last step is pruned. To prune a fitted estimator
         without fitting it again, give ``FrozenEstimator(estimator)``: the X of `fit`
@@ -76,6 +79,8 @@ class Pruner(DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
           with the least :math:`w_j^2 / (2 [H^{-1}]_{jj})`, H the curvature of the loss,
           after which the other weights are corrected. Of least squares this is
           backward elimination by :math:`|t|`. At most 4000 features;
+        - "ccp", of the nodes of trees: the complexity, ``ccp_alpha``, at which a node
+          becomes a leaf, or goes with one above it;
         - "random": for comparison;
         - a callable ``f(estimator, X, y, sample_weight)`` that returns a list of arrays
           of importances, shaped like `importances_`; the estimator is the fitted last
@@ -87,7 +92,8 @@ class Pruner(DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
         What is kept or removed as one: "element", a weight; "neuron", a hidden unit
         of a perceptron, with all its weights and its constant; "feature", with all
         weights that read it; "support_vector" of a kernel machine, which is then
-        smaller, with its coefficients in all decisions.
+        smaller, with its coefficients in all decisions; "node" of a tree, whose
+        inner nodes become leaves, and of all trees of a forest, which are smaller too.
         `sparsity`, `n_nonzero_coefs` and `threshold` count such parts. A tuple of
         integers, such as (2, 4), keeps N of every M consecutive inputs of each output,
         exactly, which says how much is pruned.
@@ -300,7 +306,8 @@ class Pruner(DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
         self.threshold_ = pruned.threshold
         final = last_step(estimator)
         vars(self).update(subject.data.adapter.counts(final, pruned.blocks))
-        n_inputs = len(pruned.blocks[0].matrix())
+        first = pruned.blocks[0]
+        n_inputs = len(first.by_input(first.weights))
         self._n_inputs = getattr(final, "n_features_in_", n_inputs)
         return self
 

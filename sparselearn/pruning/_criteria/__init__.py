@@ -29,6 +29,7 @@ from sparselearn.pruning._criteria._random import (
     random_units,
 )
 from sparselearn.pruning._criteria._surgeon import obs, obs_of_inputs
+from sparselearn.pruning._criteria._weakest_link import ccp
 from sparselearn.pruning._granularity import parts_of
 
 __all__ = ["CRITERIA", "Criterion", "score_parts"]
@@ -59,6 +60,7 @@ class Criterion(NamedTuple):
 
 CRITERIA = {
     "apoz": Criterion(neuron=apoz, is_control=True),
+    "ccp": Criterion(node=ccp),
     "lamp": Criterion(element=lamp),
     "magnitude": Criterion(
         element=magnitude,
