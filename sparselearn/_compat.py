@@ -35,9 +35,11 @@ __all__ = [
     "keep_support",
     "kernel_parameters",
     "n_rows_of",
+    "rebuilt_tree",
     "rows_of",
     "rows_of_params",
     "takes_weights",
+    "tree_state",
     "validate_parameter_constraints",
     "validate_params",
     "with_callbacks",
@@ -116,3 +118,23 @@ def _full_like(like, array):
     indices = np.tile(np.arange(n_columns), n_rows)
     indptr = np.arange(n_rows + 1) * n_columns
     return type(like)((array.ravel(), indices, indptr), shape=array.shape)
+
+
+def tree_state(tree):
+    """What the compiled tree of a decision tree holds; copies.
+
+    A dict with "nodes", a structured array, and "values" of shape
+    (n_nodes, n_outputs, n_classes), by the number of a node.
+    """
+    return tree.__getstate__()
+
+
+def rebuilt_tree(tree, nodes, values, max_depth):
+    """A compiled tree of the class of `tree` that holds other nodes."""
+    kind, arguments, state = tree.__reduce__()
+    rebuilt = kind(*arguments)
+    new = {"nodes": nodes, "values": values}
+    rebuilt.__setstate__(
+        state | new | {"node_count": nodes.size, "max_depth": max_depth}
+    )
+    return rebuilt
