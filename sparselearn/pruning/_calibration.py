@@ -2,6 +2,7 @@
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn.utils import get_tags
 from sklearn.utils.validation import validate_data
 
 from sparselearn._parallel import row_chunks
@@ -30,17 +31,42 @@ class Calibration:
     seed : int
         Of what is drawn at random; :meth:`generator` starts anew from it, so that
         nothing depends on what was asked for before.
+    training : callable, default=None
+        ``training()`` gives X, y and sample_weight of all rows there are to train on,
+        where X is but a sample of them.
+    total_weight : float, default=None
+        The sum of the weights of these rows, with which a penalty of the estimator's
+        is to be compared.
     """
 
-    def __init__(self, adapter, estimator, X, y=None, sample_weight=None, seed=0):
+    def __init__(
+        self,
+        adapter,
+        estimator,
+        X,
+        y=None,
+        sample_weight=None,
+        seed=0,
+        training=None,
+        total_weight=None,
+    ):
         self.adapter = adapter
         self.estimator = estimator
         self.y = y
+        self.sample_weight = sample_weight
         self.seed = seed
+        self.training = training or (lambda: (X, y, sample_weight))
+        self.total_weight = total_weight
         self.X = None
         if X is not None:
+            allows_nan = get_tags(estimator).input_tags.allow_nan
             self.X = validate_data(
-                estimator, X, accept_sparse=("csr", "csc"), dtype=FLOATS, reset=False
+                estimator,
+                X,
+                accept_sparse=("csr", "csc"),
+                dtype=FLOATS,
+                ensure_all_finite="allow-nan" if allows_nan else True,
+                reset=False,
             )
             self.weights = np.broadcast_to(
                 row_weights(sample_weight, self.X), self.X.shape[0]
@@ -86,6 +112,12 @@ class Calibration:
         within = np.bincount(column, squares, n_columns)
         # A full column stores all the weight, up to rounding.
         return np.sqrt(within + np.maximum(1.0 - stored, 0.0) * mean**2)
+
+    def mean_square(self, a):
+        """Weighted means of the squares of the columns of `a`, in float64."""
+        if sp.issparse(a):
+            return a.multiply(a).T @ self.weights
+        return self._sum(a, lambda rows: np.square(rows, dtype=np.float64))
 
     def _sum(self, a, function):
         return sum(
