@@ -138,9 +138,8 @@ def _ridge(estimator, total):
     if isinstance(estimator, (Ridge, RidgeClassifier, RidgeCV, RidgeClassifierCV)):
         return np.asarray(alpha) / total
     if isinstance(estimator, LogisticRegression):
-        return _share_of_l2(estimator.penalty, l1_ratio) / (
-            np.ravel(getattr(estimator, "C_", estimator.C)) * total
-        )
+        C = estimator.C_ if hasattr(estimator, "C_") else estimator.C
+        return _share_of_l2(estimator.penalty, l1_ratio) / (np.ravel(C) * total)
     if isinstance(estimator, (SGDClassifier, SGDRegressor)):
         return alpha * _share_of_l2(estimator.penalty, l1_ratio)
     if isinstance(estimator, (PoissonRegressor, GammaRegressor, TweedieRegressor)):
