@@ -37,9 +37,11 @@ __all__ = [
     "keep_units",
     "kernel_parameters",
     "n_rows_of",
+    "rebuilt_tree",
     "rows_of",
     "rows_of_params",
     "takes_weights",
+    "tree_state",
     "validate_parameter_constraints",
     "validate_params",
     "with_callbacks",
@@ -173,3 +175,23 @@ def forget_training(network):
 def _drop(estimator, *names):
     for name in names:
         vars(estimator).pop(name, None)
+
+
+def tree_state(tree):
+    """What the compiled tree of a decision tree holds; copies.
+
+    A dict with "nodes", a structured array, and "values" of shape
+    (n_nodes, n_outputs, n_classes), by the number of a node.
+    """
+    return tree.__getstate__()
+
+
+def rebuilt_tree(tree, nodes, values, max_depth):
+    """A compiled tree of the class of `tree` that holds other nodes."""
+    kind, arguments, state = tree.__reduce__()
+    rebuilt = kind(*arguments)
+    new = {"nodes": nodes, "values": values}
+    rebuilt.__setstate__(
+        state | new | {"node_count": nodes.size, "max_depth": max_depth}
+    )
+    return rebuilt

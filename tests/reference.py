@@ -988,6 +988,38 @@ def eliminate(curvature, weights):
     return np.array(order), np.diff(losses), np.array(path)
 
 
+# -- trees ----------------------------------------------------------------------
+
+
+def weakest_links(left, right, errors):
+    """The level at which each inner node goes, all of g computed anew each time."""
+    is_leaf = left < 0
+    levels, level = np.full(left.size, np.nan), -np.inf
+
+    def leaves(node):
+        if is_leaf[node]:
+            return [node]
+        return leaves(left[node]) + leaves(right[node])
+
+    def below(node):
+        if is_leaf[node]:
+            return []
+        return [node, *below(left[node]), *below(right[node])]
+
+    while not is_leaf[0]:
+        g = {}
+        for node in below(0):
+            ends = leaves(node)
+            g[node] = (errors[node] - errors[ends].sum()) / (len(ends) - 1)
+        weakest = min(g, key=g.get)
+        level = max(level, g[weakest])
+        gone = below(weakest)
+        levels[gone] = level
+        is_leaf = is_leaf.copy()
+        is_leaf[gone] = True
+    return levels[left >= 0]
+
+
 # -- networks ---------------------------------------------------------------
 
 NETWORK_ACTIVATIONS = {

@@ -219,7 +219,7 @@ def learn_centroids(X, weights, centroids, *, spherical, max_iter, tol, run=map)
     start = directions(centroids) if spherical else centroids
     # What is returned has the dtype of X: labels are of atoms that are rounded.
     atoms = np.asarray(start, dtype=X.dtype)
-    passes.rows.sketch(atoms, run=run)
+    passes.rows.keep(atoms, run=run)
     passes.assign(atoms)
     scale = (1.0 if spherical else passes.variance) / X.shape[1]
     rounding = len(atoms) * (2.0 * np.finfo(X.dtype).eps) ** 2

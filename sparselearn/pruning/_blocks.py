@@ -70,6 +70,7 @@ class Block(NamedTuple):
 
 # As functions of the pre-activations; the names are scikit-learn's.
 ACTIVATIONS = {
+    "exp": np.exp,
     "identity": lambda z: z,
     "logistic": expit,
     "relu": lambda z: np.maximum(z, 0.0),

@@ -2,6 +2,7 @@
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn.utils import get_tags
 from sklearn.utils.validation import validate_data
 
 from sparselearn._parallel import row_chunks
@@ -58,8 +59,14 @@ class Calibration:
         self.total_weight = total_weight
         self.X = None
         if X is not None:
+            allows_nan = get_tags(estimator).input_tags.allow_nan
             self.X = validate_data(
-                estimator, X, accept_sparse=("csr", "csc"), dtype=FLOATS, reset=False
+                estimator,
+                X,
+                accept_sparse=("csr", "csc"),
+                dtype=FLOATS,
+                ensure_all_finite="allow-nan" if allows_nan else True,
+                reset=False,
             )
             self.weights = np.broadcast_to(
                 row_weights(sample_weight, self.X), self.X.shape[0]

@@ -5,11 +5,19 @@ blocks of an estimator have, and what is zero once some of them are removed.
 """
 
 from collections.abc import Callable
+from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["GRANULARITIES", "Granularity", "alone", "cut", "weight_masks"]
+__all__ = [
+    "GRANULARITIES",
+    "Granularity",
+    "alone",
+    "cut",
+    "parts_of",
+    "weight_masks",
+]
 
 
 class Granularity(NamedTuple):
@@ -74,9 +82,28 @@ GRANULARITIES = {
 }
 
 
+def parts_of(granularity):
+    """Key of `GRANULARITIES`: the parts that a pattern (N, M) is of are weights.
+
+    Raises
+    ------
+    ValueError
+        If `granularity` is a tuple that is no pattern.
+    """
+    if isinstance(granularity, str):
+        return granularity
+    numbers = all(isinstance(number, Integral) for number in granularity)
+    if len(granularity) != 2 or not numbers or not 1 <= granularity[0] < granularity[1]:
+        raise ValueError(
+            "granularity=(N, M) keeps N of every M inputs, with integers 1 <= N < M; "
+            f"got {granularity!r}."
+        )
+    return "element"
+
+
 def weight_masks(granularity, blocks, masks):
     """Masks of the weights of `blocks`, of masks of their parts."""
-    return GRANULARITIES[granularity].spread(blocks, masks)
+    return GRANULARITIES[parts_of(granularity)].spread(blocks, masks)
 
 
 def alone(blocks, masks, layer):

@@ -6,7 +6,7 @@ import scipy.sparse as sp
 from sklearn.base import BaseEstimator
 from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.ensemble import RandomForestRegressor
+from sklearn.ensemble import GradientBoostingRegressor
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import (
@@ -139,11 +139,11 @@ def test_own_counts_of_our_models_follow(X, y):
     "estimator",
     [
         LinearDiscriminantAnalysis(),  # its transform does not use coef_
-        RandomForestRegressor(),
+        GradientBoostingRegressor(),
         PCA(),
         make_pipeline(StandardScaler(), GaussianNB()),
         FrozenEstimator(GaussianNB()),
-        make_pipeline(StandardScaler(), FrozenEstimator(RandomForestRegressor())),
+        make_pipeline(StandardScaler(), FrozenEstimator(GradientBoostingRegressor())),
         make_pipeline(StandardScaler(), "passthrough"),
         Ridge,
         None,

@@ -29,6 +29,8 @@ from sparselearn.pruning._criteria._random import (
     random_units,
 )
 from sparselearn.pruning._criteria._surgeon import obs, obs_of_inputs
+from sparselearn.pruning._criteria._weakest_link import ccp
+from sparselearn.pruning._granularity import parts_of
 
 __all__ = ["CRITERIA", "Criterion", "score_parts"]
 
@@ -58,6 +60,7 @@ class Criterion(NamedTuple):
 
 CRITERIA = {
     "apoz": Criterion(neuron=apoz, is_control=True),
+    "ccp": Criterion(node=ccp),
     "lamp": Criterion(element=lamp),
     "magnitude": Criterion(
         element=magnitude,
@@ -79,6 +82,7 @@ CRITERIA = {
 
 def score_parts(criterion, granularity, blocks, data):
     """Importances of the parts of `blocks`, by a row of `CRITERIA` or a callable."""
+    granularity = parts_of(granularity)
     if callable(criterion):
         return score_by(criterion, granularity, blocks, data)
     row = CRITERIA[criterion]
