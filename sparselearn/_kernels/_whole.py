@@ -153,7 +153,7 @@ def round_rows(values, reaches, top, offset, integers, terms):
             terms[i] = np.inf
 
 
-@inlined
+@kernel
 def _measure(row, centroid, spherical):
     """What the nearest centroid has the least of, and the size."""
     if spherical:
@@ -174,7 +174,7 @@ def _least_product(measure, length, scale, rounding, spherical):
     return np.float32(0.5 * (square - measure * scale * scale * (1.0 + rounding)))
 
 
-@inlined
+@kernel
 def _reaching(bounds, limit):
     """The bits of the bounds of a panel that are not below the limit."""
     bits = np.int32(0)
@@ -189,7 +189,7 @@ def _column(bits):
     return COLUMNS[(bits & -bits) % 37 - 1]
 
 
-@inlined
+@kernel
 def _first(bounds):
     """Where a row has its largest bound, or one that is no number."""
     best, most = 0, -np.inf
@@ -201,6 +201,33 @@ def _first(bounds):
             if not bounds[p, column] <= most:
                 best, most = p * TILE_COLUMNS + column, bounds[p, column]
     return best
+
+
+@kernel
+def _bound_few(known, panels, room, are_bytes, spherical, start, some):
+    """Write to `room` the bounds of some rows from `start` on.
+
+    Compiled by itself: once, whatever the precision of the rows is.
+    """
+    places, factors, limits, bounds, near = room
+    for p in range(panels.lanes.shape[0]):
+        for first in range(0, some, TILE_ROWS):
+            for r in range(TILE_ROWS):
+                places[r] = start + min(first + r, some - 1)
+            bound_products(
+                are_bytes,
+                spherical,
+                known.lanes,
+                places,
+                factors,
+                first,
+                panels.lanes[p],
+                panels.starts[p],
+                panels.terms[p],
+                limits,
+                bounds[p],
+                near[:, p],
+            )
 
 
 @kernel(fastmath=REASSOCIATE)
@@ -239,43 +266,28 @@ def settle_whole(
         As :func:`sparselearn._kernels._lloyd.settle` has them, but for labels of -1:
         nothing is known of these rows.
     """
-    places, factors, limits, bounds, near = room
+    terms, lengths = known.terms, known.lengths
+    _, factors, limits, bounds, near = room
     n_rows, n_components = rows.shape[0], centroids.shape[0]
     n_panels = panels.lanes.shape[0]
     for start in range(0, n_rows, FEW):
         some = min(FEW, n_rows - start)
         for r in range(some):
             i = start + r
-            unit, error, length, reach = known.terms[i]
-            factors[r] = unit, error + np.float32(panels.share) * length, reach
+            factors[r, 0] = terms[i, 0]
+            factors[r, 1] = terms[i, 1] + np.float32(panels.share) * terms[i, 2]
+            factors[r, 2] = terms[i, 3]
             limits[r] = -np.inf
             if labels[i] >= 0:
                 measure, sizes[i] = _measure(rows[i], centroids[labels[i]], spherical)
                 limits[r] = _least_product(
-                    measure, known.lengths[i], scale, rounding, spherical
+                    measure, lengths[i], scale, rounding, spherical
                 )
                 squares[i] = measure
-        for p in range(n_panels):
-            for first in range(0, some, TILE_ROWS):
-                for r in range(TILE_ROWS):
-                    places[r] = start + min(first + r, some - 1)
-                bound_products(
-                    are_bytes,
-                    spherical,
-                    known.lanes,
-                    places,
-                    factors,
-                    first,
-                    panels.lanes[p],
-                    panels.starts[p],
-                    panels.terms[p],
-                    limits,
-                    bounds[p],
-                    near[:, p],
-                )
+        _bound_few(known, panels, room, are_bytes, spherical, start, some)
         for r in range(some):
             i = start + r
-            row, label, length = rows[i], labels[i], known.lengths[i]
+            row, label, length = rows[i], labels[i], lengths[i]
             unknown = label < 0
             if unknown:
                 label = min(_first(bounds[:, r]), n_components - 1)

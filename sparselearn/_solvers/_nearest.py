@@ -315,7 +315,7 @@ def rows_near(X, centroids, *, spherical):
     return DenseRows(X, frame_near(centroids, spherical, X.dtype))
 
 
-def nearest_centroids(X, centroids, *, spherical=False, run=map):
+def nearest_centroids(X, centroids, *, spherical=False, labels=None, run=map):
     """The `Assignment` of the rows of X.
 
     Parameters
@@ -327,11 +327,15 @@ def nearest_centroids(X, centroids, *, spherical=False, run=map):
     centroids : array (n_components, n_features)
         With `spherical` of length 1, or 0.
     spherical : bool
+    labels : ndarray (n_rows,) or None
+        Guesses, -1 where there is none: the better they are, the faster it is.
     run : callable
         ``run(function, items)`` does ``map(function, items)``, in threads perhaps:
         what :func:`sparselearn._parallel.stream` gives.
     """
     found = Assignment.empty(X.shape[0])
+    if labels is not None:
+        found.labels[:] = labels
     targets = make_targets(centroids, spherical=spherical, like=X)
 
     def assign(rows):

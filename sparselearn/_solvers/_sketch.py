@@ -145,13 +145,13 @@ def choose_products(rows, n_rows, centroids, *, spherical, whole):
     def cost(kind, z, c):
         reaches = np.outer(rests(squares, z, 0.0), rests(centroid_squares, c, 0.0))
         if kind is None:
-            bounds, price = least(z @ c.T), 1.0
+            bounds = least(z @ c.T)
         else:
             bounds, slacks = _whole_products(kind, z, c)
-            bounds, price = least(bounds) + slacks, kind.price
+            bounds = least(bounds) + slacks
         n_measured = np.count_nonzero(bounds + reaches >= needed) / len(tried) - 1.0
         n_measured *= LATER * DEAR * (n_features + MORE) / n_components
-        return price * (z.shape[1] + 2) + n_measured
+        return _price(kind) * (z.shape[1] + 2) + n_measured
 
     plain = {kind: cost(kind, tried, centroids) for kind in kinds}
     integers = min(plain, key=plain.get)
@@ -159,11 +159,17 @@ def choose_products(rows, n_rows, centroids, *, spherical, whole):
     z, c = tried @ basis, centroids @ basis
     for d in sorted({max(1, round(share * n_features)) for share in SHARES}):
         for kind in kinds:
+            if _price(kind) * d >= best:
+                continue
             spent = cost(kind, z[:, :d], c[:, :d])
             if spent < best:
                 best, integers = spent, kind
                 sketch = Sketch(basis[:, :d].copy(), spent)
     return {"integers": integers, "sketch": sketch}
+
+
+def _price(kind):
+    return 1.0 if kind is None else kind.price
 
 
 def _whole_products(kind, z, c):

@@ -73,12 +73,27 @@ class Pruner(DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
         - "wanda": :math:`|w_{ij}| \sqrt{\mathrm{mean}(a_i^2)}`;
         - "signal", of units and features: :math:`\mathrm{std}(a_j) \,
           \|V_{j \cdot}\|`;
-        - "apoz", of ReLU units: the share of the rows on which it is not zero;
+        - "obd": :math:`G_{ij} w_{ij}^2 / 2`, G the diagonal of the Gauss-Newton matrix
+          of the loss that belongs to the outputs (cross-entropy, Poisson's, squared
+          error), without labels; of units and features the sum over their weights;
+        - "taylor": :math:`|w_{ij} \, \partial L / \partial w_{ij}|`, which needs y; of
+          units and features :math:`\mathrm{mean}_n |a_j \, \partial L_n / \partial
+          a_j|`; at the end of a fit gradients are small, and it says little;
+        - "entropy", of units: :math:`H(a_j) \, \|V_{j \cdot}\|`, the bits that a unit
+          tells of a row, among 32 bins shared by the layer and, where it can be exactly
+          zero, OFF; "raw-entropy": without the norm, for comparison;
+        - "stability", of units: the variance of a unit over the rows, to that which
+          noise of 0.1 standard deviations on every feature makes in it, times
+          :math:`\|V_{j \cdot}\|`;
+        - "apoz", of ReLU units: the share of the rows on which it is not zero, for
+          comparison;
         - "obs", of linear models and support vectors: the turn in which the optimal
           brain surgeon removes a weight, the last one most important: each time that
           with the least :math:`w_j^2 / (2 [H^{-1}]_{jj})`, H the curvature of the loss,
           after which the other weights are corrected. Of least squares this is
-          backward elimination by :math:`|t|`. At most 4000 features;
+          backward elimination by :math:`|t|`. Of perceptrons the same quotient, with H
+          the covariance of what the layer reads (and 1% of its mean diagonal), for
+          ``refit="lstsq"`` to correct the others. At most 4000 inputs;
         - "ccp", of the nodes of trees: the complexity, ``ccp_alpha``, at which a node
           becomes a leaf, or goes with one above it;
         - "random": for comparison;
