@@ -53,6 +53,20 @@ class Plan(NamedTuple):
     exclude: tuple = ()
     refit: str = "fold"
 
+    def masks(self, importances, subject, *, within=None):
+        """Which parts are kept, as :func:`make_masks` has it, and the threshold."""
+        return make_masks(
+            importances,
+            scope=self.scope,
+            granularity=self.granularity,
+            layer_sparsity=self.layer_sparsity,
+            min_density=self.min_density,
+            exclude=self.exclude,
+            subject=subject,
+            within=within,
+            **self.amount,
+        )
+
 
 class Subject(NamedTuple):
     """A fitted estimator under observation."""
@@ -168,16 +182,7 @@ def prune_in_place(estimator, subject, plan, importances=None):
     final = last_step(estimator)
     if importances is None:
         importances = score_parts(plan.criterion, plan.granularity, dense, data)
-    kept, threshold = make_masks(
-        importances,
-        scope=plan.scope,
-        granularity=plan.granularity,
-        layer_sparsity=plan.layer_sparsity,
-        min_density=plan.min_density,
-        exclude=plan.exclude,
-        subject=subject,
-        **plan.amount,
-    )
+    kept, threshold = plan.masks(importances, subject)
     masks = weight_masks(plan.granularity, dense, kept)
     pruned = cut(dense, masks)
     refit = REFITS[plan.refit]

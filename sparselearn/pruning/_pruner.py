@@ -66,8 +66,8 @@ class Pruner(DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
 
         - "magnitude": :math:`|w_{ij}|` in a perceptron, and
           :math:`|w_{ij}| \, \mathrm{std}(x_i)` in a linear model, where features have
-          units; of units :math:`\|W_{\cdot j}\| \, \|V_{j \cdot}\|`; of support
-          vectors :math:`|\alpha_i| \sqrt{k(x_i, x_i)}`;
+          units; of units :math:`\|W_{\cdot j}\| \, \|V_{j \cdot}\|`, over its mean in
+          the layer; of support vectors :math:`|\alpha_i| \sqrt{k(x_i, x_i)}`;
         - "lamp": the share of :math:`w_{ij}^2` (in the linear model's units) in the sum
           of it and all larger ones of its layer, so that layers compare;
         - "wanda": :math:`|w_{ij}| \sqrt{\mathrm{mean}(a_i^2)}`;
