@@ -32,7 +32,9 @@ __all__ = [
     "StrOptions",
     "check_sample_weight",
     "fit_context",
+    "forget_training",
     "keep_support",
+    "keep_units",
     "kernel_parameters",
     "n_rows_of",
     "rebuilt_tree",
@@ -118,6 +120,61 @@ def _full_like(like, array):
     indices = np.tile(np.arange(n_columns), n_rows)
     indptr = np.arange(n_rows + 1) * n_columns
     return type(like)((array.ravel(), indices, indptr), shape=array.shape)
+
+
+def keep_units(network, coefs, intercepts, kept):
+    """Give scikit-learn's perceptron smaller layers, so that training can go on.
+
+    Parameters
+    ----------
+    network : MLPClassifier or MLPRegressor
+        Written to.
+    coefs, intercepts : list of ndarray
+        The new ones.
+    kept : list of ndarray of bool
+        One a hidden layer: which of the old units they are of.
+    """
+    n_inputs, n_outputs = coefs[0].shape[0], network.n_outputs_
+    units = [np.ones(n_inputs, dtype=bool), *kept, np.ones(n_outputs, dtype=bool)]
+
+    def of_weights(arrays):
+        pairs = zip(arrays, units, units[1:])
+        return [array[np.ix_(before, after)] for array, before, after in pairs]
+
+    def of_constants(arrays):
+        return [array[after] for array, after in zip(arrays, units[1:])]
+
+    network.coefs_, network.intercepts_ = coefs, intercepts
+    network.hidden_layer_sizes = tuple(int(stays.sum()) for stays in kept)
+    if hasattr(network, "_best_coefs"):
+        network._best_coefs = of_weights(network._best_coefs)
+        network._best_intercepts = of_constants(network._best_intercepts)
+    optimizer = getattr(network, "_optimizer", None)
+    for name in ("ms", "vs", "velocities"):  # Adam's memory, or that of momentum
+        if hasattr(optimizer, name):
+            memory = getattr(optimizer, name)
+            n = len(coefs)
+            after = of_weights(memory[:n]) + of_constants(memory[n:])
+            setattr(optimizer, name, after)
+    _drop(network, "_coef_indptr", "_intercept_indptr")
+
+
+def forget_training(network):
+    """Drop what scikit-learn's perceptron needs to train, and to predict does not."""
+    _drop(
+        network,
+        "_optimizer",
+        "_best_coefs",
+        "_best_intercepts",
+        "_coef_indptr",
+        "_intercept_indptr",
+        "_random_state",
+    )
+
+
+def _drop(estimator, *names):
+    for name in names:
+        vars(estimator).pop(name, None)
 
 
 def tree_state(tree):

@@ -13,7 +13,12 @@ from sklearn.utils.validation import check_is_fitted
 from sparselearn._parallel import bounded, map_chunks, stream
 from sparselearn._solvers import _kmeans_codes as solver
 from sparselearn._solvers._codebook import Codebook, WhitenedRows
-from sparselearn._solvers._coding import merge_signs, split_signs, stack_rows
+from sparselearn._solvers._coding import (
+    merge_signs,
+    split_names,
+    split_signs,
+    stack_rows,
+)
 from sparselearn._solvers._nearest import nearest_centroids
 from sparselearn._solvers._whitening import Whitening
 from sparselearn._validation import check_codes, check_rows, check_weights
@@ -255,7 +260,5 @@ class CentroidCodesMixin(
         feature_names_out : ndarray of str
         """
         names = super().get_feature_names_out(input_features)
-        if not self.split_sign:
-            return names
         names = names[: self.components_.shape[0]]
-        return np.concatenate([names + "_positive", names + "_negative"])
+        return split_names(names) if self.split_sign else names

@@ -66,19 +66,34 @@ class Pruner(DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
 
         - "magnitude": :math:`|w_{ij}|` in a perceptron, and
           :math:`|w_{ij}| \, \mathrm{std}(x_i)` in a linear model, where features have
-          units; of units :math:`\|W_{\cdot j}\| \, \|V_{j \cdot}\|`; of support
-          vectors :math:`|\alpha_i| \sqrt{k(x_i, x_i)}`;
+          units; of units :math:`\|W_{\cdot j}\| \, \|V_{j \cdot}\|`, over its mean in
+          the layer; of support vectors :math:`|\alpha_i| \sqrt{k(x_i, x_i)}`;
         - "lamp": the share of :math:`w_{ij}^2` (in the linear model's units) in the sum
           of it and all larger ones of its layer, so that layers compare;
         - "wanda": :math:`|w_{ij}| \sqrt{\mathrm{mean}(a_i^2)}`;
         - "signal", of units and features: :math:`\mathrm{std}(a_j) \,
           \|V_{j \cdot}\|`;
-        - "apoz", of ReLU units: the share of the rows on which it is not zero;
+        - "obd": :math:`G_{ij} w_{ij}^2 / 2`, G the diagonal of the Gauss-Newton matrix
+          of the loss that belongs to the outputs (cross-entropy, Poisson's, squared
+          error), without labels; of units and features the sum over their weights;
+        - "taylor": :math:`|w_{ij} \, \partial L / \partial w_{ij}|`, which needs y; of
+          units and features :math:`\mathrm{mean}_n |a_j \, \partial L_n / \partial
+          a_j|`; at the end of a fit gradients are small, and it says little;
+        - "entropy", of units: :math:`H(a_j) \, \|V_{j \cdot}\|`, the bits that a unit
+          tells of a row, among 32 bins shared by the layer and, where it can be exactly
+          zero, OFF; "raw-entropy": without the norm, for comparison;
+        - "stability", of units: the variance of a unit over the rows, to that which
+          noise of 0.1 standard deviations on every feature makes in it, times
+          :math:`\|V_{j \cdot}\|`;
+        - "apoz", of ReLU units: the share of the rows on which it is not zero, for
+          comparison;
         - "obs", of linear models and support vectors: the turn in which the optimal
           brain surgeon removes a weight, the last one most important: each time that
           with the least :math:`w_j^2 / (2 [H^{-1}]_{jj})`, H the curvature of the loss,
           after which the other weights are corrected. Of least squares this is
-          backward elimination by :math:`|t|`. At most 4000 features;
+          backward elimination by :math:`|t|`. Of perceptrons the same quotient, with H
+          the covariance of what the layer reads (and 1% of its mean diagonal), for
+          ``refit="lstsq"`` to correct the others. At most 4000 inputs;
         - "ccp", of the nodes of trees: the complexity, ``ccp_alpha``, at which a node
           becomes a leaf, or goes with one above it;
         - "random": for comparison;
@@ -104,8 +119,12 @@ class Pruner(DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
         three may be given.
     n_nonzero_coefs : int, default=None
         Number of weights to keep; more than there are keeps all.
-    threshold : float, default=None
-        Weights of at least this importance are kept.
+    threshold : float or str, default=None
+        Weights of at least this importance are kept. "median", or a multiple such as
+        "1.5*median": of all importances. "universal", for magnitudes of a linear
+        model: :math:`\hat\sigma \sqrt{2 \log(p) / n}`, which p weights without
+        effect would hardly exceed; :math:`\hat\sigma` is the standard deviation of
+        residuals, or that of a logistic loss.
     scope : {"global", "layer", "output"}, default="global"
         "global" ranks all weights together. "layer" ranks each layer by itself, and
         prunes all to the same sparsity, up to rounding; "output" does so with the
@@ -136,7 +155,7 @@ class Pruner(DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
     exclude : list or tuple, default=()
         Layers that are not pruned, by position (-1 is the last one) or name. Their
         weights do not count in `sparsity`, `n_nonzero_coefs` and `min_density`.
-    refit : {"fold", "lstsq", "none", "obs"}, default="fold"
+    refit : str, default="fold"
         What is done to the weights that are left.
 
         - "fold" adds to each intercept the mean of what was removed,
@@ -155,7 +174,13 @@ class Pruner(DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
           the kept weights S the values that are optimal without the others,
           :math:`w_S \leftarrow w_S + H_{SS}^{-1} H_{SR} w_R`: of least squares and
           ridge regressions the fit on S, of other models one Newton step towards it
-          from the fitted weights. It needs no targets.
+          from the fitted weights. It needs no targets;
+        - "same", for linear models, fits the estimator itself to the features that are
+          kept, with its own parameters;
+        - "ols" and "ridge", for linear models of squared loss, are least squares on
+          the kept weights of each output, "ridge" with a penalty of 1% of the features'
+          mean variance; "relaxed" goes the share of the way from there to the pruned
+          weights, 0, 0.1, ... or 1, that is best in 5-fold cross-validation.
     calibration_size : int or None, default=5000
         How many rows the estimator is observed on, drawn at random where X has more;
         None takes all.

@@ -42,7 +42,7 @@ from sparselearn.neural_network import SparseMLPClassifier, SparseMLPRegressor
 from sparselearn.pruning._adapters._base import Adapter
 from sparselearn.pruning._adapters._kernel_machine import KernelMachineAdapter
 from sparselearn.pruning._adapters._linear import LinearAdapter
-from sparselearn.pruning._adapters._perceptron import MLPAdapter
+from sparselearn.pruning._adapters._perceptron import MLPAdapter, SparseMLPAdapter
 from sparselearn.pruning._adapters._registry import (
     adapter_of,
     refuse,
@@ -64,8 +64,12 @@ for _kind in (SVC, NuSVC, SVR, NuSVR, OneClassSVM):
     register_adapter(_kind, _KERNEL_MACHINE)
 
 _MLP = MLPAdapter()
-for _kind in (MLPClassifier, MLPRegressor, SparseMLPClassifier, SparseMLPRegressor):
+for _kind in (MLPClassifier, MLPRegressor):
     register_adapter(_kind, _MLP)
+_SPARSE_MLP = SparseMLPAdapter()
+for _kind in (SparseMLPClassifier, SparseMLPRegressor):
+    register_adapter(_kind, _SPARSE_MLP)
+
 
 _TREE = TreeAdapter()
 for _kind in (
