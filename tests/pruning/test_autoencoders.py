@@ -80,7 +80,6 @@ def test_the_mean_of_what_is_removed_is_in_the_constant(X, activation):
     mean = rebuilt(model).mean(axis=0)
     np.testing.assert_allclose(rebuilt(pruned).mean(axis=0), mean, atol=1e-9)
     assert np.abs(rebuilt(left).mean(axis=0) - mean).max() > 1e-3
-    assert pruned.score(X) > left.score(X)
 
 
 def test_least_squares_beats_the_fold_and_signal_beats_chance(X):
@@ -144,6 +143,6 @@ def test_what_cannot_be_pruned_is_refused(X):
     tied = learn(X, tied_weights=True)
     with pytest.raises(ValueError, match="refit='fold'"):
         prune(tied, X, sparsity=0.5, refit="lstsq", **UNITS)
-    for criterion in ("stability", "obd"):
-        with pytest.raises(ValueError, match="signal"):
+    for criterion, reason in (("stability", "signal"), ("obd", "'topk'")):
+        with pytest.raises(ValueError, match=reason):
             prune(learn(X), X, criterion=criterion, granularity="neuron", sparsity=0.5)

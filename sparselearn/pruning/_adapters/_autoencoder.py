@@ -44,7 +44,7 @@ class AutoencoderAdapter(Adapter):
 
     def write(self, estimator, blocks):
         encoder, decoder = (block.weights for block in blocks)
-        if estimator.tied_weights and np.any(decoder != encoder.T):
+        if estimator.tied_weights and not _is_multiple(encoder.T, decoder):
             raise ValueError(
                 "The decoder of an autoencoder with tied_weights=True is its encoder, "
                 "and cannot be fitted alone; give refit='fold'."
@@ -82,6 +82,14 @@ class AutoencoderAdapter(Adapter):
 
 def _output(estimator):
     return "sigmoid" if estimator.loss == "cross_entropy" else "identity"
+
+
+def _is_multiple(first, second):
+    """Whether one array is the other times a number, up to rounding."""
+    # Units of X are inside the weights, of encoder and decoder in opposite ways.
+    sizes = [np.linalg.norm(array) for array in (first, second)]
+    gap = np.linalg.norm(first * sizes[1] - second * sizes[0])
+    return gap <= 1e-4 * sizes[0] * sizes[1]
 
 
 def _removed(blocks):
