@@ -213,6 +213,12 @@ def _counts_on_the_way(plan, subject, kept):
     """The amount of each step before the last, as `make_masks` takes it."""
     if plan.schedule == "one-shot":
         return []
+    if plan.granularity in ("support_vector", "node"):
+        raise ValueError(
+            f"schedule={plan.schedule!r} is for weights, units and features; with "
+            f"granularity={plan.granularity!r} what is removed cannot be scored again: "
+            "take 'one-shot'."
+        )
     if not plan.amount:
         raise ValueError(
             f"schedule={plan.schedule!r} needs sparsity, n_nonzero_coefs or threshold; "
@@ -236,9 +242,11 @@ def _step(final, teacher, now, masks, plan, rates):
     data.adapter.write(final, pruned)
     if changed and refit.of_estimator is not None:
         refit.of_estimator(final, masks, data, plan)
+        pruned = data.adapter.read(final)
     if changed and refit.training is not None:
         refit.training(final, masks, data, rates)
-    return data.adapter.read(final)
+        pruned = data.adapter.read(final)
+    return pruned
 
 
 def _warn_of_cut_layers(pruned, masks):

@@ -145,7 +145,7 @@ def prune(
         Targets of the rows of X, for what needs them.
     criterion, granularity, sparsity, n_nonzero_coefs, threshold, scope
         As in :class:`Pruner`.
-    layer_sparsity, min_density, exclude, refit
+    layer_sparsity, min_density, exclude, refit, refit_epochs, schedule, n_steps
         As in :class:`Pruner`.
     sample_weight : array-like of shape (n_samples,), default=None
         Weights of the rows of X.

@@ -47,6 +47,5 @@ def rates_of(n_epochs, n_steps):
     """
     last = n_epochs if n_steps == 1 else -(-n_epochs // 3)
     ends = np.round(np.linspace(0, n_epochs - last, n_steps)).astype(int)
-    return [np.ones(size) for size in np.diff(ends)] + [
-        1.0 - np.arange(last) / max(last, 1)
-    ]
+    steady = [np.ones(size) for size in np.diff(ends)]
+    return [*steady, 1.0 - np.arange(last) / max(last, 1)]
