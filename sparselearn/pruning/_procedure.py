@@ -27,6 +27,7 @@ from sparselearn.pruning._granularity import cut, parts_of, weight_masks
 from sparselearn.pruning._masks import make_masks
 from sparselearn.pruning._refits import REFITS
 from sparselearn.pruning._schedules import counts_of, rates_of
+from sparselearn.pruning._thresholds import threshold_of
 from sparselearn.pruning._wrappers import as_seen_by_last_step, last_step
 
 __all__ = [
@@ -60,6 +61,25 @@ class Plan(NamedTuple):
     refit_epochs: int = 10
     schedule: str | Callable = "one-shot"
     n_steps: int = 8
+
+    def masks(self, importances, subject, *, within=None):
+        """Which parts are kept, as :func:`make_masks` has it, and the threshold."""
+        amount = dict(self.amount)
+        if "threshold" in amount:
+            amount["threshold"] = threshold_of(
+                amount["threshold"], importances, self, *subject
+            )
+        return make_masks(
+            importances,
+            scope=self.scope,
+            granularity=self.granularity,
+            layer_sparsity=self.layer_sparsity,
+            min_density=self.min_density,
+            exclude=self.exclude,
+            subject=subject,
+            within=within,
+            **amount,
+        )
 
 
 class Subject(NamedTuple):
@@ -177,7 +197,7 @@ def prune_in_place(estimator, subject, plan, importances=None):
     final = last_step(estimator)
     if importances is None:
         importances = score_parts(plan.criterion, plan.granularity, dense, data)
-    kept, threshold = _masks_of(plan, subject, importances, **plan.amount)
+    kept, threshold = plan.masks(importances, subject)
     counts = _counts_on_the_way(plan, subject, kept)
     rates = rates_of(plan.refit_epochs, len(counts) + 1)
     refit, now = REFITS[plan.refit], subject
@@ -187,26 +207,15 @@ def prune_in_place(estimator, subject, plan, importances=None):
             if step:
                 now = Subject(data.adapter.read(final), data.of(final))
                 importances = score_parts(plan.criterion, plan.granularity, *now)
-            kept, threshold = _masks_of(plan, now, importances, within=within, **amount)
+            this = plan._replace(amount=amount)
+            kept, threshold = this.masks(importances, now, within=within)
         masks = weight_masks(plan.granularity, dense, kept)
         # What was trained since is what is to be kept up.
         teacher = subject if refit.training is None else now
         pruned = _step(final, teacher, now, masks, plan, rates[step])
-    _warn_of_cut_layers(pruned, masks)
+    if plan.granularity != "node":  # trees are side by side
+        _warn_of_cut_layers(pruned, masks)
     return Pruned(pruned, importances, masks, threshold)
-
-
-def _masks_of(plan, subject, importances, **amount):
-    return make_masks(
-        importances,
-        scope=plan.scope,
-        granularity=plan.granularity,
-        layer_sparsity=plan.layer_sparsity,
-        min_density=plan.min_density,
-        exclude=plan.exclude,
-        subject=subject,
-        **amount,
-    )
 
 
 def _counts_on_the_way(plan, subject, kept):
