@@ -7,20 +7,38 @@ Data flow one way::
     make_masks         importances, amount -> which parts are kept
     weight_masks, cut  masks of parts -> masks of weights -> pruned blocks
     REFITS             blocks corrected without labels, then the estimator trained
+
+Once, or again and again by a schedule, each time within the masks before.
 """
 
 import warnings
+from collections.abc import Callable
 from typing import NamedTuple
 
+import numpy as np
+from sklearn.utils import check_random_state
+
+from sparselearn._compat import n_rows_of, rows_of
 from sparselearn.pruning._adapters import adapter_of
+from sparselearn.pruning._allocation import positions
 from sparselearn.pruning._calibration import Calibration
 from sparselearn.pruning._criteria import score_parts
-from sparselearn.pruning._granularity import cut, weight_masks
+from sparselearn.pruning._granularity import cut, parts_of, weight_masks
 from sparselearn.pruning._masks import make_masks
 from sparselearn.pruning._refits import REFITS
+from sparselearn.pruning._schedules import counts_of, rates_of
+from sparselearn.pruning._thresholds import threshold_of
 from sparselearn.pruning._wrappers import as_seen_by_last_step, last_step
 
-__all__ = ["Plan", "Pruned", "Subject", "amount_of", "observe", "prune_in_place"]
+__all__ = [
+    "Plan",
+    "Pruned",
+    "Subject",
+    "amount_of",
+    "check_parts",
+    "observe",
+    "prune_in_place",
+]
 
 
 class Plan(NamedTuple):
@@ -34,9 +52,34 @@ class Plan(NamedTuple):
 
     amount: dict
     criterion: str = "magnitude"
-    granularity: str = "element"
+    granularity: str | tuple = "element"
     scope: str = "global"
+    layer_sparsity: str | dict | list | None = None
+    min_density: float = 0.0
+    exclude: tuple = ()
     refit: str = "fold"
+    refit_epochs: int = 10
+    schedule: str | Callable = "one-shot"
+    n_steps: int = 8
+
+    def masks(self, importances, subject, *, within=None):
+        """Which parts are kept, as :func:`make_masks` has it, and the threshold."""
+        amount = dict(self.amount)
+        if "threshold" in amount:
+            amount["threshold"] = threshold_of(
+                amount["threshold"], importances, self, *subject
+            )
+        return make_masks(
+            importances,
+            scope=self.scope,
+            granularity=self.granularity,
+            layer_sparsity=self.layer_sparsity,
+            min_density=self.min_density,
+            exclude=self.exclude,
+            subject=subject,
+            within=within,
+            **amount,
+        )
 
 
 class Subject(NamedTuple):
@@ -67,8 +110,13 @@ class Pruned(NamedTuple):
     threshold: float
 
 
-def amount_of(sparsity, n_nonzero_coefs, threshold):
-    """How much to prune, as the one keyword argument that was given."""
+def amount_of(
+    sparsity, n_nonzero_coefs, threshold, *, granularity="element", layer_sparsity=None
+):
+    """How much to prune, as the one keyword argument that was given.
+
+    None, if `granularity` or numbers in `layer_sparsity` say it.
+    """
     amounts = {
         "sparsity": sparsity,
         "n_nonzero_coefs": n_nonzero_coefs,
@@ -81,21 +129,55 @@ def amount_of(sparsity, n_nonzero_coefs, threshold):
             "Give one of sparsity, n_nonzero_coefs and threshold, and leave the "
             f"others None; got {got}."
         )
-    return given or {"sparsity": 0.5}
+    if given and isinstance(granularity, tuple):
+        raise ValueError(
+            f"granularity={granularity!r} says how much is kept; leave sparsity, "
+            f"n_nonzero_coefs and threshold None; got {given}."
+        )
+    if "threshold" in given and layer_sparsity is not None:
+        raise ValueError(
+            f"threshold={threshold!r} says which weights are kept; give sparsity or "
+            f"n_nonzero_coefs with layer_sparsity={layer_sparsity!r}."
+        )
+    said = isinstance(granularity, tuple) or isinstance(layer_sparsity, (dict, list))
+    return given or ({} if said else {"sparsity": 0.5})
 
 
-def observe(estimator, X, y=None, sample_weight=None, seed=0):
-    """Blocks of the last step of a fitted estimator, and the data as it sees them."""
+def check_parts(estimator, granularity):
+    """Refuse, before time is spent, an estimator that has no such parts."""
+    final = last_step(estimator)
+    adapter_of(final).check(final, parts_of(granularity))
+
+
+def observe(estimator, X, y=None, sample_weight=None, random_state=0, size=None):
+    """Blocks of the last step of a fitted estimator, and the data as it sees them.
+
+    `size` is how many rows are drawn for it, if there are more; None takes all.
+    """
+    seed = check_random_state(random_state).randint(np.iinfo(np.int32).max)
     final = last_step(estimator)
     adapter = adapter_of(final)
     blocks = adapter.read(final)
-    if X is not None:
-        X = as_seen_by_last_step(estimator, X)
-    return Subject(blocks, Calibration(adapter, final, X, y, sample_weight, seed))
+    sample = X, y, sample_weight
+    if X is None:
+        return Subject(blocks, Calibration(adapter, final, *sample, seed))
+    n_rows = n_rows_of(X)
+    if size is not None and size < n_rows:
+        drawn = np.random.default_rng(seed).choice(n_rows, size, replace=False)
+        rows = np.sort(drawn)
+        sample = [part if part is None else rows_of(part, rows) for part in sample]
+    seen = as_seen_by_last_step(estimator, sample[0])
+
+    def training():
+        return as_seen_by_last_step(estimator, X), y, sample_weight
+
+    total = n_rows if sample_weight is None else float(np.sum(sample_weight))
+    data = Calibration(adapter, final, seen, *sample[1:], seed, training, total)
+    return Subject(blocks, data)
 
 
 def prune_in_place(estimator, subject, plan, importances=None):
-    """Prune a fitted estimator in place.
+    """Prune a fitted estimator in place, in as many steps as `plan` says.
 
     Parameters
     ----------
@@ -104,29 +186,76 @@ def prune_in_place(estimator, subject, plan, importances=None):
     subject : Subject
     plan : Plan
     importances : list of ndarray, default=None
-        As `plan` asks for, where they are known already.
+        As `plan` asks for, of `subject`, where they are known already.
 
     Returns
     -------
     pruned : Pruned
+        Its importances are those of the last step.
     """
     dense, data = subject
     final = last_step(estimator)
     if importances is None:
         importances = score_parts(plan.criterion, plan.granularity, dense, data)
-    kept, threshold = make_masks(importances, scope=plan.scope, **plan.amount)
-    masks = weight_masks(plan.granularity, dense, kept)
-    pruned = cut(dense, masks)
+    kept, threshold = plan.masks(importances, subject)
+    counts = _counts_on_the_way(plan, subject, kept)
+    rates = rates_of(plan.refit_epochs, len(counts) + 1)
+    refit, now = REFITS[plan.refit], subject
+    for step, amount in enumerate([*counts, plan.amount]):
+        if counts:
+            within = kept if step else None
+            if step:
+                now = Subject(data.adapter.read(final), data.of(final))
+                importances = score_parts(plan.criterion, plan.granularity, *now)
+            this = plan._replace(amount=amount)
+            kept, threshold = this.masks(importances, now, within=within)
+        masks = weight_masks(plan.granularity, dense, kept)
+        # What was trained since is what is to be kept up.
+        teacher = subject if refit.training is None else now
+        pruned = _step(final, teacher, now, masks, plan, rates[step])
+    if plan.granularity != "node":  # trees are side by side
+        _warn_of_cut_layers(pruned, masks)
+    return Pruned(pruned, importances, masks, threshold)
+
+
+def _counts_on_the_way(plan, subject, kept):
+    """The amount of each step before the last, as `make_masks` takes it."""
+    if plan.schedule == "one-shot":
+        return []
+    if plan.granularity in ("support_vector", "node"):
+        raise ValueError(
+            f"schedule={plan.schedule!r} is for weights, units and features; with "
+            f"granularity={plan.granularity!r} what is removed cannot be scored again: "
+            "take 'one-shot'."
+        )
+    if not plan.amount:
+        raise ValueError(
+            f"schedule={plan.schedule!r} needs sparsity, n_nonzero_coefs or threshold; "
+            "'one-shot' is for what granularity or layer_sparsity say in numbers."
+        )
+    excluded = positions(plan.exclude, "exclude", kept, subject.blocks)
+    masks = [mask for layer, mask in enumerate(kept) if layer not in excluded]
+    n_parts, n_kept = (int(sum(map(size, masks))) for size in (np.size, np.sum))
+    counts = counts_of(plan.schedule, plan.n_steps, n_parts, n_kept)
+    return [{"n_nonzero_coefs": count} for count in counts]
+
+
+def _step(final, teacher, now, masks, plan, rates):
+    """Cut what `now` is, correct it without labels, write it, and train."""
+    data = now.data
+    pruned = cut(now.blocks, masks)
     refit = REFITS[plan.refit]
     changed = not all(mask.all() for mask in masks)
     if changed and refit.of_blocks is not None:
-        refit.of_blocks(dense, pruned, masks, data)
+        refit.of_blocks(teacher.blocks, pruned, masks, teacher.data, plan)
     data.adapter.write(final, pruned)
-    _warn_of_cut_layers(pruned, masks)
     if changed and refit.of_estimator is not None:
         refit.of_estimator(final, masks, data, plan)
         pruned = data.adapter.read(final)
-    return Pruned(pruned, importances, masks, threshold)
+    if changed and refit.training is not None:
+        refit.training(final, masks, data, rates)
+        pruned = data.adapter.read(final)
+    return pruned
 
 
 def _warn_of_cut_layers(pruned, masks):
@@ -134,6 +263,6 @@ def _warn_of_cut_layers(pruned, masks):
     if cut_off and len(pruned) > 1:
         warnings.warn(
             f"Pruning removed every weight of {', '.join(cut_off)}: the predictions no "
-            "longer depend on X. Keep more weights, or rank them by scope='layer'.",
+            "longer depend on X. Keep more weights, or give a min_density.",
             stacklevel=5,  # whoever called `fit` or `prune`, which are decorated
         )
