@@ -120,6 +120,7 @@ def by_criterion(dense, train, test, granularity, sparsity, seed):
             y[rows],
             criterion=name,
             granularity=granularity,
+            scope="layer" if granularity == "neuron" else "global",
             sparsity=sparsity,
             refit="lstsq",
         )
