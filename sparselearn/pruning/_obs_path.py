@@ -43,10 +43,10 @@ def obs_path(estimator, X, *, sample_weight=None):
     """Remove the features of a fitted linear model one by one, the least costly first.
 
     By optimal brain surgeon: each time the feature goes by which the loss rises least,
-    and the others are corrected, as by ``prune(estimator, X, criterion="obs", granularity="feature",
-    refit="obs")`` for all numbers of features at once: of least squares the path of
-    backward elimination, each model the least-squares fit to its features, in time
-    proportional to the cube of their number.
+    and the others are corrected. It is what :func:`prune` does by ``criterion="obs"``,
+    ``granularity="feature"`` and ``refit="obs"``, for all numbers of features at once:
+    of least squares the path of backward elimination, each model the least-squares fit
+    to its features. The time is in proportion to the cube of their number.
 
     Parameters
     ----------
