@@ -1294,7 +1294,9 @@ SCORES = {
     ("obd", "element"): gauss_newton_losses,
     ("obd", "neuron"): lambda t: sums_over_units(gauss_newton_losses(t)),
     ("obd", "feature"): lambda t: [gauss_newton_losses(t)[0].sum(axis=1)],
-    ("obs", "element"): surgeon_losses,
+    ("obs", "element"): lambda t: [
+        lamp_scores(np.sqrt(loss)) for loss in surgeon_losses(t)
+    ],
     ("obs", "feature"): lambda t: [surgeon_losses(t)[0].sum(axis=1)],
     ("taylor", "element"): taylor_weights,
     ("taylor", "neuron"): lambda t: taylor_inputs(t)[1:],
