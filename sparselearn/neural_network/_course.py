@@ -104,8 +104,12 @@ class Course:
         steps = (np.arange(SAMPLE) + 0.5) / SAMPLE * self.mass
         some = np.searchsorted(np.cumsum(self.weights), steps)
         sample = np.empty((some.size, self.X.shape[1]), dtype=self.X.dtype)
+        design = self.design
+        if self.past is not None or self.is_stream:
+            # What has been learned for so many non-zeros is not to see more again.
+            design = design._replace(anneal=0.0)
         return make_learner(
-            self.design,
+            design,
             rows.gather(some, sample),
             self.mean - self.shift,
             self._patience(),

@@ -58,6 +58,8 @@ class Design(NamedTuple):
     target : float or None
         Mean activation that a KL penalty asks for.
     revive : {"auxk", "resample", None}
+    anneal : float
+        The share of the training over which "topk" comes down to `n_nonzero`.
     full : bool
         Whether all samples are taken at once, by L-BFGS.
     refine : {"ols", "nnls", None}
@@ -73,6 +75,7 @@ class Design(NamedTuple):
     alpha: float | None
     target: float | None
     revive: str | None
+    anneal: float
     full: bool
     refine: str | None
 
@@ -168,9 +171,20 @@ def make_design(estimator, n_features):
         alpha=None if alpha is None else float(alpha),
         target=_target(estimator) if activation == "sigmoid" else None,
         revive=revive,
+        anneal=float(estimator.anneal) if _anneals(estimator, one_layer) else 0.0,
         full=estimator.solver == "lbfgs",
         refine=estimator.refine,
     )
+
+
+def _anneals(estimator, one_layer):
+    """Whether the number of non-zeros comes down, beside a rate that is scheduled too.
+
+    With a constant rate an epoch is the last if the loss has stopped falling, and it
+    rises while the number comes down.
+    """
+    scheduled = estimator.learning_rate == "annealed"
+    return estimator.activation == "topk" and one_layer and scheduled
 
 
 def check_refine(refine, activation, linear, n_layers):
@@ -250,6 +264,7 @@ def _sparse_learner(design, sample, mean, output_bias, patience, random_state):
         tied=design.tied,
         revive=design.revive,
         patience=patience,
+        anneal=design.anneal,
         seed=random_state.randint(2**31),
     )
     learner = SparseLearner(
