@@ -170,7 +170,11 @@ def _slope(signals, rule, row, value, dot, theta):
 
 @inlined(fastmath=REASSOCIATE)
 def _move(w, g, m, v, j, rule, keep):
-    """Adam on the row `w` by its gradient `g`; `keep` is what is left of ``v[j]``."""
+    """Adam on `w`, row j of an array, by its gradient `g`.
+
+    Row j of `m`, where there is one, and ``v[j]`` are its means, of which the share
+    `keep` is left of the second.
+    """
     one = w.dtype.type(1)
     square = w.dtype.type(0)
     for f in range(w.size):
@@ -183,9 +187,9 @@ def _move(w, g, m, v, j, rule, keep):
         return
     other = one - rule.beta_1
     for f in range(w.size):
-        first = rule.beta_1 * m[f] + other * g[f]
-        m[f] = first
-        w[f] -= step * first
+        mean = rule.beta_1 * m[j, f] + other * g[f]
+        m[j, f] = mean
+        w[f] -= step * mean
 
 
 @inlined(fastmath=REASSOCIATE)
@@ -221,12 +225,6 @@ def _move_number(values, first, second, j, slope, rule, keep):
 def _move_unit(units, first, second, j, gradients, slope, pull, rule, moved):
     """All of unit j, by the gradients of its rows, of its bias and of its threshold."""
     to_encoder, to_decoder = gradients
-    # For means that do not exist the gradients stand in, and are not touched.
-    by_encoder, by_decoder = to_encoder, to_decoder
-    if rule.beta_1 != 0:
-        by_decoder = first.decoder[j]
-    if rule.beta_1 != 0 and not rule.tied:
-        by_encoder = first.encoder[j]
     keep = rule.beta_2
     if rule.beta_1 == 0:
         power = rule.beta_2 ** (rule.now - moved[j])
@@ -234,9 +232,9 @@ def _move_unit(units, first, second, j, gradients, slope, pull, rule, moved):
         moved[j] = rule.now
     if not rule.tied:
         row = units.encoder[j]
-        _move(row, to_encoder, by_encoder, second.encoder, j, rule, keep)
-    row = units.decoder[j]
-    _move_on_sphere(row, to_decoder, by_decoder, second.decoder, j, rule, keep)
+        _move(row, to_encoder, first.encoder, second.encoder, j, rule, keep)
+    atom = units.decoder[j]
+    _move_on_sphere(atom, to_decoder, first.decoder, second.decoder, j, rule, keep)
     _move_number(units.bias, first.bias, second.bias, j, slope, rule, keep)
     if units.threshold.size:
         _move_number(
@@ -392,5 +390,8 @@ def move_all(start, gradients, totals, pairs, units, first, second, rule, moved)
 
 @kernel(fastmath=REASSOCIATE)
 def move_row(row, gradient, first, second, rule):
-    """Adam on one row of parameters, the bias of the output, say; `second` is (1,)."""
+    """Adam on one row of parameters, the bias of the output, say.
+
+    `first`, (1, p) or (0, p), and `second` (1,) are as of one unit.
+    """
     _move(row, gradient, first, second, 0, rule, rule.beta_2)

@@ -147,9 +147,7 @@ class SparseLearner(Learner):
         Some rows as the learner will see them; its dtype is that of all.
     n_components : int
     random_state : RandomState
-        Draws the atoms: their entries, before these have length 1, are normal and vary
-        as the features do. What features that hardly vary have of an encoder at the
-        start, they keep.
+        Draws the atoms, of directions that are uniform on the sphere.
     atoms : ndarray (n_components, n_features), optional
         To start from; their lengths do not matter.
     output_bias : ndarray (n_features,), optional
@@ -174,7 +172,7 @@ class SparseLearner(Learner):
         dtype, n_features = sample.dtype, sample.shape[1]
         self.spec = spec
         if atoms is None:
-            atoms = _directions(sample, n_components, random_state)
+            atoms = random_state.standard_normal((n_components, n_features))
         lengths = np.linalg.norm(atoms, axis=1, keepdims=True)
         decoder = np.ascontiguousarray(atoms / lengths, dtype=dtype)
         encoder = decoder[:0] if spec.tied else decoder.copy()
@@ -192,7 +190,7 @@ class SparseLearner(Learner):
         if output_bias is not None:
             self.output_bias[:] = output_bias
         n_rows = 0 if spec.beta_1 == 0.0 else None
-        means = [values[:n_rows] for values in (*self.units, self.output_bias)]
+        means = [values[:n_rows] for values in (*self.units, self.output_bias[None])]
         *first, self._first_output = [np.zeros_like(values) for values in means]
         self._first = Units(*first)
         self._second = Squares(*[np.zeros(len(w), dtype=dtype) for w in self.units])
@@ -476,14 +474,6 @@ class SparseLearner(Learner):
         for prefix, units in groups.items():
             found |= {prefix + name: values for name, values in units._asdict().items()}
         return found
-
-
-def _directions(sample, n_components, random_state):
-    """Normal rows (n_components, n_features), of the spreads of a sample's features."""
-    spreads = np.std(sample, axis=0, dtype=np.float64)
-    if not spreads.any():
-        spreads[:] = 1.0
-    return random_state.standard_normal((n_components, spreads.size)) * spreads
 
 
 def _first_threshold(products, n_nonzero, width):

@@ -227,7 +227,7 @@ def _target(estimator):
     return TARGET if estimator.sparsity_target is None else estimator.sparsity_target
 
 
-def make_learner(design, sample, mean, patience, random_state):
+def make_learner(design, sample, mean, deviations, patience, random_state):
     """A new learner.
 
     Parameters
@@ -237,6 +237,8 @@ def make_learner(design, sample, mean, patience, random_state):
         Some rows as the learner will see them, of the dtype of all.
     mean : float64 ndarray (n_features,)
         Of all rows as the learner will see them.
+    deviations : float64 ndarray (n_features,)
+        Of the features, in any unit.
     patience : float
         Sum of the weights of rows none of which has made a unit fire if it is dead.
     random_state : RandomState
@@ -250,12 +252,26 @@ def make_learner(design, sample, mean, patience, random_state):
     if design.loss == "cross_entropy":
         share = np.clip(mean, RAREST, 1.0 - RAREST)
         output_bias = np.log(share / (1.0 - share))
-    make = _sparse_learner if design.sparse else _dense_learner
-    return make(design, sample, mean, output_bias, patience, random_state)
+    if not design.sparse:
+        return _dense_learner(design, sample, mean, output_bias, random_state)
+    atoms = _directions(design.sizes[1], deviations, random_state)
+    return _sparse_learner(
+        design, sample, mean, output_bias, atoms, patience, random_state
+    )
 
 
-def _sparse_learner(design, sample, mean, output_bias, patience, random_state):
-    n_components = design.sizes[1]
+def _directions(n_components, deviations, random_state):
+    """Normal rows, of entries that vary as the features do.
+
+    What features that hardly vary have of an encoder at the start, they keep.
+    """
+    if not deviations.any():
+        deviations = np.ones_like(deviations)
+    normal = random_state.standard_normal((n_components, deviations.size))
+    return normal * (deviations / deviations.max())
+
+
+def _sparse_learner(design, sample, mean, output_bias, atoms, patience, random_state):
     spec = SparseSpec(
         selection=design.activation,
         n_nonzero=design.n_nonzero,
@@ -268,7 +284,7 @@ def _sparse_learner(design, sample, mean, output_bias, patience, random_state):
         seed=random_state.randint(2**31),
     )
     learner = SparseLearner(
-        spec, sample, n_components, random_state, output_bias=output_bias
+        spec, sample, len(atoms), random_state, atoms=atoms, output_bias=output_bias
     )
     # Codes start as if rows were centred.
     encoder = learner.units.decoder if design.tied else learner.units.encoder
@@ -276,7 +292,7 @@ def _sparse_learner(design, sample, mean, output_bias, patience, random_state):
     return learner
 
 
-def _dense_learner(design, sample, mean, output_bias, patience, random_state):
+def _dense_learner(design, sample, mean, output_bias, random_state):
     n_layers = len(design.sizes) - 1
     activations = ["relu"] * n_layers
     activations[design.n_encoding - 1] = design.activation

@@ -22,6 +22,7 @@ from sparselearn._solvers._network import DenseLearner
 from sparselearn._solvers._sparse_autoencoder import SparseLearner
 from sparselearn.metrics import match_atoms
 from sparselearn.neural_network import SparseAutoencoder
+from sparselearn.neural_network._design import make_design, make_learner
 
 COMMON = {
     "n_components": 10,
@@ -241,6 +242,26 @@ def test_it_finds_planted_atoms(rng):
         24, n_nonzero_coefs=2, max_iter=40, learning_rate_init=3e-3, random_state=0
     ).fit(X)
     assert match_atoms(atoms, model.components_, threshold=0.95).recovered == 1.0
+
+
+def test_first_atoms_vary_as_the_features_do(rng):
+    spreads = np.array([0.0, 1.0, 1e-3, 20.0])
+    design = make_design(make("topk", n_components=4000), 4)
+
+    def sizes(deviations):
+        state, rows = np.random.RandomState(0), rng.standard_normal((9, 4))
+        args = (np.zeros(4), deviations, 9.0, state)
+        learner = make_learner(design, rows, *args)
+        np.testing.assert_array_equal(learner.units.encoder, learner.units.decoder)
+        return np.median(np.abs(learner.units.decoder), axis=0)
+
+    found = sizes(spreads)
+    assert found[0] == 0.0
+    # Of length 1, they are mostly the last feature's.
+    np.testing.assert_allclose(found[2] / found[1], 1e-3, rtol=0.15)
+    assert found[3] > 0.95
+    np.testing.assert_allclose(sizes(1e-300 * spreads), found, rtol=1e-12)
+    assert (sizes(np.zeros(4)) > 0.3).all()
 
 
 @pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
