@@ -22,6 +22,7 @@ from sparselearn.pruning._criteria import score_parts
 from sparselearn.pruning._granularity import cut, parts_of, weight_masks
 from sparselearn.pruning._masks import make_masks
 from sparselearn.pruning._refits import REFITS
+from sparselearn.pruning._thresholds import threshold_of
 from sparselearn.pruning._wrappers import as_seen_by_last_step, last_step
 
 __all__ = [
@@ -52,6 +53,25 @@ class Plan(NamedTuple):
     min_density: float = 0.0
     exclude: tuple = ()
     refit: str = "fold"
+
+    def masks(self, importances, subject, *, within=None):
+        """Which parts are kept, as :func:`make_masks` has it, and the threshold."""
+        amount = dict(self.amount)
+        if "threshold" in amount:
+            amount["threshold"] = threshold_of(
+                amount["threshold"], importances, self, *subject
+            )
+        return make_masks(
+            importances,
+            scope=self.scope,
+            granularity=self.granularity,
+            layer_sparsity=self.layer_sparsity,
+            min_density=self.min_density,
+            exclude=self.exclude,
+            subject=subject,
+            within=within,
+            **amount,
+        )
 
 
 class Subject(NamedTuple):
@@ -168,16 +188,7 @@ def prune_in_place(estimator, subject, plan, importances=None):
     final = last_step(estimator)
     if importances is None:
         importances = score_parts(plan.criterion, plan.granularity, dense, data)
-    kept, threshold = make_masks(
-        importances,
-        scope=plan.scope,
-        granularity=plan.granularity,
-        layer_sparsity=plan.layer_sparsity,
-        min_density=plan.min_density,
-        exclude=plan.exclude,
-        subject=subject,
-        **plan.amount,
-    )
+    kept, threshold = plan.masks(importances, subject)
     masks = weight_masks(plan.granularity, dense, kept)
     pruned = cut(dense, masks)
     refit = REFITS[plan.refit]
@@ -185,7 +196,8 @@ def prune_in_place(estimator, subject, plan, importances=None):
     if changed and refit.of_blocks is not None:
         refit.of_blocks(dense, pruned, masks, data, plan)
     data.adapter.write(final, pruned)
-    _warn_of_cut_layers(pruned, masks)
+    if plan.granularity != "node":  # trees are side by side
+        _warn_of_cut_layers(pruned, masks)
     if changed and refit.of_estimator is not None:
         refit.of_estimator(final, masks, data, plan)
         pruned = data.adapter.read(final)

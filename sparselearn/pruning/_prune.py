@@ -28,7 +28,7 @@ CONSTRAINTS = {
     "criterion": [StrOptions(set(CRITERIA)), callable],
     "sparsity": [Interval(Real, 0, 1, closed="left"), None],
     "n_nonzero_coefs": [Interval(Integral, 0, None, closed="left"), None],
-    "threshold": [Interval(Real, None, None, closed="neither"), None],
+    "threshold": [Interval(Real, None, None, closed="neither"), str, None],
     "granularity": [StrOptions(set(GRANULARITIES)), tuple],
     "scope": [StrOptions(set(SCOPES))],
     "layer_sparsity": [StrOptions(set(ALLOCATIONS)), dict, list, None],

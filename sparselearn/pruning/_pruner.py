@@ -66,8 +66,8 @@ class Pruner(DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
 
         - "magnitude": :math:`|w_{ij}|` in a perceptron, and
           :math:`|w_{ij}| \, \mathrm{std}(x_i)` in a linear model, where features have
-          units; of units :math:`\|W_{\cdot j}\| \, \|V_{j \cdot}\|`; of support
-          vectors :math:`|\alpha_i| \sqrt{k(x_i, x_i)}`;
+          units; of units :math:`\|W_{\cdot j}\| \, \|V_{j \cdot}\|`, over its mean in
+          the layer; of support vectors :math:`|\alpha_i| \sqrt{k(x_i, x_i)}`;
         - "lamp": the share of :math:`w_{ij}^2` (in the linear model's units) in the sum
           of it and all larger ones of its layer, so that layers compare;
         - "wanda": :math:`|w_{ij}| \sqrt{\mathrm{mean}(a_i^2)}`;
@@ -119,8 +119,12 @@ class Pruner(DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
         three may be given.
     n_nonzero_coefs : int, default=None
         Number of weights to keep; more than there are keeps all.
-    threshold : float, default=None
-        Weights of at least this importance are kept.
+    threshold : float or str, default=None
+        Weights of at least this importance are kept. "median", or a multiple such as
+        "1.5*median": of all importances. "universal", for magnitudes of a linear
+        model: :math:`\hat\sigma \sqrt{2 \log(p) / n}`, which p weights without
+        effect would hardly exceed; :math:`\hat\sigma` is the standard deviation of
+        residuals, or that of a logistic loss.
     scope : {"global", "layer", "output"}, default="global"
         "global" ranks all weights together. "layer" ranks each layer by itself, and
         prunes all to the same sparsity, up to rounding; "output" does so with the
@@ -151,7 +155,7 @@ class Pruner(DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
     exclude : list or tuple, default=()
         Layers that are not pruned, by position (-1 is the last one) or name. Their
         weights do not count in `sparsity`, `n_nonzero_coefs` and `min_density`.
-    refit : {"fold", "lstsq", "none", "obs"}, default="fold"
+    refit : str, default="fold"
         What is done to the weights that are left.
 
         - "fold" adds to each intercept the mean of what was removed,
@@ -170,7 +174,13 @@ class Pruner(DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
           the kept weights S the values that are optimal without the others,
           :math:`w_S \leftarrow w_S + H_{SS}^{-1} H_{SR} w_R`: of least squares and
           ridge regressions the fit on S, of other models one Newton step towards it
-          from the fitted weights. It needs no targets.
+          from the fitted weights. It needs no targets;
+        - "same", for linear models, fits the estimator itself to the features that are
+          kept, with its own parameters;
+        - "ols" and "ridge", for linear models of squared loss, are least squares on
+          the kept weights of each output, "ridge" with a penalty of 1% of the features'
+          mean variance; "relaxed" goes the share of the way from there to the pruned
+          weights, 0, 0.1, ... or 1, that is best in 5-fold cross-validation.
     calibration_size : int or None, default=5000
         How many rows the estimator is observed on, drawn at random where X has more;
         None takes all.
