@@ -183,8 +183,8 @@ class Pruner(DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
           weights, 0, 0.1, ... or 1, that is best in 5-fold cross-validation;
         - "train" does as "lstsq" and then trains on all rows of X and y, weights that
           are pruned held at exactly 0: for perceptrons, whichever solver fitted them,
-          by Adam or momentum with a rate that falls to zero; and for linear models
-          with `partial_fit`.
+          by Adam or momentum with a rate that falls to zero (of Adam from three times
+          `learning_rate_init`); and for linear models with `partial_fit`.
     refit_epochs : int, default=10
         Epochs of "train", all steps together.
     schedule : {"one-shot", "geometric", "cubic"} or callable, default="one-shot"
