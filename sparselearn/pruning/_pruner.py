@@ -53,7 +53,8 @@ class Pruner(DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
         :class:`~sklearn.svm.OneClassSVM`, by its support vectors; a decision tree
         or a forest (:class:`~sklearn.ensemble.RandomForestClassifier`,
         :class:`~sklearn.ensemble.ExtraTreesClassifier` and their regressors), by its
-        nodes; a class known by
+        nodes; a :class:`~sparselearn.neural_network.SparseAutoencoder` of one layer, by
+        its units (``granularity="neuron"``); a class known by
         :func:`register_adapter`; or a :class:`~sklearn.pipeline.Pipeline` that ends
         in one of these, whose last step is pruned. To prune a fitted estimator
         without fitting it again, give ``FrozenEstimator(estimator)``: the X of `fit`
