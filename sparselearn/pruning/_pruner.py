@@ -94,7 +94,10 @@ class Pruner(DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
           after which the other weights are corrected. Of least squares this is
           backward elimination by :math:`|t|`. Of perceptrons the same quotient, with H
           the covariance of what the layer reads (and 1% of its mean diagonal), for
-          ``refit="lstsq"`` to correct the others. At most 4000 inputs;
+          ``refit="lstsq"`` to correct the others, at most 4000 inputs; of units what
+          the loss rises by as they go one by one, while least squares over those that
+          are left make up for each: of the criteria for units that which loses least
+          with ``refit="lstsq"``;
         - "ccp", of the nodes of trees: the complexity, ``ccp_alpha``, at which a node
           becomes a leaf, or goes with one above it;
         - "random": for comparison;
