@@ -9,13 +9,18 @@ import os
 
 import numba
 import numpy as np
-from llvmlite import ir
+from llvmlite import binding, ir
 from numba.core import cgutils
 from numba.extending import intrinsic, overload
 
 from sparselearn._kernels._jit import inlined
 
-__all__ = ["gemm", "meet", "power_of_two"]
+__all__ = ["FEW_PRODUCTS", "gemm", "meet", "power_of_two", "take"]
+
+# Multiplications up to which a product of matrices needs no copies of them. The BLAS
+# that comes with scipy has such kernels where there is AVX-512, and is then nearer to
+# what the machine can do in many small products than in one. None elsewhere.
+FEW_PRODUCTS = 10**6 if binding.get_host_cpu_features().get("avx512vl") else 0
 
 # Looks at a counter before a waiting thread offers its processor to others: about as
 # long as the system takes to wake one that sleeps.
@@ -146,19 +151,27 @@ def _arrived(meeting, n_arrivals):
     return meeting[0] >= n_arrivals or meeting[1] != 0
 
 
+def take(meeting):
+    """The number of calls before this one, by any thread, since `meeting` was zero."""
+    # No calls between the two: Python lets no other thread in.
+    turn = meeting[2]
+    meeting[2] = turn + 1
+    return turn
+
+
 def _give_way():
     pass
 
 
 @intrinsic
-def _add_one(context, meeting):
+def _add_one(context, meeting, place):
     def generate(context, builder, signature, args):
         array = context.make_array(signature.args[0])(context, builder, args[0])
+        where = builder.gep(array.data, [args[1]])
         one = ir.Constant(ir.IntType(64), 1)
-        builder.atomic_rmw("add", array.data, one, "seq_cst")
-        return context.get_dummy_value()
+        return builder.atomic_rmw("add", where, one, "seq_cst")
 
-    return numba.void(meeting), generate
+    return numba.int64(meeting, numba.intp), generate
 
 
 @intrinsic
@@ -186,7 +199,15 @@ def _yield(context):
 
 @overload(_arrive)
 def _compiled_arrive(meeting):
-    return lambda meeting: _add_one(meeting)
+    def arrive(meeting):
+        _add_one(meeting, 0)
+
+    return arrive
+
+
+@overload(take)
+def _compiled_take(meeting):
+    return lambda meeting: _add_one(meeting, 2)
 
 
 @overload(_arrived)
@@ -213,7 +234,7 @@ def meet(meeting, n_arrivals):
 
     Parameters
     ----------
-    meeting : ndarray (2,) of int64
+    meeting : ndarray (3,) of int64
     n_arrivals : int
 
     Returns
