@@ -13,11 +13,12 @@ A step has three parts, between which its threads meet: rows up to the code, who
 over the batch the penalty needs; rows up to the output and back down; and blocks of the
 parameters, each with the gradient of the whole batch in a scratch that the optimiser
 reads while it is in cache. Shards of rows and blocks are the same for any number of
-threads, hence all results.
+threads, hence all results. To wake a thread takes as long as a small step: they stay
+awake for some.
 """
 
 from sparselearn._kernels._activations import loss_and_slope
-from sparselearn._kernels._adam import ADD, GRADIENT, SIZES, improve
+from sparselearn._kernels._adam import ADD, GRADIENT, SIZES, Rule, improve
 from sparselearn._kernels._codes import (
     add_norm_slopes,
     add_sizes,
@@ -35,7 +36,7 @@ from sparselearn._kernels._layers import (
     first_layer,
     weight_gradient,
 )
-from sparselearn._kernels._machine import meet
+from sparselearn._kernels._machine import meet, take
 from sparselearn._kernels._plan import (
     BATCH_TOPK,
     BIAS,
@@ -46,17 +47,57 @@ from sparselearn._kernels._plan import (
     PARTNER,
     PLACE,
     WEIGHTS,
+    Batch,
 )
 from sparselearn._kernels._sparse_rows import gradient_of_lists
 
-__all__ = ["forward", "step"]
+__all__ = ["forward", "steps"]
 
 # Columns of `blocks`: rows START to STOP of the layer's weights; its bias (-1, -1).
 LAYER, START, STOP = range(3)
 
 
 @inlined
-def improve_block(plan, code, rule, mask, batch, block, work, part, fresh):
+def batch_of(lot, number, n_in, n_out, work):
+    """The rows of a step of the lot, where they are or where they will be gathered."""
+    n_steps = lot.inverse_masses.size
+    n_rows = lot.shares.size // n_steps
+    first, stop = number * n_rows, (number + 1) * n_rows
+    gathered_rows, gathered_targets = work.gathered
+    rows, targets = gathered_rows[: n_rows * n_in], gathered_targets[: n_rows * n_out]
+    if lot.places.size == 0:
+        rows = lot.rows[first * n_in : stop * n_in]
+        targets = lot.targets[first * n_out : stop * n_out]
+    if lot.targets.size == 0:
+        targets = rows
+    return Batch(
+        number, rows, targets, lot.shares[first:stop], lot.inverse_masses[number]
+    )
+
+
+@inlined
+def gather(lot, batch, n_in, n_out, work, start, stop):
+    """Bring the rows `start` to `stop` - 1 of a batch to where it has them."""
+    if lot.places.size == 0:
+        return
+    first, one = batch.number * batch.shares.size, work.rows.dtype.type(1.0)
+    for i in range(start, stop):
+        place = lot.places[first + i]
+        source = lot.rows[place * n_in : (place + 1) * n_in]
+        row = work.rows[i * n_in : (i + 1) * n_in]
+        if lot.shift.size > 0 or lot.scale != one:
+            for j in range(n_in):
+                shift = lot.shift[j] if lot.shift.size > 0 else source.dtype.type(0.0)
+                row[j] = (source[j] - shift) * lot.scale
+        else:
+            row[:] = source
+        if lot.targets.size > 0:
+            target = lot.targets[place * n_out : (place + 1) * n_out]
+            work.targets[i * n_out : (i + 1) * n_out] = target
+
+
+@inlined
+def improve_block(plan, code, rule, mask, batch, block, work, part):
     """The gradient of one block of parameters, and the optimiser's step on it."""
     layers, rows, n_rows = plan.layers, batch.rows, batch.shares.size
     level, start, stop = block[LAYER], block[START], block[STOP]
@@ -79,7 +120,7 @@ def improve_block(plan, code, rule, mask, batch, block, work, part, fresh):
         if few:
             delta = work.deltas[layers[0, PLACE] :]
             gradient_of_lists(
-                work.lists, part, n_rows, start, stop, fresh, delta, n_out, gradient
+                work.lists, part, n_rows, start, stop, delta, n_out, gradient
             )
         else:
             weight_gradient(
@@ -124,19 +165,28 @@ def up_and_down(plan, code, batch, work, s, first, slope):
             shares[i],
             work.deltas[at : at + n_out],
         )
-    work.losses[s] = total
+    work.losses[batch.number, s] = total
     back(layers, code, slope, shares, work, s, start, stop)
 
 
 @inlined
-def up_to_code(plan, code, batch, work, part, n_parts, arrivals):
+def up_from_rows(plan, lot, batch, work, s):
+    """A shard's rows, and its values of the first layer."""
+    layers = plan.layers
+    n_in, n_out = layers[0, N_IN], layers[layers.shape[0] - 1, N_OUT]
+    gather(lot, batch, n_in, n_out, work, plan.shards[s], plan.shards[s + 1])
+    first_layer(plan, batch, work, s)
+
+
+@inlined
+def up_to_code(plan, code, lot, batch, work, part, n_parts, arrivals):
     """Values up to the code, and its sizes; how many arrivals were met, or -1."""
     layers, n_rows = plan.layers, batch.shares.size
     n, place = layers[code.layer, N_OUT], layers[code.layer, PLACE]
     n_shards, values, acts = plan.shards.size - 1, work.values, work.acts
     for s in range(part, n_shards, n_parts):
         start, stop = plan.shards[s], plan.shards[s + 1]
-        first_layer(plan, batch, work, s)
+        up_from_rows(plan, lot, batch, work, s)
         ahead(layers, values, batch.rows, acts, 1, code.layer + 1, start, stop)
         if code.selection > 0:
             select(code, work, n, place, start, stop)
@@ -178,42 +228,61 @@ def improve_thresholds(rule, work, no_mask):
         values[j] = max(values[j], zero)
 
 
-@kernel
-def step(part, n_parts, plan, code, rule, mask, batch, work):
-    """Do one of `n_parts` parts of a step, all of which must run at the same time.
-
-    Afterwards `work.losses` holds the shards' parts of the mean loss before it, and
-    `work.sums` those of the mean sizes of the codes. If `rule` is `SIZES` only these
-    are found; if it is `ADD` they are given, and a gradient is added to that of other
-    rows, of penalties no more than what back-propagation needs.
-    """
+@inlined
+def step(part, n_parts, plan, code, rule, mask, lot, batch, work, arrivals):
+    """Do one part of a step; how many arrivals were met, or -1."""
     n_shards, slope = plan.shards.size - 1, work.slopes[part]
-    has_code, arrivals, split = code.kind > 0 or code.selection > 0, 0, 0
+    n_blocks = plan.blocks.shape[0]
+    has_code, split = code.kind > 0 or code.selection > 0, 0
     if has_code and rule.kind != ADD:
         split = code.layer + 1
-        arrivals = up_to_code(plan, code, batch, work, part, n_parts, arrivals)
+        arrivals = up_to_code(plan, code, lot, batch, work, part, n_parts, arrivals)
         if arrivals < 0 or rule.kind == SIZES:
-            return
+            return arrivals
         arrivals += n_parts
         if not meet(work.meeting, arrivals):
-            return
+            return -1
     if code.kind > 0:
         find_slopes(code, work.sums, work.norms, slope)
     for s in range(part, n_shards, n_parts):
         if split == 0:
-            first_layer(plan, batch, work, s)
+            up_from_rows(plan, lot, batch, work, s)
         up_and_down(plan, code, batch, work, s, max(split, 1), slope)
-    if not meet(work.meeting, arrivals + n_parts):
-        return
-    fresh = True
-    for b in range(plan.blocks.shape[0]):
-        # A block goes to the part in whose share of all parameters its middle lies.
-        if plan.middles[b] * n_parts // work.values.size == part:
-            block = plan.blocks[b]
-            improve_block(plan, code, rule, mask, batch, block, work, part, fresh)
-            fresh = False
+    arrivals += n_parts
+    if not meet(work.meeting, arrivals):
+        return -1
+    # Each part takes the next block, and at the end once more in vain.
+    first = batch.number * (n_blocks + n_parts)
+    b = take(work.meeting) - first
+    while b < n_blocks:
+        improve_block(plan, code, rule, mask, batch, plan.blocks[b], work, part)
+        b = take(work.meeting) - first
     if part == 0 and code.selection == JUMP:
         improve_thresholds(rule, work, mask[:0])
+    arrivals += n_parts
+    return arrivals if meet(work.meeting, arrivals) else -1
+
+
+@kernel
+def steps(part, n_parts, plan, code, rule, mask, lot, work):
+    """Do one of `n_parts` parts of some steps, all of which must run at the same time.
+
+    Afterwards `work.losses` holds the shards' parts of the mean losses before them, and
+    `work.sums` those of the mean sizes of the last one's codes. If `rule` is `SIZES`
+    only these are found; if it is `ADD` they are given, and a gradient is added to that
+    of other rows, of penalties no more than what back-propagation needs.
+    """
+    layers, arrivals = plan.layers, 0
+    n_in, n_out = layers[0, N_IN], layers[layers.shape[0] - 1, N_OUT]
+    for number in range(lot.inverse_masses.size):
+        batch = batch_of(lot, number, n_in, n_out, work)
+        rate, epsilon = lot.rates[number, 0], lot.rates[number, 1]
+        now = Rule(rule.kind, rate, rule.gain_1, rule.gain_2, epsilon)
+        arrivals = step(
+            part, n_parts, plan, code, now, mask, lot, batch, work, arrivals
+        )
+        if arrivals < 0:
+            return
 
 
 @kernel
