@@ -19,6 +19,7 @@ from sparselearn.neural_network._fitting import (
     Training,
     split,
 )
+from sparselearn.neural_network._rates import Rates
 from sparselearn.neural_network._storage import load, save
 
 __all__ = ["SparseAutoencoder"]
@@ -104,8 +105,10 @@ class SparseAutoencoder(AutoencoderLearner):
         "lbfgs" takes all samples at once, for small data and the activations "sigmoid",
         "tanh", and "relu" with an `alpha`; `batch_size` and rates then do not matter,
         an epoch is an iteration, and there is no `partial_fit`.
-    learning_rate : {"annealed", "constant"}, default="annealed"
-        Whether the rate falls to zero in the last fifth of the epochs, or of the time.
+    learning_rate : {"annealed", "constant", "adaptive"}, default="annealed"
+        Whether the rate falls to zero in the last fifth of the epochs, or of the time;
+        stays; or is divided by 5 where training would stop, see `n_iter_no_change`, as
+        long as it is more than a thousandth of `learning_rate_init`.
     learning_rate_init : float, default=1e-3
         Step size of Adam.
     batch_size : int, default=128
@@ -120,8 +123,8 @@ class SparseAutoencoder(AutoencoderLearner):
         See `n_iter_no_change`.
     n_iter_no_change : int, default=10
         Stop after so many epochs in which the score of held-out samples did not rise by
-        more than `tol`; or, without `early_stopping` and with a constant rate or
-        "lbfgs", the loss and its penalty did not fall by more than this share.
+        more than `tol`; or, without `early_stopping` and with "lbfgs" or a rate that is
+        not annealed, the loss and its penalty did not fall by more than this share.
     early_stopping : bool, default=False
         Whether to hold samples out, and to end with the weights that served them best.
     validation_fraction : float in (0, 1), default=0.1
@@ -326,14 +329,17 @@ class SparseAutoencoder(AutoencoderLearner):
             found = surveyed(course.model(), X, held_out, course.mean, self.n_jobs)
             return explained(found)
 
+        kind = "constant" if design.full else self.learning_rate
+        rates = Rates(kind, self.learning_rate_init)
         with stream(self.n_jobs) as run:
             training = Training(
                 course.learner,
-                course.epochs(self, places, run),
+                course.epochs(self, rates, places, run),
                 tol=self.tol,
                 patience=self._patience(),
                 score=score if self.early_stopping else None,
                 past=course.history_before,
+                lower=rates.lower,
             )
             self._follow(training, X, y, lambda: self._as_fitted(course, training))
         self._warn(self._store(course, training))

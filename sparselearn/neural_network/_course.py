@@ -130,7 +130,7 @@ class Course:
         shift = self.shift if self.shift.any() else None
         return Rows(self.X, shift=shift, scale=1.0 / self.sigma)
 
-    def epochs(self, estimator, places, run):
+    def epochs(self, estimator, rates, places, run):
         """The epochs of `fit`, from the samples at `places`."""
         options = {
             "estimator": estimator,
@@ -144,6 +144,7 @@ class Course:
             self.learner,
             self.rows(),
             places,
+            rates=rates,
             random_state=self.random_state,
             shuffle=estimator.shuffle,
             **options,

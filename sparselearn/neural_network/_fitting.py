@@ -20,7 +20,7 @@ from sparselearn._callbacks import CallbackSupport, progress, reports_progress
 from sparselearn._compat import Interval, StrOptions
 from sparselearn._solvers._batches import BLOCK, batches, is_mapped, shuffled
 from sparselearn._solvers._lbfgs import minimize
-from sparselearn._solvers._training import annealed, train
+from sparselearn._solvers._training import train
 
 __all__ = [
     "TRAINING_CONSTRAINTS",
@@ -36,7 +36,7 @@ __all__ = [
 ROWS = 2048
 
 TRAINING_CONSTRAINTS = {
-    "learning_rate": [StrOptions({"annealed", "constant"})],
+    "learning_rate": [StrOptions({"annealed", "constant", "adaptive"})],
     "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
     "batch_size": [Interval(Integral, 1, None, closed="left")],
     "max_iter": [Interval(Integral, 1, None, closed="left")],
@@ -97,6 +97,7 @@ def epochs_of(
     places,
     *,
     estimator,
+    rates,
     random_state,
     run,
     targets=None,
@@ -114,8 +115,8 @@ def epochs_of(
     places : ndarray of int
         Those to learn from.
     estimator : object
-        With `batch_size`, `learning_rate`, `learning_rate_init`, `max_iter` and
-        `max_time`.
+        With `batch_size`, `max_iter` and `max_time`.
+    rates : Rates
     random_state : RandomState
         Draws the order of each epoch.
     run : callable
@@ -141,17 +142,18 @@ def epochs_of(
             rows, order, estimator.batch_size, targets=targets, weights=weights
         )
 
-    first = estimator.learning_rate_init
-    falls = estimator.learning_rate == "annealed"
-    return train(
+    epochs = train(
         learner,
         of_one_epoch,
         n_epochs=n_epochs or estimator.max_iter,
-        rate=lambda share: annealed(first, share) if falls else first,
+        rate=rates,
         run=run,
         max_time=estimator.max_time,
         done=done,
     )
+    for epoch in epochs:
+        rates.end_epoch()
+        yield epoch
 
 
 def iterations_of(
@@ -197,6 +199,9 @@ class Training:
         of the best one is kept, and is what the learner has in the end.
     past : dict, optional
         The history of earlier calls.
+    lower : callable, optional
+        ``lower()`` lowers the learning rate and tells whether it did: instead of
+        stopping, go on with that for as many epochs more.
 
     Attributes
     ----------
@@ -213,10 +218,13 @@ class Training:
         Of all so far, from 1, that of the state in the end.
     """
 
-    def __init__(self, learner, epochs, *, tol, patience, score=None, past=None):
+    def __init__(
+        self, learner, epochs, *, tol, patience, score=None, past=None, lower=None
+    ):
         self.learner = learner
         self.epochs = epochs
         self.tol, self.patience, self.score = tol, patience, score
+        self._lower = lower
         self.history = {name: list(values) for name, values in (past or {}).items()}
         self.converged = self.done = self.late = False
         self.best_epoch = self.n_epochs
@@ -274,7 +282,10 @@ class Training:
         else:
             self._waiting += 1
         self._to_beat = min(self._to_beat, figure)
-        self.converged = epoch.converged or self._waiting >= self.patience
+        stands_still = self._waiting >= self.patience
+        if stands_still and self._lower is not None and self._lower():
+            self._waiting, stands_still = 0, False
+        self.converged = epoch.converged or stands_still
 
     def _margin(self, figure):
         """By how much the loss has to fall, to have fallen."""

@@ -39,6 +39,7 @@ from sparselearn.neural_network._fitting import (
 )
 from sparselearn.neural_network._masks import MaskMixin
 from sparselearn.neural_network._phases import InPhases
+from sparselearn.neural_network._rates import Rates
 
 __all__ = ["Perceptron", "Problem", "has_steps"]
 
@@ -99,6 +100,10 @@ class Perceptron(MaskMixin, TrainingMixin, BaseEstimator, ABC):
         "l1": [Interval(Real, 0, None, closed="left")],
         "group_l1": [Interval(Real, 0, None, closed="left")],
         "refit_epochs": [Interval(Integral, 0, None, closed="left")],
+        "learning_rate": [
+            StrOptions({"annealed", "constant", "invscaling", "adaptive"})
+        ],
+        "power_t": [Interval(Real, 0, None, closed="left")],
         "shuffle": ["boolean"],
         "momentum": [Interval(Real, 0, 1, closed="left")],
         "nesterovs_momentum": ["boolean"],
@@ -256,17 +261,14 @@ class Perceptron(MaskMixin, TrainingMixin, BaseEstimator, ABC):
         dtype = learner.network.values.dtype
         targets = problem.coding.targets(problem.y, dtype)
         begun = time.perf_counter()
+        rates = self._rates(problem.weights, places, past, one_epoch=one_epoch)
 
-        def epochs(n_epochs, learning_rate, done):
+        def epochs(n_epochs, rates, done):
             left = self.max_time
             if left is not None:
                 left = max(left - (time.perf_counter() - begun), 1e-9)
             plan = SimpleNamespace(
-                batch_size=self.batch_size,
-                learning_rate=learning_rate,
-                learning_rate_init=self.learning_rate_init,
-                max_iter=n_epochs,
-                max_time=left,
+                batch_size=self.batch_size, max_iter=n_epochs, max_time=left
             )
             rows = Rows(problem.X, dtype=dtype)
             if self.solver == "lbfgs":
@@ -278,6 +280,7 @@ class Perceptron(MaskMixin, TrainingMixin, BaseEstimator, ABC):
                 rows,
                 places,
                 estimator=plan,
+                rates=rates,
                 random_state=random_state,
                 run=run,
                 targets=targets,
@@ -288,9 +291,10 @@ class Perceptron(MaskMixin, TrainingMixin, BaseEstimator, ABC):
 
         def refit(done):
             learner.hold_zeros()
-            return epochs(self.refit_epochs, "annealed", done)
+            falling = Rates("annealed", self.learning_rate_init)
+            return epochs(self.refit_epochs, falling, done)
 
-        first = (1, "constant") if one_epoch else (self.max_iter, self.learning_rate)
+        n_first = 1 if one_epoch else self.max_iter
         in_steps = self.solver != "lbfgs"
         n_second = self.refit_epochs if in_steps and not one_epoch else 0
         with stream(self.n_jobs) as run:
@@ -301,32 +305,49 @@ class Perceptron(MaskMixin, TrainingMixin, BaseEstimator, ABC):
                 )
             training = InPhases(
                 learner,
-                epochs(*first, done=len(past["history"]["loss"]) if past else 0),
+                epochs(n_first, rates, len(past["history"]["loss"]) if past else 0),
                 tol=self.tol,
                 patience=self.n_iter_no_change,
                 score=score,
                 past=past["history"] if past else None,
-                n_first=first[0],
+                lower=rates.lower,
+                n_first=n_first,
                 n_second=n_second,
                 then=refit,
             )
-            make = functools.partial(self._attributes, training, problem, random_state)
-            n_steps = first[0] + n_second
+            make = functools.partial(
+                self._attributes, training, problem, random_state, rates
+            )
+            n_steps = n_first + n_second
             self._follow(training, problem.X, problem.y, make, n_steps=n_steps)
         vars(self).update(make())
         return training
+
+    def _rates(self, weights, places, past, *, one_epoch):
+        """The learning rates of the epochs up to `max_iter`."""
+        kind = self.learning_rate
+        if self.solver == "lbfgs" or (one_epoch and kind != "invscaling"):
+            kind = "constant"
+        return Rates(
+            kind,
+            self.learning_rate_init,
+            power=self.power_t,
+            mass=float(places.size if weights is None else weights[places].sum()),
+            seen=past["seen"] if past else 0.0,
+        )
 
     def _hold_out(self, problem, places, random_state):
         strata = None if problem.strata is None else problem.strata[places]
         return split(places, self.validation_fraction, random_state, classes=strata)
 
-    def _attributes(self, training, problem, random_state):
+    def _attributes(self, training, problem, random_state, rates):
         """What `fit` sets, if `training` ends as it is."""
         learner = training.learner
         kept = training.kept(random_state)
         history = kept.pop("history")
         # The weights are in coefs_, where others may set them too.
         kept["learner"] = {k: v for k, v in kept["learner"].items() if k != "values"}
+        kept["seen"] = rates.seen
         return {
             "coefs_": [w.copy() for w in learner.network.weights],
             "intercepts_": [b.copy() for b in learner.network.biases],

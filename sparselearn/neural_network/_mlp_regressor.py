@@ -53,11 +53,17 @@ class SparseMLPRegressor(RegressorMixin, MultiOutputMixin, Perceptron):
         with "lbfgs", which has no such penalties.
     batch_size : int, default=200
         Rows of a step; more than there are means all. "lbfgs" always takes all.
-    learning_rate : {"annealed", "constant"}, default="annealed"
-        Whether the rate falls to zero over the last fifth of `max_iter` epochs, or of
-        `max_time`; or stays.
+    learning_rate : str, default="annealed"
+        "annealed" lets the rate fall to zero over the last fifth of `max_iter` epochs,
+        or of `max_time`; with "constant" it stays. "adaptive" divides it by 5 where
+        training would stop, see `tol`, as long as it is more than a thousandth of
+        `learning_rate_init`; "invscaling" divides `learning_rate_init`, after each
+        epoch, by ``(t + 1) ** power_t``, where t is the weight of all rows seen. These
+        two are scikit-learn's, here for "adam" too.
     learning_rate_init : float, default=1e-3
         The rate of the first step.
+    power_t : float, default=0.5
+        Of "invscaling".
     max_iter : int, default=200
         Passes over the samples, at most; iterations of "lbfgs".
     max_time : float, default=None
@@ -211,6 +217,7 @@ class SparseMLPRegressor(RegressorMixin, MultiOutputMixin, Perceptron):
         batch_size=200,
         learning_rate="annealed",
         learning_rate_init=1e-3,
+        power_t=0.5,
         max_iter=200,
         max_time=None,
         shuffle=True,
@@ -237,6 +244,7 @@ class SparseMLPRegressor(RegressorMixin, MultiOutputMixin, Perceptron):
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.learning_rate_init = learning_rate_init
+        self.power_t = power_t
         self.max_iter = max_iter
         self.max_time = max_time
         self.shuffle = shuffle
@@ -278,7 +286,8 @@ class SparseMLPRegressor(RegressorMixin, MultiOutputMixin, Perceptron):
         """Go on training with one pass over some samples.
 
         The optimiser goes on from where it was; the learning rate is
-        `learning_rate_init`. A call that fails, or is interrupted, changes nothing.
+        `learning_rate_init`, or with "invscaling" goes on falling. A call that fails,
+        or is interrupted, changes nothing.
 
         Parameters
         ----------

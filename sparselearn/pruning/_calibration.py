@@ -24,12 +24,19 @@ class Calibration:
         Fitted, no pipeline.
     X : array-like of shape (n_samples, n_features) or None
         As `estimator` sees it; None where there are no data.
+    y : array-like or None
+        Targets as the user gave them; only some criteria and refits need them.
     sample_weight : array-like of shape (n_samples,) or None
+    seed : int
+        Of what is drawn at random; :meth:`generator` starts anew from it, so that
+        nothing depends on what was asked for before.
     """
 
-    def __init__(self, adapter, estimator, X, sample_weight=None):
+    def __init__(self, adapter, estimator, X, y=None, sample_weight=None, seed=0):
         self.adapter = adapter
         self.estimator = estimator
+        self.y = y
+        self.seed = seed
         self.X = None
         if X is not None:
             self.X = validate_data(
@@ -39,13 +46,18 @@ class Calibration:
                 row_weights(sample_weight, self.X), self.X.shape[0]
             )
 
+    def generator(self):
+        """A new random generator of the same seed."""
+        return np.random.default_rng(self.seed)
+
     def inputs(self, blocks):
         """Iterate over what each of `blocks` reads; see :meth:`Adapter.inputs`."""
         if self.X is None:
             raise ValueError(
-                "X is needed: criterion='magnitude' takes the spread of a linear "
-                "model's features from it, refit='fold' the means of what is removed "
-                "(refit='none' does without)."
+                "X is needed: the criterion, or the refit, observes the estimator on "
+                "it (the magnitude of a linear model's weights takes the spread of "
+                "the features from it, refit='fold' the means of what is removed; a "
+                "perceptron with criterion='magnitude' and refit='none' does without)."
             )
         return self.adapter.inputs(self.estimator, blocks, self.X)
 

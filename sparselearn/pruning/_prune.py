@@ -1,25 +1,20 @@
-"""Pruning of a fitted estimator: importances, masks, refit, one after the other."""
+"""Pruning of a fitted estimator by functions: its importances, a pruned copy."""
 
-import warnings
 from copy import deepcopy
 from numbers import Integral, Real
-from typing import NamedTuple
 
 from sklearn.utils.validation import check_is_fitted
 
 from sparselearn._compat import Interval, StrOptions, validate_params
-from sparselearn.pruning._adapters import (
-    adapter_of,
-    as_seen_by_last_step,
-    last_step,
-    thawed,
-)
-from sparselearn.pruning._calibration import Calibration
-from sparselearn.pruning._criteria import CRITERIA
-from sparselearn.pruning._masks import SCOPES, make_masks
+from sparselearn.pruning._adapters import adapter_of
+from sparselearn.pruning._criteria import CRITERIA, score_parts
+from sparselearn.pruning._granularity import GRANULARITIES
+from sparselearn.pruning._masks import SCOPES
+from sparselearn.pruning._procedure import Plan, amount_of, observe, prune_in_place
 from sparselearn.pruning._refits import REFITS
+from sparselearn.pruning._wrappers import last_step, thawed
 
-__all__ = ["CONSTRAINTS", "amount_of", "importance", "prune", "prune_in_place"]
+__all__ = ["CONSTRAINTS", "importance", "prune"]
 
 # Estimators are checked by `adapter_of`, whose error says what can be pruned.
 CONSTRAINTS = {
@@ -28,79 +23,31 @@ CONSTRAINTS = {
     "sparsity": [Interval(Real, 0, 1, closed="left"), None],
     "n_nonzero_coefs": [Interval(Integral, 0, None, closed="left"), None],
     "threshold": [Interval(Real, None, None, closed="neither"), None],
+    "granularity": [StrOptions(set(GRANULARITIES))],
     "scope": [StrOptions(set(SCOPES))],
     "refit": [StrOptions(set(REFITS))],
 }
 DATA_CONSTRAINTS = {
     "X": ["array-like", "sparse matrix", None],
+    "y": ["array-like", None],
     "sample_weight": ["array-like", None],
 }
 
 
-class Pruned(NamedTuple):
-    """What pruning did to an estimator."""
-
-    blocks: list
-    importances: list
-    masks: list
-    threshold: float
-
-
-def amount_of(sparsity, n_nonzero_coefs, threshold):
-    """How much to prune, as the one keyword argument that was given."""
-    amounts = {
-        "sparsity": sparsity,
-        "n_nonzero_coefs": n_nonzero_coefs,
-        "threshold": threshold,
-    }
-    given = {name: value for name, value in amounts.items() if value is not None}
-    if len(given) > 1:
-        got = ", ".join(f"{name}={value!r}" for name, value in given.items())
-        raise ValueError(
-            "Give one of sparsity, n_nonzero_coefs and threshold, and leave the "
-            f"others None; got {got}."
-        )
-    return given or {"sparsity": 0.5}
-
-
-def _observe(estimator, X, sample_weight):
-    """Blocks of a fitted estimator, and the calibration data as it sees them."""
-    final = last_step(estimator)
-    adapter = adapter_of(final)
-    if X is not None:
-        X = as_seen_by_last_step(estimator, X)
-    data = Calibration(adapter, final, X, sample_weight)
-    return adapter.read(final), data
-
-
-def prune_in_place(estimator, X, sample_weight, *, amount, criterion, scope, refit):
-    """Prune a fitted estimator in place."""
-    dense, data = _observe(estimator, X, sample_weight)
-    importances = CRITERIA[criterion](dense, data)
-    masks, threshold = make_masks(importances, scope=scope, **amount)
-    pruned = []
-    for block, mask in zip(dense, masks):
-        weights = block.weights.copy(order="K")
-        weights[~mask] = 0.0
-        pruned.append(block._replace(weights=weights))
-    if not all(mask.all() for mask in masks):
-        REFITS[refit](dense, pruned, data)
-    data.adapter.write(data.estimator, pruned)
-    cut = [block.name for block, mask in zip(pruned, masks) if not mask.any()]
-    if cut and len(pruned) > 1:
-        warnings.warn(
-            f"Pruning removed every weight of {', '.join(cut)}: the predictions no "
-            "longer depend on X. Keep more weights, or rank them by scope='layer'.",
-            stacklevel=4,  # whoever called `fit` or `prune`, which are decorated
-        )
-    return Pruned(pruned, importances, masks, threshold)
-
-
 @validate_params(
-    {"criterion": CONSTRAINTS["criterion"], **DATA_CONSTRAINTS},
+    {name: CONSTRAINTS[name] for name in ("criterion", "granularity")}
+    | DATA_CONSTRAINTS,
     prefer_skip_nested_validation=True,
 )
-def importance(estimator, X=None, *, criterion="magnitude", sample_weight=None):
+def importance(
+    estimator,
+    X=None,
+    y=None,
+    *,
+    criterion="magnitude",
+    granularity="element",
+    sample_weight=None,
+):
     """Importances of the weights of a fitted estimator; the larger, the longer kept.
 
     Parameters
@@ -109,7 +56,11 @@ def importance(estimator, X=None, *, criterion="magnitude", sample_weight=None):
         Fitted, and such as :class:`Pruner` takes.
     X : array-like or sparse array of shape (n_samples, n_features), default=None
         Calibration data; a linear model needs them, for the spread of its features.
+    y : array-like, default=None
+        Targets of the rows of X, for the criteria that need them.
     criterion : {"magnitude"}, default="magnitude"
+        As in :class:`Pruner`.
+    granularity : {"element", "neuron", "feature"}, default="element"
         As in :class:`Pruner`.
     sample_weight : array-like of shape (n_samples,), default=None
         Weights of the rows of X.
@@ -117,7 +68,9 @@ def importance(estimator, X=None, *, criterion="magnitude", sample_weight=None):
     Returns
     -------
     importances : list of ndarray of float64
-        Shaped like ``coef_``, or like each of ``coefs_``.
+        For elements shaped like ``coef_``, or like each of ``coefs_``; for neurons
+        one array of shape (n_units,) a hidden layer; for features one array of shape
+        (n_features,).
 
     Examples
     --------
@@ -130,8 +83,8 @@ def importance(estimator, X=None, *, criterion="magnitude", sample_weight=None):
     """
     adapter_of(last_step(estimator))
     check_is_fitted(estimator)
-    blocks, data = _observe(estimator, X, sample_weight)
-    return CRITERIA[criterion](blocks, data)
+    blocks, data = observe(estimator, X, y, sample_weight)
+    return score_parts(criterion, granularity, blocks, data)
 
 
 @validate_params(
@@ -142,8 +95,10 @@ def importance(estimator, X=None, *, criterion="magnitude", sample_weight=None):
 def prune(
     estimator,
     X=None,
+    y=None,
     *,
     criterion="magnitude",
+    granularity="element",
     sparsity=None,
     n_nonzero_coefs=None,
     threshold=None,
@@ -160,7 +115,9 @@ def prune(
     X : array-like or sparse array of shape (n_samples, n_features), default=None
         Calibration data, for the spread of a linear model's features and for
         ``refit="fold"``; a perceptron with ``refit="none"`` does without.
-    criterion, sparsity, n_nonzero_coefs, threshold, scope, refit
+    y : array-like, default=None
+        Targets of the rows of X, for what needs them.
+    criterion, granularity, sparsity, n_nonzero_coefs, threshold, scope, refit
         As in :class:`Pruner`.
     sample_weight : array-like of shape (n_samples,), default=None
         Weights of the rows of X.
@@ -187,13 +144,12 @@ def prune(
     adapter_of(last_step(estimator))
     check_is_fitted(estimator)
     pruned = thawed(deepcopy(estimator))
-    prune_in_place(
-        pruned,
-        X,
-        sample_weight,
-        amount=amount_of(sparsity, n_nonzero_coefs, threshold),
-        criterion=criterion,
-        scope=scope,
-        refit=refit,
+    plan = Plan(
+        amount_of(sparsity, n_nonzero_coefs, threshold),
+        criterion,
+        granularity,
+        scope,
+        refit,
     )
+    prune_in_place(pruned, observe(pruned, X, y, sample_weight), plan)
     return pruned

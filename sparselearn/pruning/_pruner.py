@@ -14,8 +14,11 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from sparselearn._compat import fit_context
-from sparselearn.pruning._adapters import adapter_of, counts, last_step, thawed
-from sparselearn.pruning._prune import CONSTRAINTS, amount_of, prune_in_place
+from sparselearn.pruning._adapters import adapter_of
+from sparselearn.pruning._blocks import counts
+from sparselearn.pruning._procedure import Plan, amount_of, observe, prune_in_place
+from sparselearn.pruning._prune import CONSTRAINTS
+from sparselearn.pruning._wrappers import last_step, thawed
 
 __all__ = ["Pruner"]
 
@@ -64,6 +67,10 @@ class Pruner(MetaEstimatorMixin, BaseEstimator):
         :math:`|w_{ij}| \, \mathrm{std}(x_i)` in a linear model, where features have
         units; the standard deviation is over the rows of X, weighted by
         `sample_weight`.
+    granularity : {"element", "neuron", "feature"}, default="element"
+        What is kept or removed as one: a weight; a hidden unit of a perceptron, with
+        all its weights and its constant; a feature, with all weights that read it.
+        `sparsity`, `n_nonzero_coefs` and `threshold` count such parts.
     sparsity : float in [0, 1), default=None
         Share of the weights to set to zero, all maps taken together. Zeros that the
         fit made count, and go first. 0 changes nothing at all. If `sparsity`,
@@ -158,6 +165,7 @@ class Pruner(MetaEstimatorMixin, BaseEstimator):
         estimator,
         *,
         criterion="magnitude",
+        granularity="element",
         sparsity=None,
         n_nonzero_coefs=None,
         threshold=None,
@@ -166,6 +174,7 @@ class Pruner(MetaEstimatorMixin, BaseEstimator):
     ):
         self.estimator = estimator
         self.criterion = criterion
+        self.granularity = granularity
         self.sparsity = sparsity
         self.n_nonzero_coefs = n_nonzero_coefs
         self.threshold = threshold
@@ -195,21 +204,15 @@ class Pruner(MetaEstimatorMixin, BaseEstimator):
         adapter_of(last_step(self.estimator))  # refuse before the time to fit is spent
         fit_params, sample_weight = self._routed(sample_weight, fit_params)
         estimator = thawed(clone(self.estimator).fit(X, y, **fit_params))
-        pruned = prune_in_place(
-            estimator,
-            X,
-            sample_weight,
-            amount=amount,
-            criterion=self.criterion,
-            scope=self.scope,
-            refit=self.refit,
-        )
+        plan = Plan(amount, self.criterion, self.granularity, self.scope, self.refit)
+        subject = observe(estimator, X, y, sample_weight)
+        pruned = prune_in_place(estimator, subject, plan)
         self.estimator_ = estimator
         self.masks_ = pruned.masks
         self.importances_ = pruned.importances
         self.threshold_ = pruned.threshold
         vars(self).update(counts(pruned.blocks))
-        self._n_inputs = len(pruned.blocks[0].by_input(pruned.masks[0]))
+        self._n_inputs = len(pruned.blocks[0].matrix())
         return self
 
     def _routed(self, sample_weight, fit_params):

@@ -482,6 +482,13 @@ def test_a_steady_loss_ends_it_at_a_constant_rate(X):
     assert make("sigmoid", tol=0.1, **options, n_iter_no_change=3).fit(X).n_iter_ < (
         loose.n_iter_
     )
+    # An adaptive rate is then lowered, five times, before that ends it.
+    options["learning_rate"] = "adaptive"
+    adaptive = make("sigmoid", tol=0.1, **options).fit(X)
+    rates, n_first = adaptive.history_["learning_rate"], loose.n_iter_
+    np.testing.assert_array_equal(rates[:n_first], rates[0])
+    np.testing.assert_allclose(np.unique(rates)[::-1], rates[0] / 5.0 ** np.arange(6))
+    assert n_first < adaptive.n_iter_ < 300
     # What is annealed goes on to the end of the schedule.
     options["learning_rate"] = "annealed"
     assert make("sigmoid", tol=0.1, **options).fit(X).n_iter_ == 300

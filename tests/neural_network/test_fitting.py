@@ -15,6 +15,7 @@ from sparselearn.neural_network._fitting import (
     own_random_state,
     split,
 )
+from sparselearn.neural_network._rates import Rates
 
 
 class Counter(Learner):
@@ -121,21 +122,20 @@ def test_history_goes_on():
 def options(**changes):
     defaults = {
         "batch_size": 4,
-        "learning_rate": "annealed",
-        "learning_rate_init": 0.5,
         "max_iter": 5,
         "max_time": None,
     }
     return SimpleNamespace(**(defaults | changes))
 
 
-def all_epochs(X, *, places=None, seed=0, **changes):
+def all_epochs(X, *, places=None, seed=0, rates=None, **changes):
     learner = Counter()
     epochs = epochs_of(
         learner,
         Rows(X),
         np.arange(len(X)) if places is None else places,
         estimator=options(**changes),
+        rates=rates or Rates("annealed", 0.5),
         random_state=np.random.RandomState(seed),
         run=map,
         weights=np.arange(1.0, len(X) + 1.0),
@@ -166,9 +166,37 @@ def test_the_rate_is_annealed_or_constant(rng):
     shares = np.arange(50) / 50
     np.testing.assert_allclose(learner.rates, 0.5 * np.minimum(1.0, (1 - shares) / 0.2))
     assert epochs[-1].rate == learner.rates[-1] < 0.5
-    learner, _ = all_epochs(X, learning_rate="constant")
+    learner, _ = all_epochs(X, rates=Rates("constant", 0.5))
     assert set(learner.rates) == {0.5}
     assert annealed(2.0, 0.9) == pytest.approx(1.0)
+
+
+def test_a_rate_falls_with_the_rows_that_were_seen(rng):
+    X = rng.standard_normal((10, 2))
+    rates = Rates("invscaling", 0.5, power=0.7, mass=55.0, seen=20.0)
+    learner, _ = all_epochs(X, rates=rates)
+    seen = 20.0 + 55.0 * np.arange(5)
+    np.testing.assert_allclose(learner.rates, np.repeat(0.5 / (seen + 1) ** 0.7, 3))
+    assert rates.seen == 20.0 + 5 * 55.0
+    assert Rates("invscaling", 0.5, mass=55.0)(0.0) == 0.5
+
+
+def test_a_rate_falls_where_training_stands_still():
+    rates = Rates("adaptive", 0.5)
+    learner, used = Counter(), []
+
+    def epochs():
+        losses = [20.0, 10.0, *[9.5] * 3, 5.0, *[4.9] * 40]
+        for number, loss in enumerate(losses):
+            used.append(rates(0.0))
+            yield Epoch(number + 1, loss, 1.0, {})
+
+    training = Training(learner, epochs(), tol=0.1, patience=2, lower=rates.lower)
+    last = list(training)[-1]
+    assert last.converged
+    # A fifth after each two epochs in vain, until it is less than a thousandth.
+    powers = np.repeat([0, 1, 2, 3, 4, 5], [4, 4, 2, 2, 2, 2])
+    np.testing.assert_allclose(used, 0.5 / 5.0**powers)
 
 
 def test_time_ends_it_in_the_middle_of_an_epoch(rng):
@@ -184,6 +212,7 @@ def test_epochs_count_on(rng):
         Rows(rng.standard_normal((4, 2))),
         np.arange(4),
         estimator=options(max_iter=2),
+        rates=Rates("constant", 0.5),
         random_state=np.random.RandomState(0),
         run=map,
         done=3,

@@ -105,6 +105,30 @@ def test_steps_are_those_of_scikit_learn(kind, activation, solver, rng):
     np.testing.assert_allclose(outputs(model, X), expected, atol=1e-9)
 
 
+@pytest.mark.parametrize("learning_rate", ["invscaling", "adaptive"])
+def test_rates_fall_as_those_of_scikit_learn(learning_rate, rng):
+    X, y = data("number", rng)
+    options = {"solver": "sgd", "alpha": 0.0, "learning_rate_init": 0.05}
+    options |= {"learning_rate": learning_rate, "power_t": 0.3, "shuffle": False}
+    options |= {"max_iter": 36, "warm_start": True}
+    model = network("number", max_iter=1).fit(X, y).set_params(**options)
+    twin = scikit_twin(model, "number", X, y)
+    # What scikit-learn's takes for progress is absolute, and it waits an epoch more.
+    tol, n_epochs = 1e-3, 2
+    twin.set_params(batch_size=16, tol=tol, n_iter_no_change=n_epochs - 1, **options)
+    vars(twin).update(t_=0, loss_curve_=[], best_loss_=np.inf, _no_improvement_count=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        twin.fit(X, y)
+        model.set_params(tol=tol / twin.loss_curve_[0], n_iter_no_change=n_epochs)
+        model.fit(X, y)
+    rates = model.history_["learning_rate"]
+    assert len(rates) == 36
+    assert rates[-1] < 0.2 * rates[0]
+    np.testing.assert_allclose(model.loss_curve_, twin.loss_curve_, rtol=1e-9)
+    same_fit(model, twin, atol=1e-9)
+
+
 # scikit-learn divides the loss of several numbers by how many, but not its gradient.
 @pytest.mark.parametrize("kind", KINDS[:-1])
 def test_lbfgs_is_that_of_scikit_learn(kind, rng):
@@ -356,6 +380,17 @@ def test_weights_are_repeated_rows(kind, solver, rng):
     )
 
 
+def test_rates_fall_with_the_weight_of_rows(rng):
+    """A row of weight 2 counts as two, one of weight 0 as none."""
+    X, y = data("number", rng)
+    weights = rng.integers(0, 3, len(y))
+    model = network("number", learning_rate="invscaling", max_iter=3)
+    with pytest.warns(ConvergenceWarning):
+        model.fit(X, y, weights)
+    expected = 1e-3 / np.sqrt(np.arange(3) * weights.sum() + 1.0)
+    np.testing.assert_allclose(model.history_["learning_rate"], expected)
+
+
 @two_kinds
 def test_rows_of_weight_zero_are_absent(kind, rng):
     X, y = data(kind, rng)
@@ -418,10 +453,11 @@ def test_a_chain_of_partial_fits_is_one_pass(kind, solver, rng):
     assert np.mean(model.loss_curve_) == pytest.approx(whole.loss_curve_[0])
 
 
-def test_partial_fit_goes_on_after_fit(rng):
+@pytest.mark.parametrize("learning_rate", ["constant", "invscaling"])
+def test_partial_fit_goes_on_after_fit(learning_rate, rng):
     """A fit of two epochs and a call of partial_fit are a fit of three."""
     X, y = data("number", rng)
-    options = {"learning_rate": "constant", **SPARSE}
+    options = {"learning_rate": learning_rate, **SPARSE}
     two, three = (network("number", max_iter=n, **options) for n in (2, 3))
     for model in (two, three):
         with pytest.warns(ConvergenceWarning):
@@ -640,6 +676,7 @@ ALIVE = {
     "batch_size": 7,
     "learning_rate": "annealed",
     "learning_rate_init": 1e-2,
+    "power_t": 0.1,
     "max_iter": 5,
     "max_time": 1e-9,
     "shuffle": False,
@@ -660,6 +697,7 @@ NEEDED = {
     "momentum": {"solver": "sgd"},
     "nesterovs_momentum": {"solver": "sgd"},
     "n_iter_no_change": {"tol": 1e3},
+    "power_t": {"learning_rate": "invscaling"},
 }
 
 

@@ -33,10 +33,11 @@ from sparselearn.pruning import (
     Adapter,
     Block,
     Pruner,
-    _adapters,
     prune,
     register_adapter,
 )
+from sparselearn.pruning._adapters import _registry
+from sparselearn.pruning._wrappers import last_step
 
 REGRESSORS = [
     ElasticNet(alpha=0.01),
@@ -151,7 +152,7 @@ def test_own_counts_of_our_models_follow(X, y):
     ids=str,
 )
 def test_the_rest_is_refused_before_it_is_fitted(X, y, monkeypatch, estimator):
-    final = _adapters.last_step(estimator)
+    final = last_step(estimator)
     if hasattr(final, "fit"):
         monkeypatch.setattr(type(final), "fit", None, raising=False)
     with pytest.raises(TypeError, match="MLPClassifier") as error:
@@ -200,7 +201,7 @@ class TwoMapsAdapter(Adapter):
 
 
 def test_registered_adapters_serve_subclasses(X, y, monkeypatch):
-    monkeypatch.setattr(_adapters, "_ADAPTERS", dict(_adapters._ADAPTERS))
+    monkeypatch.setattr(_registry, "_ADAPTERS", dict(_registry._ADAPTERS))
     register_adapter(TwoMaps, TwoMapsAdapter())
 
     class Special(TwoMaps):

@@ -32,7 +32,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sparselearn.pruning import Pruner, importance, prune
-from sparselearn.pruning._criteria import CRITERIA
+from sparselearn.pruning._criteria import CRITERIA, Criterion
 
 ignore_convergence = pytest.mark.filterwarnings(
     "ignore::sklearn.exceptions.ConvergenceWarning"
@@ -304,14 +304,14 @@ def test_magnitude_beats_chance_on_digits(monkeypatch):
         values = magnitude(blocks, data)
         return [shuffle.permuted(v.ravel()).reshape(v.shape) for v in values]
 
-    magnitude = CRITERIA["magnitude"]
+    magnitude = CRITERIA["magnitude"].element
     shuffled = []
     for seed in range(3):
         shuffle = np.random.default_rng(seed)
         monkeypatch.setitem(
             CRITERIA,
             "magnitude",
-            lambda blocks, data, shuffle=shuffle: by_chance(blocks, data, shuffle),
+            Criterion(lambda blocks, data, by=shuffle: by_chance(blocks, data, by)),
         )
         shuffled.append(pruner.fit(X[train]).score(X[test], y[test]))
     assert by_magnitude > 0.9
@@ -461,6 +461,7 @@ def test_clone_and_pickle(X, y, network, tmp_path, fitted):
         assert clone(pruner).get_params(deep=False).keys() == {
             "estimator",
             "criterion",
+            "granularity",
             "sparsity",
             "n_nonzero_coefs",
             "threshold",

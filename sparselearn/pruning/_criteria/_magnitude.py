@@ -1,13 +1,8 @@
-"""What a weight is worth: one function and one row of `CRITERIA` a criterion.
-
-A criterion takes the blocks of a fitted estimator and its `Calibration`, and
-returns for each block an array of importances, float64 and shaped like the weights;
-the larger, the longer a weight is kept. It changes nothing.
-"""
+"""The size of a weight."""
 
 import numpy as np
 
-__all__ = ["CRITERIA"]
+__all__ = ["magnitude"]
 
 
 def magnitude(blocks, data):
@@ -23,6 +18,3 @@ def magnitude(blocks, data):
                 last = block.by_input(values).T  # a view, the inputs last
                 last *= data.std(a)
     return importances
-
-
-CRITERIA = {"magnitude": magnitude}

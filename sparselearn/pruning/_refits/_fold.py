@@ -1,19 +1,11 @@
-"""What is done to the kept weights after pruning: one function and one row a refit.
-
-A refit takes the blocks before and after pruning and the `Calibration`, and corrects
-the list of pruned blocks in place. It is not called when nothing was pruned.
-"""
+"""Means of what was removed, in the intercepts."""
 
 import numpy as np
 
-__all__ = ["REFITS"]
+__all__ = ["fold"]
 
 
-def leave(dense, pruned, data):
-    """Leave weights and intercepts as they are."""
-
-
-def fold(dense, pruned, data):
+def fold(dense, pruned, masks, data):
     """Fold the mean of what was removed into the intercepts.
 
     With a the inputs of a block in the dense estimator, and ã those in the pruned
@@ -45,6 +37,3 @@ def fold(dense, pruned, data):
 def _shifted(intercept, shift):
     dtype = np.asarray(intercept).dtype
     return np.asarray(intercept + shift).astype(dtype)[()]
-
-
-REFITS = {"fold": fold, "none": leave}

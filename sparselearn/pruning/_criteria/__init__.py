@@ -1,0 +1,56 @@
+"""What a part of an estimator is worth: one function and one row of `CRITERIA` each.
+
+A criterion takes the blocks of a fitted estimator and its `Calibration`, and
+returns arrays of importances, float64 and shaped as the granularity says; the
+larger, the longer a part is kept. It changes nothing.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from sparselearn.pruning._criteria._magnitude import magnitude
+
+__all__ = ["CRITERIA", "Criterion", "score_parts"]
+
+
+class Criterion(NamedTuple):
+    """One row of the table: a function for each granularity that it knows.
+
+    Parameters
+    ----------
+    element, neuron, feature : callable or None
+        ``function(blocks, data)`` -> list of ndarray. Without a function of its own
+        a feature counts by the norm of the importances of its weights.
+    needs_y : bool
+        Whether it reads the targets of the calibration data.
+    is_control : bool
+        Whether it is there for others to be compared with.
+    """
+
+    element: Callable | None = None
+    neuron: Callable | None = None
+    feature: Callable | None = None
+    needs_y: bool = False
+    is_control: bool = False
+
+
+CRITERIA = {"magnitude": Criterion(element=magnitude)}
+
+
+def score_parts(criterion, granularity, blocks, data):
+    """Importances of the parts of `blocks`, by a row of `CRITERIA`."""
+    row = CRITERIA[criterion]
+    function = getattr(row, granularity)
+    if function is not None:
+        return function(blocks, data)
+    if granularity == "feature" and row.element is not None:
+        first = row.element(blocks, data)[0]
+        by_feature = blocks[0].by_input(first).reshape(blocks[0].matrix().shape)
+        return [np.linalg.norm(by_feature, axis=1)]
+    known = sorted(c for c in CRITERIA if getattr(CRITERIA[c], granularity) is not None)
+    raise ValueError(
+        f"criterion={criterion!r} does not know granularity={granularity!r}; "
+        f"what does: {', '.join(known) or 'none'}."
+    )

@@ -1,0 +1,28 @@
+"""What is done after pruning to what is left: one row of `REFITS` each."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from sparselearn.pruning._refits._fold import fold
+
+__all__ = ["REFITS", "Refit"]
+
+
+class Refit(NamedTuple):
+    """One row of the table; its functions are not called when nothing was pruned.
+
+    Parameters
+    ----------
+    of_blocks : callable or None
+        ``of_blocks(dense, pruned, masks, data)`` corrects the list `pruned` of blocks
+        in place, without any labels; `masks` are those of the weights.
+    of_estimator : callable or None
+        ``of_estimator(estimator, masks, data, plan)`` trains the last step, whose
+        blocks are written, and leaves exact zeros where `masks` are False.
+    """
+
+    of_blocks: Callable | None = None
+    of_estimator: Callable | None = None
+
+
+REFITS = {"fold": Refit(of_blocks=fold), "none": Refit()}

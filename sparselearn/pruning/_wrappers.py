@@ -1,0 +1,45 @@
+"""What is around the estimator that is pruned: pipelines and frozen estimators."""
+
+from copy import deepcopy
+
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
+
+__all__ = ["as_seen_by_last_step", "last_step", "thawed"]
+
+
+def last_step(estimator):
+    """The estimator at the end of pipelines and of frozen estimators."""
+    while isinstance(estimator, (FrozenEstimator, Pipeline)):
+        estimator = _inside(estimator)
+    return estimator
+
+
+def _inside(wrapper):
+    if isinstance(wrapper, Pipeline):
+        return wrapper.steps[-1][1]
+    return wrapper.estimator
+
+
+def as_seen_by_last_step(estimator, X):
+    """`X` after the transformers of the fitted pipelines on the way to `last_step`."""
+    while isinstance(estimator, (FrozenEstimator, Pipeline)):
+        if isinstance(estimator, Pipeline):
+            for _, transformer in estimator.steps[:-1]:
+                if transformer not in (None, "passthrough"):
+                    X = transformer.transform(X)
+        estimator = _inside(estimator)
+    return X
+
+
+def thawed(estimator):
+    """`estimator` with a deep copy in the place of what is frozen at its end.
+
+    Cloning keeps a frozen estimator as it is, hence shares it with the user.
+    """
+    if isinstance(estimator, FrozenEstimator):
+        return thawed(deepcopy(estimator.estimator))
+    if isinstance(estimator, Pipeline):
+        name, last = estimator.steps[-1]
+        estimator.steps[-1] = (name, thawed(last))
+    return estimator
