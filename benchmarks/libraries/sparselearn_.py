@@ -5,7 +5,7 @@ import numpy as np
 from libraries.fitted import once
 from sparselearn import decomposition, penalties
 from sparselearn._parallel import stream
-from sparselearn._solvers._batches import Rows, batches
+from sparselearn._solvers._batches import Pass, Rows
 from sparselearn._solvers._folded_concave import follow_path
 from sparselearn._solvers._network import (
     Adam,
@@ -190,7 +190,7 @@ def topk(problem, n_jobs, variant, n_rows=None):
     )
     learner = SparseLearner(spec, X[:1], len(problem.atoms), None, atoms=problem.atoms)
     with stream(n_jobs) as run:
-        for batch, _ in batches(Rows(X), np.arange(len(X)), problem.batch_size):
+        for batch, _ in Pass(Rows(X), np.arange(len(X)), problem.batch_size):
             learner.step(batch, problem.rate, run)
     units = learner.units
     parts = [units.decoder, units.encoder, units.bias[:, None]]
