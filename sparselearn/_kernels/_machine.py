@@ -15,7 +15,7 @@ from numba.extending import intrinsic, overload
 
 from sparselearn._kernels._jit import inlined
 
-__all__ = ["FEW_PRODUCTS", "gemm", "meet", "power_of_two", "take"]
+__all__ = ["FEW_PRODUCTS", "claim", "gemm", "meet", "power_of_two"]
 
 # Multiplications up to which a product of matrices needs no copies of them. The BLAS
 # that comes with scipy has such kernels where there is AVX-512, and is then nearer to
@@ -151,34 +151,60 @@ def _arrived(meeting, n_arrivals):
     return meeting[0] >= n_arrivals or meeting[1] != 0
 
 
-def take(meeting):
-    """The number of calls before this one, by any thread, since `meeting` was zero."""
+def claim(claims, place, number):
+    """Whether this is the first of all threads' calls for `place` and `number`.
+
+    Parameters
+    ----------
+    claims : ndarray of int64
+        0 at first.
+    place : int
+    number : int
+        0 at first, and one more each time that all places have been claimed.
+    """
     # No calls between the two: Python lets no other thread in.
-    turn = meeting[2]
-    meeting[2] = turn + 1
-    return turn
+    if claims[place] != number:
+        return False
+    claims[place] = number + 1
+    return True
 
 
 def _give_way():
     pass
 
 
+def _address(context, builder, signature, args):
+    """Of the entry `args[1]` of the array `args[0]`."""
+    array = context.make_array(signature.args[0])(context, builder, args[0])
+    return builder.gep(array.data, [args[1]])
+
+
 @intrinsic
-def _add_one(context, meeting, place):
+def _add_one(context, meeting):
     def generate(context, builder, signature, args):
         array = context.make_array(signature.args[0])(context, builder, args[0])
-        where = builder.gep(array.data, [args[1]])
         one = ir.Constant(ir.IntType(64), 1)
-        return builder.atomic_rmw("add", where, one, "seq_cst")
+        builder.atomic_rmw("add", array.data, one, "seq_cst")
+        return context.get_dummy_value()
 
-    return numba.int64(meeting, numba.intp), generate
+    return numba.void(meeting), generate
+
+
+@intrinsic
+def _exchange(context, claims, place, number):
+    def generate(context, builder, signature, args):
+        where = _address(context, builder, signature, args)
+        more = builder.add(args[2], ir.Constant(ir.IntType(64), 1))
+        found = builder.cmpxchg(where, args[2], more, "seq_cst", "seq_cst")
+        return builder.extract_value(found, 1)
+
+    return numba.boolean(claims, numba.intp, numba.int64), generate
 
 
 @intrinsic
 def _read(context, meeting, place):
     def generate(context, builder, signature, args):
-        array = context.make_array(signature.args[0])(context, builder, args[0])
-        where = builder.gep(array.data, [args[1]])
+        where = _address(context, builder, signature, args)
         return builder.load_atomic(where, "seq_cst", 8)
 
     return numba.int64(meeting, numba.intp), generate
@@ -199,15 +225,12 @@ def _yield(context):
 
 @overload(_arrive)
 def _compiled_arrive(meeting):
-    def arrive(meeting):
-        _add_one(meeting, 0)
-
-    return arrive
+    return lambda meeting: _add_one(meeting)
 
 
-@overload(take)
-def _compiled_take(meeting):
-    return lambda meeting: _add_one(meeting, 2)
+@overload(claim)
+def _compiled_claim(claims, place, number):
+    return lambda claims, place, number: _exchange(claims, place, number)
 
 
 @overload(_arrived)
@@ -234,7 +257,7 @@ def meet(meeting, n_arrivals):
 
     Parameters
     ----------
-    meeting : ndarray (3,) of int64
+    meeting : ndarray (2,) of int64
     n_arrivals : int
 
     Returns

@@ -36,7 +36,7 @@ from sparselearn._kernels._layers import (
     first_layer,
     weight_gradient,
 )
-from sparselearn._kernels._machine import meet, take
+from sparselearn._kernels._machine import claim, meet
 from sparselearn._kernels._plan import (
     BATCH_TOPK,
     BIAS,
@@ -251,12 +251,11 @@ def step(part, n_parts, plan, code, rule, mask, lot, batch, work, arrivals):
     arrivals += n_parts
     if not meet(work.meeting, arrivals):
         return -1
-    # Each part takes the next block, and at the end once more in vain.
-    first = batch.number * (n_blocks + n_parts)
-    b = take(work.meeting) - first
-    while b < n_blocks:
-        improve_block(plan, code, rule, mask, batch, plan.blocks[b], work, part)
-        b = take(work.meeting) - first
+    for turn in range(n_parts):
+        # Its own, which are in its cache, then those that others have not come to.
+        for b in range((part + turn) % n_parts, n_blocks, n_parts):
+            if claim(work.claims, b, batch.number):
+                improve_block(plan, code, rule, mask, batch, plan.blocks[b], work, part)
     if part == 0 and code.selection == JUMP:
         improve_thresholds(rule, work, mask[:0])
     arrivals += n_parts

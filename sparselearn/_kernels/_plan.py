@@ -191,8 +191,10 @@ class Workspace(NamedTuple):
         The least code of a batch that stays.
     lists : Lists
         Of the rows' entries other than zero.
-    meeting : ndarray (3,) of int64
+    meeting : ndarray (2,) of int64
         0 before each lot.
+    claims : ndarray (n_blocks,) of int64
+        0 before each lot: how often a thread has taken a block.
     rows, targets : ndarray (n_rows * n_features,), (n_rows * n_outputs,)
         Where rows are gathered.
     gathered : tuple of ndarray, read-only
@@ -217,6 +219,7 @@ class Workspace(NamedTuple):
     limit: np.ndarray
     lists: Lists
     meeting: np.ndarray
+    claims: np.ndarray
     rows: np.ndarray
     targets: np.ndarray
     gathered: tuple

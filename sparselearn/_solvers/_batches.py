@@ -41,7 +41,7 @@ class Rows:
 
     @property
     def is_plain(self):
-        """Whether these are the rows of X as they lie there, but for shift and scale."""
+        """Whether these are rows of X as they lie there, but for shift and scale."""
         return is_plain(self.X, self.dtype)
 
     def gather(self, places, out):

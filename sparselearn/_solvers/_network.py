@@ -220,6 +220,7 @@ class DenseLearner(Learner):
             work.sums[0] = sizes
             self._measure_norms()
         work.meeting[:] = 0
+        work.claims[:] = 0
         plan, code, mask = self._plan, self._code(), self.mask
 
         def part(number):

@@ -10,7 +10,14 @@ from sparselearn._kernels._layers import SHARD, THIN
 from sparselearn._kernels._sparse_rows import RARITY, SPAN, Lists
 from sparselearn._solvers._batches import is_plain
 
-__all__ = ["blocks_of", "lot_of_batch", "lot_of_pass", "new_workspace", "shards_of"]
+__all__ = [
+    "blocks_of",
+    "lot_of_batch",
+    "lot_of_pass",
+    "new_lists",
+    "new_workspace",
+    "shards_of",
+]
 
 # Parameters of a block: they, their moments and gradient stay in a core's cache.
 BLOCK = 2**16
@@ -85,6 +92,12 @@ def lot_of_pass(passing, first, n_steps, dtype):
         batch = passing.batch(first, n_steps)
         return _lot(batch.rows, batch.targets, weights, masses, dtype), masses
     places = np.ascontiguousarray(places, dtype=np.int64)
+    here = slice(places[0], places[0] + places.size)
+    moved = rows.shift is not None or rows.scale != 1.0
+    if not moved and np.array_equal(places, np.arange(here.start, here.stop)):
+        X = rows.X[here]
+        targets = X if passing.targets is None else targets[here]
+        return _lot(X, targets, weights, masses, dtype), masses
     options = {"places": places, "shift": rows.shift, "scale": rows.scale}
     return _lot(rows.X, targets, weights, masses, dtype, **options), masses
 
@@ -119,15 +132,17 @@ def new_workspace(
         pulls=np.zeros((n_shards, thresholds.values.size)),
         thresholds=thresholds,
         limit=np.zeros(1, dtype),
-        lists=_new_lists(network, n_rows, n_parts, n_shards),
-        meeting=np.zeros(3, dtype=np.int64),
+        lists=new_lists(network, n_rows, n_parts, n_shards),
+        meeting=np.zeros(2, dtype=np.int64),
+        claims=np.zeros(len(blocks_of(network)), dtype=np.int64),
         rows=rows,
         targets=targets,
         gathered=(_flat(rows, dtype), _flat(targets, dtype)),
     )
 
 
-def _new_lists(network, n_rows, n_parts, n_shards):
+def new_lists(network, n_rows, n_parts, n_shards):
+    """Room for the entries of `n_rows` rows, if the first layer is to read lists."""
     n_features, dtype = network.sizes[0], network.values.dtype
     if network.sizes[1] < THIN:
         n_rows = 0

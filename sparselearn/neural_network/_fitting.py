@@ -138,9 +138,7 @@ def epochs_of(
 
     def of_one_epoch():
         order = shuffled(places, random_state, block=block) if shuffle else places
-        return Pass(
-            rows, order, estimator.batch_size, targets=targets, weights=weights
-        )
+        return Pass(rows, order, estimator.batch_size, targets=targets, weights=weights)
 
     epochs = train(
         learner,
