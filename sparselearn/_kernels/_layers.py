@@ -16,7 +16,7 @@ from sparselearn._kernels._plan import (
     TIED,
     WEIGHTS,
 )
-from sparselearn._kernels._sparse_rows import list_nonzeros, product_of_lists
+from sparselearn._kernels._sparse_rows import product_of_lists
 
 __all__ = [
     "SHARD",
@@ -24,7 +24,8 @@ __all__ = [
     "ahead",
     "back",
     "bias_gradient",
-    "first_layer",
+    "multiply",
+    "shift_and_activate",
     "weight_gradient",
 ]
 
@@ -116,28 +117,20 @@ def shift_and_activate(layers, values, acts, level, start, stop):
 
 
 @inlined
-def ahead(layers, values, rows, acts, first, last, start, stop):
-    """Values of the layers `first` to `last` - 1, for rows `start` to `stop` - 1."""
+def ahead(layers, values, rows, acts, first, last, start, stop, lists, few):
+    """Values of the layers `first` to `last` - 1, for rows `start` to `stop` - 1.
+
+    Of the first of all by the rows' lists, if they are `few`.
+    """
     for level in range(first, last):
-        multiply(layers, values, rows, acts, level, start, stop)
+        if level == 0 and few:
+            n_out = layers[0, N_OUT]
+            out = acts[layers[0, PLACE] :]
+            weights = values[layers[0, WEIGHTS] :]
+            product_of_lists(lists, start, stop, weights, n_out, out)
+        else:
+            multiply(layers, values, rows, acts, level, start, stop)
         shift_and_activate(layers, values, acts, level, start, stop)
-
-
-@inlined
-def first_layer(plan, batch, work, s):
-    """Values of the first layer for a shard, by its lists if it has few entries."""
-    layers, values, acts, lists = plan.layers, work.values, work.acts, work.lists
-    start, stop, n_out = plan.shards[s], plan.shards[s + 1], layers[0, N_OUT]
-    few = n_out >= THIN
-    few = few and list_nonzeros(batch.rows, layers[0, N_IN], start, stop, lists)
-    lists.few[s] = few
-    if few:
-        out = acts[layers[0, PLACE] :]
-        weights = values[layers[0, WEIGHTS] :]
-        product_of_lists(lists, start, stop, weights, n_out, out)
-    else:
-        multiply(layers, values, batch.rows, acts, 0, start, stop)
-    shift_and_activate(layers, values, acts, 0, start, stop)
 
 
 @inlined

@@ -30,10 +30,12 @@ from sparselearn._kernels._codes import (
 )
 from sparselearn._kernels._jit import inlined, kernel
 from sparselearn._kernels._layers import (
+    THIN,
     ahead,
     back,
     bias_gradient,
-    first_layer,
+    multiply,
+    shift_and_activate,
     weight_gradient,
 )
 from sparselearn._kernels._machine import claim, meet
@@ -49,7 +51,7 @@ from sparselearn._kernels._plan import (
     WEIGHTS,
     Batch,
 )
-from sparselearn._kernels._sparse_rows import gradient_of_lists
+from sparselearn._kernels._sparse_rows import gradient_of_lists, list_nonzeros
 
 __all__ = ["forward", "steps"]
 
@@ -63,8 +65,7 @@ def batch_of(lot, number, n_in, n_out, work):
     n_steps = lot.inverse_masses.size
     n_rows = lot.shares.size // n_steps
     first, stop = number * n_rows, (number + 1) * n_rows
-    gathered_rows, gathered_targets = work.gathered
-    rows, targets = gathered_rows[: n_rows * n_in], gathered_targets[: n_rows * n_out]
+    rows, targets = work.rows[: n_rows * n_in], work.targets[: n_rows * n_out]
     if lot.places.size == 0:
         rows = lot.rows[first * n_in : stop * n_in]
         targets = lot.targets[first * n_out : stop * n_out]
@@ -148,11 +149,10 @@ def improve_block(plan, code, rule, mask, batch, block, work, part):
 
 
 @inlined
-def up_and_down(plan, code, batch, work, s, first, slope):
-    """A shard's values from layer `first` on, its loss, and all of its deltas."""
+def down(plan, code, batch, work, s, slope):
+    """A shard's loss, from the values of the last layer, and all of its deltas."""
     layers, shares, acts = plan.layers, batch.shares, work.acts
     start, stop, last = plan.shards[s], plan.shards[s + 1], layers.shape[0] - 1
-    ahead(layers, work.values, batch.rows, acts, first, last + 1, start, stop)
     n_out, place = layers[last, N_OUT], layers[last, PLACE]
     total = 0.0
     for i in range(start, stop):
@@ -170,26 +170,24 @@ def up_and_down(plan, code, batch, work, s, first, slope):
 
 
 @inlined
-def up_from_rows(plan, lot, batch, work, s):
-    """A shard's rows, and its values of the first layer."""
-    layers = plan.layers
-    n_in, n_out = layers[0, N_IN], layers[layers.shape[0] - 1, N_OUT]
-    gather(lot, batch, n_in, n_out, work, plan.shards[s], plan.shards[s + 1])
-    first_layer(plan, batch, work, s)
+def take_in(plan, lot, batch, work, s):
+    """A shard's rows, and lists of their entries if these are few and this pays."""
+    layers, start, stop = plan.layers, plan.shards[s], plan.shards[s + 1]
+    n_in, last = layers[0, N_IN], layers.shape[0] - 1
+    gather(lot, batch, n_in, layers[last, N_OUT], work, start, stop)
+    few = layers[0, N_OUT] >= THIN
+    work.lists.few[s] = few and list_nonzeros(batch.rows, n_in, start, stop, work.lists)
 
 
 @inlined
-def up_to_code(plan, code, lot, batch, work, part, n_parts, arrivals):
-    """Values up to the code, and its sizes; how many arrivals were met, or -1."""
+def settle_code(plan, code, batch, work, part, n_parts, arrivals):
+    """What the code keeps, and its sizes; how many arrivals were met, or -1."""
     layers, n_rows = plan.layers, batch.shares.size
     n, place = layers[code.layer, N_OUT], layers[code.layer, PLACE]
     n_shards, values, acts = plan.shards.size - 1, work.values, work.acts
-    for s in range(part, n_shards, n_parts):
-        start, stop = plan.shards[s], plan.shards[s + 1]
-        up_from_rows(plan, lot, batch, work, s)
-        ahead(layers, values, batch.rows, acts, 1, code.layer + 1, start, stop)
-        if code.selection > 0:
-            select(code, work, n, place, start, stop)
+    if code.selection > 0:
+        for s in range(part, n_shards, n_parts):
+            select(code, work, n, place, plan.shards[s], plan.shards[s + 1])
     if code.selection == BATCH_TOPK:
         if not meet(work.meeting, arrivals + n_parts):
             return -1
@@ -207,7 +205,8 @@ def up_to_code(plan, code, lot, batch, work, part, n_parts, arrivals):
     if code.kind == L1:
         first, last = part * n // n_parts, (part + 1) * n // n_parts
         measure_norms(layers, code.layer + 1, values, work.norms, first, last)
-    return arrivals
+    arrivals += n_parts
+    return arrivals if meet(work.meeting, arrivals) else -1
 
 
 @inlined
@@ -231,26 +230,40 @@ def improve_thresholds(rule, work, no_mask):
 @inlined
 def step(part, n_parts, plan, code, rule, mask, lot, batch, work, arrivals):
     """Do one part of a step; how many arrivals were met, or -1."""
-    n_shards, slope = plan.shards.size - 1, work.slopes[part]
-    n_blocks = plan.blocks.shape[0]
-    has_code, split = code.kind > 0 or code.selection > 0, 0
-    if has_code and rule.kind != ADD:
-        split = code.layer + 1
-        arrivals = up_to_code(plan, code, lot, batch, work, part, n_parts, arrivals)
-        if arrivals < 0 or rule.kind == SIZES:
-            return arrivals
-        arrivals += n_parts
-        if not meet(work.meeting, arrivals):
-            return -1
-    if code.kind > 0:
-        find_slopes(code, work.sums, work.norms, slope)
-    for s in range(part, n_shards, n_parts):
-        if split == 0:
-            up_from_rows(plan, lot, batch, work, s)
-        up_and_down(plan, code, batch, work, s, max(split, 1), slope)
+    layers, n_shards, slope = plan.layers, plan.shards.size - 1, work.slopes[part]
+    pauses = (code.kind > 0 or code.selection > 0) and rule.kind != ADD
+    split = code.layer + 1 if pauses else 0
+    for going_down in range(0 if pauses else 1, 2):
+        first, last = (split, layers.shape[0]) if going_down else (0, split)
+        if going_down and code.kind > 0:
+            find_slopes(code, work.sums, work.norms, slope)
+        for s in range(part, n_shards, n_parts):
+            start, stop = plan.shards[s], plan.shards[s + 1]
+            if first == 0:
+                take_in(plan, lot, batch, work, s)
+            few = work.lists.few[s]
+            ahead(
+                layers,
+                work.values,
+                batch.rows,
+                work.acts,
+                first,
+                last,
+                start,
+                stop,
+                work.lists,
+                few,
+            )
+            if going_down:
+                down(plan, code, batch, work, s, slope)
+        if not going_down:
+            arrivals = settle_code(plan, code, batch, work, part, n_parts, arrivals)
+            if arrivals < 0 or rule.kind == SIZES:
+                return arrivals
     arrivals += n_parts
     if not meet(work.meeting, arrivals):
         return -1
+    n_blocks = plan.blocks.shape[0]
     for turn in range(n_parts):
         # Its own, which are in its cache, then those that others have not come to.
         for b in range((part + turn) % n_parts, n_blocks, n_parts):
@@ -288,4 +301,6 @@ def steps(part, n_parts, plan, code, rule, mask, lot, work):
 def forward(layers, values, rows, acts, last):
     """Values of the layers up to `last`, of as many rows as there are."""
     n_rows = rows.size // layers[0, N_IN]
-    ahead(layers, values, rows, acts, 0, last + 1, 0, n_rows)
+    for level in range(last + 1):
+        multiply(layers, values, rows, acts, level, 0, n_rows)
+        shift_and_activate(layers, values, acts, level, 0, n_rows)

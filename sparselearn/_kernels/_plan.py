@@ -72,7 +72,7 @@ class Lot(NamedTuple):
 
     Attributes
     ----------
-    rows : ndarray (n_all * n_features,), read-only
+    rows : ndarray (n_all * n_features,)
         With those of the steps among them, and before they are shifted.
     places : ndarray (n_steps * n_rows,) of int64
         Which they are; empty where they are all, in their order, and as they are.
@@ -80,7 +80,7 @@ class Lot(NamedTuple):
         What is taken from each row, unless it is empty.
     scale : float
         By what the rest is multiplied.
-    targets : ndarray (n_all * n_outputs,), read-only
+    targets : ndarray (n_all * n_outputs,)
         Empty where the rows are their own.
     shares : ndarray (n_steps * n_rows,)
         Weights of the rows, of sum 1 in each step.
@@ -107,8 +107,8 @@ class Batch(NamedTuple):
     ----------
     number : int
         Of the step.
-    rows : ndarray (n_rows * n_features,), read-only
-    targets : ndarray (n_rows * n_outputs,), read-only
+    rows : ndarray (n_rows * n_features,)
+    targets : ndarray (n_rows * n_outputs,)
     shares : ndarray (n_rows,)
     inverse_mass : float
     """
@@ -197,8 +197,6 @@ class Workspace(NamedTuple):
         0 before each lot: how often a thread has taken a block.
     rows, targets : ndarray (n_rows * n_features,), (n_rows * n_outputs,)
         Where rows are gathered.
-    gathered : tuple of ndarray, read-only
-        These two, as they are read.
     """
 
     values: np.ndarray
@@ -222,4 +220,3 @@ class Workspace(NamedTuple):
     claims: np.ndarray
     rows: np.ndarray
     targets: np.ndarray
-    gathered: tuple

@@ -63,8 +63,14 @@ class Rows:
 
 
 def is_plain(X, dtype):
-    """Whether X lies row by row in an array of `dtype`."""
-    return not sp.issparse(X) and X.dtype == dtype and X.flags.c_contiguous
+    """Whether X lies row by row in an array of `dtype`, of a kind that kernels read.
+
+    They are compiled for arrays that may be written: for others too would take as long
+    again, and these are gathered well enough without them.
+    """
+    if sp.issparse(X) or X.dtype != dtype:
+        return False
+    return X.flags.c_contiguous and X.flags.writeable
 
 
 def is_mapped(X):

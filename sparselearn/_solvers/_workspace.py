@@ -48,10 +48,10 @@ def shards_of(n_rows):
 
 
 def _flat(array, dtype):
-    """`array` in one dimension, row by row, read-only as kernels are compiled for."""
-    flat = np.asarray(np.ascontiguousarray(array, dtype=dtype)).reshape(-1)
-    flat.flags.writeable = False
-    return flat
+    """`array` in one dimension, row by row, writable as kernels are compiled for."""
+    array = np.ascontiguousarray(array, dtype=dtype)
+    array = array if array.flags.writeable else array.copy()
+    return np.asarray(array).reshape(-1)
 
 
 def _lot(rows, targets, weights, masses, dtype, places=None, shift=None, scale=1.0):
@@ -113,8 +113,6 @@ def new_workspace(
         n_codes = network.sizes[code.index + 1]
     pairs = zip(network.sizes, network.sizes[1:])
     longest = max(max(min(m, MOST_ROWS), 1) * n for m, n in pairs)
-    rows = np.empty(n_rows * network.sizes[0], dtype)
-    targets = np.empty(n_rows * network.sizes[-1], dtype)
     return _plan.Workspace(
         values=network.values,
         first=optimizer.first,
@@ -135,9 +133,8 @@ def new_workspace(
         lists=new_lists(network, n_rows, n_parts, n_shards),
         meeting=np.zeros(2, dtype=np.int64),
         claims=np.zeros(len(blocks_of(network)), dtype=np.int64),
-        rows=rows,
-        targets=targets,
-        gathered=(_flat(rows, dtype), _flat(targets, dtype)),
+        rows=np.empty(n_rows * network.sizes[0], dtype),
+        targets=np.empty(n_rows * network.sizes[-1], dtype),
     )
 
 
