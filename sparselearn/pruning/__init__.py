@@ -2,7 +2,21 @@
 
 from sparselearn.pruning._adapters import Adapter, register_adapter
 from sparselearn.pruning._blocks import Block
+from sparselearn.pruning._export import export
 from sparselearn.pruning._prune import importance, prune
 from sparselearn.pruning._pruner import Pruner
+from sparselearn.pruning._shrink import shrink
+from sparselearn.pruning._sizes import SparsityReport, sparsity_report
 
-__all__ = ["Adapter", "Block", "Pruner", "importance", "prune", "register_adapter"]
+__all__ = [
+    "Adapter",
+    "Block",
+    "Pruner",
+    "SparsityReport",
+    "export",
+    "importance",
+    "prune",
+    "register_adapter",
+    "shrink",
+    "sparsity_report",
+]

@@ -12,15 +12,27 @@ Data flow one way::
 import warnings
 from typing import NamedTuple
 
+import numpy as np
+from sklearn.utils import check_random_state
+
+from sparselearn._compat import n_rows_of, rows_of
 from sparselearn.pruning._adapters import adapter_of
 from sparselearn.pruning._calibration import Calibration
 from sparselearn.pruning._criteria import score_parts
-from sparselearn.pruning._granularity import cut, weight_masks
+from sparselearn.pruning._granularity import cut, parts_of, weight_masks
 from sparselearn.pruning._masks import make_masks
 from sparselearn.pruning._refits import REFITS
 from sparselearn.pruning._wrappers import as_seen_by_last_step, last_step
 
-__all__ = ["Plan", "Pruned", "Subject", "amount_of", "observe", "prune_in_place"]
+__all__ = [
+    "Plan",
+    "Pruned",
+    "Subject",
+    "amount_of",
+    "check_parts",
+    "observe",
+    "prune_in_place",
+]
 
 
 class Plan(NamedTuple):
@@ -34,9 +46,26 @@ class Plan(NamedTuple):
 
     amount: dict
     criterion: str = "magnitude"
-    granularity: str = "element"
+    granularity: str | tuple = "element"
     scope: str = "global"
+    layer_sparsity: str | dict | list | None = None
+    min_density: float = 0.0
+    exclude: tuple = ()
     refit: str = "fold"
+
+    def masks(self, importances, subject, *, within=None):
+        """Which parts are kept, as :func:`make_masks` has it, and the threshold."""
+        return make_masks(
+            importances,
+            scope=self.scope,
+            granularity=self.granularity,
+            layer_sparsity=self.layer_sparsity,
+            min_density=self.min_density,
+            exclude=self.exclude,
+            subject=subject,
+            within=within,
+            **self.amount,
+        )
 
 
 class Subject(NamedTuple):
@@ -67,8 +96,13 @@ class Pruned(NamedTuple):
     threshold: float
 
 
-def amount_of(sparsity, n_nonzero_coefs, threshold):
-    """How much to prune, as the one keyword argument that was given."""
+def amount_of(
+    sparsity, n_nonzero_coefs, threshold, *, granularity="element", layer_sparsity=None
+):
+    """How much to prune, as the one keyword argument that was given.
+
+    None, if `granularity` or numbers in `layer_sparsity` say it.
+    """
     amounts = {
         "sparsity": sparsity,
         "n_nonzero_coefs": n_nonzero_coefs,
@@ -81,17 +115,51 @@ def amount_of(sparsity, n_nonzero_coefs, threshold):
             "Give one of sparsity, n_nonzero_coefs and threshold, and leave the "
             f"others None; got {got}."
         )
-    return given or {"sparsity": 0.5}
+    if given and isinstance(granularity, tuple):
+        raise ValueError(
+            f"granularity={granularity!r} says how much is kept; leave sparsity, "
+            f"n_nonzero_coefs and threshold None; got {given}."
+        )
+    if "threshold" in given and layer_sparsity is not None:
+        raise ValueError(
+            f"threshold={threshold!r} says which weights are kept; give sparsity or "
+            f"n_nonzero_coefs with layer_sparsity={layer_sparsity!r}."
+        )
+    said = isinstance(granularity, tuple) or isinstance(layer_sparsity, (dict, list))
+    return given or ({} if said else {"sparsity": 0.5})
 
 
-def observe(estimator, X, y=None, sample_weight=None, seed=0):
-    """Blocks of the last step of a fitted estimator, and the data as it sees them."""
+def check_parts(estimator, granularity):
+    """Refuse, before time is spent, an estimator that has no such parts."""
+    final = last_step(estimator)
+    adapter_of(final).check(final, parts_of(granularity))
+
+
+def observe(estimator, X, y=None, sample_weight=None, random_state=0, size=None):
+    """Blocks of the last step of a fitted estimator, and the data as it sees them.
+
+    `size` is how many rows are drawn for it, if there are more; None takes all.
+    """
+    seed = check_random_state(random_state).randint(np.iinfo(np.int32).max)
     final = last_step(estimator)
     adapter = adapter_of(final)
     blocks = adapter.read(final)
-    if X is not None:
-        X = as_seen_by_last_step(estimator, X)
-    return Subject(blocks, Calibration(adapter, final, X, y, sample_weight, seed))
+    sample = X, y, sample_weight
+    if X is None:
+        return Subject(blocks, Calibration(adapter, final, *sample, seed))
+    n_rows = n_rows_of(X)
+    if size is not None and size < n_rows:
+        drawn = np.random.default_rng(seed).choice(n_rows, size, replace=False)
+        rows = np.sort(drawn)
+        sample = [part if part is None else rows_of(part, rows) for part in sample]
+    seen = as_seen_by_last_step(estimator, sample[0])
+
+    def training():
+        return as_seen_by_last_step(estimator, X), y, sample_weight
+
+    total = n_rows if sample_weight is None else float(np.sum(sample_weight))
+    data = Calibration(adapter, final, seen, *sample[1:], seed, training, total)
+    return Subject(blocks, data)
 
 
 def prune_in_place(estimator, subject, plan, importances=None):
@@ -114,13 +182,13 @@ def prune_in_place(estimator, subject, plan, importances=None):
     final = last_step(estimator)
     if importances is None:
         importances = score_parts(plan.criterion, plan.granularity, dense, data)
-    kept, threshold = make_masks(importances, scope=plan.scope, **plan.amount)
+    kept, threshold = plan.masks(importances, subject)
     masks = weight_masks(plan.granularity, dense, kept)
     pruned = cut(dense, masks)
     refit = REFITS[plan.refit]
     changed = not all(mask.all() for mask in masks)
     if changed and refit.of_blocks is not None:
-        refit.of_blocks(dense, pruned, masks, data)
+        refit.of_blocks(dense, pruned, masks, data, plan)
     data.adapter.write(final, pruned)
     _warn_of_cut_layers(pruned, masks)
     if changed and refit.of_estimator is not None:
@@ -134,6 +202,6 @@ def _warn_of_cut_layers(pruned, masks):
     if cut_off and len(pruned) > 1:
         warnings.warn(
             f"Pruning removed every weight of {', '.join(cut_off)}: the predictions no "
-            "longer depend on X. Keep more weights, or rank them by scope='layer'.",
+            "longer depend on X. Keep more weights, or give a min_density.",
             stacklevel=5,  # whoever called `fit` or `prune`, which are decorated
         )

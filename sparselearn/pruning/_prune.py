@@ -6,27 +6,39 @@ from numbers import Integral, Real
 from sklearn.utils.validation import check_is_fitted
 
 from sparselearn._compat import Interval, StrOptions, validate_params
-from sparselearn.pruning._adapters import adapter_of
+from sparselearn.pruning._allocation import ALLOCATIONS
 from sparselearn.pruning._criteria import CRITERIA, score_parts
 from sparselearn.pruning._granularity import GRANULARITIES
 from sparselearn.pruning._masks import SCOPES
-from sparselearn.pruning._procedure import Plan, amount_of, observe, prune_in_place
+from sparselearn.pruning._procedure import (
+    Plan,
+    amount_of,
+    check_parts,
+    observe,
+    prune_in_place,
+)
 from sparselearn.pruning._refits import REFITS
-from sparselearn.pruning._wrappers import last_step, thawed
+from sparselearn.pruning._wrappers import thawed
 
 __all__ = ["CONSTRAINTS", "importance", "prune"]
 
-# Estimators are checked by `adapter_of`, whose error says what can be pruned.
+# Estimators are checked by `check_parts`, whose error says what can be pruned.
 CONSTRAINTS = {
     "estimator": "no_validation",
-    "criterion": [StrOptions(set(CRITERIA))],
+    "criterion": [StrOptions(set(CRITERIA)), callable],
     "sparsity": [Interval(Real, 0, 1, closed="left"), None],
     "n_nonzero_coefs": [Interval(Integral, 0, None, closed="left"), None],
     "threshold": [Interval(Real, None, None, closed="neither"), None],
-    "granularity": [StrOptions(set(GRANULARITIES))],
+    "granularity": [StrOptions(set(GRANULARITIES)), tuple],
     "scope": [StrOptions(set(SCOPES))],
+    "layer_sparsity": [StrOptions(set(ALLOCATIONS)), dict, list, None],
+    "min_density": [Interval(Real, 0, 1, closed="both")],
+    "exclude": [tuple, list],
     "refit": [StrOptions(set(REFITS))],
+    "calibration_size": [Interval(Integral, 1, None, closed="left"), None],
+    "random_state": ["random_state"],
 }
+ONLY_PRUNER = {"estimator", "calibration_size"}
 DATA_CONSTRAINTS = {
     "X": ["array-like", "sparse matrix", None],
     "y": ["array-like", None],
@@ -35,7 +47,7 @@ DATA_CONSTRAINTS = {
 
 
 @validate_params(
-    {name: CONSTRAINTS[name] for name in ("criterion", "granularity")}
+    {name: CONSTRAINTS[name] for name in ("criterion", "granularity", "random_state")}
     | DATA_CONSTRAINTS,
     prefer_skip_nested_validation=True,
 )
@@ -47,6 +59,7 @@ def importance(
     criterion="magnitude",
     granularity="element",
     sample_weight=None,
+    random_state=None,
 ):
     """Importances of the weights of a fitted estimator; the larger, the longer kept.
 
@@ -58,12 +71,14 @@ def importance(
         Calibration data; a linear model needs them, for the spread of its features.
     y : array-like, default=None
         Targets of the rows of X, for the criteria that need them.
-    criterion : {"magnitude"}, default="magnitude"
+    criterion : str or callable, default="magnitude"
         As in :class:`Pruner`.
-    granularity : {"element", "neuron", "feature"}, default="element"
+    granularity : str or tuple, default="element"
         As in :class:`Pruner`.
     sample_weight : array-like of shape (n_samples,), default=None
         Weights of the rows of X.
+    random_state : int, RandomState instance or None, default=None
+        Of the criteria that draw.
 
     Returns
     -------
@@ -81,14 +96,14 @@ def importance(
     >>> model.coef_.round(2), importance(model, X)[0].round(2)
     (array([1. , 0.5]), array([1. , 2.5]))
     """
-    adapter_of(last_step(estimator))
+    check_parts(estimator, granularity)
     check_is_fitted(estimator)
-    blocks, data = observe(estimator, X, y, sample_weight)
+    blocks, data = observe(estimator, X, y, sample_weight, random_state)
     return score_parts(criterion, granularity, blocks, data)
 
 
 @validate_params(
-    {name: rule for name, rule in CONSTRAINTS.items() if name != "estimator"}
+    {name: rule for name, rule in CONSTRAINTS.items() if name not in ONLY_PRUNER}
     | DATA_CONSTRAINTS,
     prefer_skip_nested_validation=True,
 )
@@ -103,8 +118,12 @@ def prune(
     n_nonzero_coefs=None,
     threshold=None,
     scope="global",
+    layer_sparsity=None,
+    min_density=0.0,
+    exclude=(),
     refit="fold",
     sample_weight=None,
+    random_state=None,
 ):
     """A pruned copy of a fitted estimator.
 
@@ -117,10 +136,14 @@ def prune(
         ``refit="fold"``; a perceptron with ``refit="none"`` does without.
     y : array-like, default=None
         Targets of the rows of X, for what needs them.
-    criterion, granularity, sparsity, n_nonzero_coefs, threshold, scope, refit
+    criterion, granularity, sparsity, n_nonzero_coefs, threshold, scope
+        As in :class:`Pruner`.
+    layer_sparsity, min_density, exclude, refit
         As in :class:`Pruner`.
     sample_weight : array-like of shape (n_samples,), default=None
         Weights of the rows of X.
+    random_state : int, RandomState instance or None, default=None
+        As in :class:`Pruner`.
 
     Returns
     -------
@@ -141,15 +164,26 @@ def prune(
     >>> prune(model, X, n_nonzero_coefs=4).coef_.nonzero()[0]
     array([2, 3, 4, 8])
     """
-    adapter_of(last_step(estimator))
+    check_parts(estimator, granularity)
     check_is_fitted(estimator)
     pruned = thawed(deepcopy(estimator))
-    plan = Plan(
-        amount_of(sparsity, n_nonzero_coefs, threshold),
-        criterion,
-        granularity,
-        scope,
-        refit,
+    amount = amount_of(
+        sparsity,
+        n_nonzero_coefs,
+        threshold,
+        granularity=granularity,
+        layer_sparsity=layer_sparsity,
     )
-    prune_in_place(pruned, observe(pruned, X, y, sample_weight), plan)
+    plan = Plan(
+        amount,
+        criterion=criterion,
+        granularity=granularity,
+        scope=scope,
+        layer_sparsity=layer_sparsity,
+        min_density=min_density,
+        exclude=exclude,
+        refit=refit,
+    )
+    subject = observe(pruned, X, y, sample_weight, random_state)
+    prune_in_place(pruned, subject, plan)
     return pruned

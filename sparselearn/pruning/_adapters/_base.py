@@ -2,13 +2,39 @@
 
 from abc import ABC, abstractmethod
 
-from sparselearn.pruning._blocks import forward
+from sparselearn.pruning._blocks import counts, forward
 
 __all__ = ["Adapter"]
 
 
 class Adapter(ABC):
-    """Reads and writes the blocks of one kind of fitted estimator."""
+    """Reads and writes the blocks of one kind of fitted estimator.
+
+    Attributes
+    ----------
+    granularities : tuple of str
+        The keys of `GRANULARITIES` by which such an estimator can be divided, the
+        most natural one first.
+    """
+
+    granularities = ("element", "feature", "neuron")
+
+    def check(self, estimator, granularity):
+        """Refuse what cannot be pruned, by the parameters of `estimator` alone.
+
+        Raises
+        ------
+        TypeError
+            If an estimator of these parameters cannot be pruned.
+        ValueError
+            If it has no such parts.
+        """
+        if granularity not in self.granularities:
+            raise ValueError(
+                f"granularity={granularity!r} means nothing for "
+                f"{type(estimator).__name__}; it is pruned by "
+                f"{' or '.join(repr(name) for name in self.granularities)}."
+            )
 
     @abstractmethod
     def read(self, estimator):
@@ -17,6 +43,22 @@ class Adapter(ABC):
     @abstractmethod
     def write(self, estimator, blocks):
         """Put the weights and intercepts of `blocks` in the place of the old ones."""
+
+    def counts(self, estimator, blocks):
+        """``sparsity_``, ``n_nonzero_coefs_`` and ``support_`` of what was written."""
+        return counts(blocks)
+
+    def curvatures(self, estimator, blocks, data):
+        """What "obs" minimises: the quadratic forms of the loss in the weights.
+
+        Returns
+        -------
+        curvatures : list of Curvature
+        """
+        raise ValueError(
+            f"'obs' has no curvature for {type(estimator).__name__}: it is for linear "
+            "models and kernel machines."
+        )
 
     def inputs(self, estimator, blocks, X):
         """Yield what each block reads when `estimator` works on `X` with `blocks`.
@@ -29,3 +71,29 @@ class Adapter(ABC):
         inputs : ndarray or sparse array of shape (n_samples, n_inputs)
         """
         yield from forward(blocks, X)
+
+    def shrink(self, estimator, blocks, kept):
+        """Remove hidden units from `estimator`, and from what trains it.
+
+        Parameters
+        ----------
+        blocks : list of Block
+            What is to be written of the units that stay.
+        kept : list of ndarray of bool
+            One a hidden layer: which units stay.
+        """
+        raise TypeError(
+            f"Units of {type(estimator).__name__} cannot be removed, only be zero: its "
+            "adapter has no shrink."
+        )
+
+    def forget_training(self, estimator):
+        """Drop what `estimator` needs to train on, and to predict does not."""
+        return None  # nothing, in most
+
+    def compress(self, estimator):
+        """Store the weights of `estimator` without their zeros."""
+        raise TypeError(
+            f"{type(estimator).__name__} has no weights that can be stored as CSR; "
+            "take format='dense'."
+        )

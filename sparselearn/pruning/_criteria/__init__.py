@@ -10,7 +10,36 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sparselearn.pruning._criteria._magnitude import magnitude
+from sparselearn.pruning._criteria._activity import (
+    apoz,
+    signal,
+    signal_of_features,
+    wanda,
+)
+from sparselearn.pruning._criteria._custom import score_by
+from sparselearn.pruning._criteria._entropy import entropy, raw_entropy
+from sparselearn.pruning._criteria._loss import (
+    obd,
+    taylor,
+    taylor_of_features,
+    taylor_of_units,
+)
+from sparselearn.pruning._criteria._magnitude import (
+    lamp,
+    magnitude,
+    magnitude_of_units,
+    magnitude_of_vectors,
+)
+from sparselearn.pruning._criteria._parts import sum_over_features, sum_over_units
+from sparselearn.pruning._criteria._random import (
+    random_elements,
+    random_features,
+    random_units,
+)
+from sparselearn.pruning._criteria._stability import stability
+from sparselearn.pruning._criteria._surgeon import obs, obs_of_inputs
+from sparselearn.pruning._criteria._weakest_link import ccp
+from sparselearn.pruning._granularity import parts_of
 
 __all__ = ["CRITERIA", "Criterion", "score_parts"]
 
@@ -20,7 +49,7 @@ class Criterion(NamedTuple):
 
     Parameters
     ----------
-    element, neuron, feature : callable or None
+    element, neuron, feature, support_vector, node : callable or None
         ``function(blocks, data)`` -> list of ndarray. Without a function of its own
         a feature counts by the norm of the importances of its weights.
     needs_y : bool
@@ -32,16 +61,56 @@ class Criterion(NamedTuple):
     element: Callable | None = None
     neuron: Callable | None = None
     feature: Callable | None = None
+    support_vector: Callable | None = None
+    node: Callable | None = None
     needs_y: bool = False
     is_control: bool = False
 
 
-CRITERIA = {"magnitude": Criterion(element=magnitude)}
+CRITERIA = {
+    "apoz": Criterion(neuron=apoz, is_control=True),
+    "ccp": Criterion(node=ccp),
+    "entropy": Criterion(neuron=entropy),
+    "lamp": Criterion(element=lamp),
+    "magnitude": Criterion(
+        element=magnitude,
+        neuron=magnitude_of_units,
+        support_vector=magnitude_of_vectors,
+    ),
+    "obd": Criterion(
+        element=obd, neuron=sum_over_units(obd), feature=sum_over_features(obd)
+    ),
+    "obs": Criterion(element=obs, feature=obs_of_inputs, support_vector=obs_of_inputs),
+    "random": Criterion(
+        element=random_elements,
+        neuron=random_units,
+        feature=random_features,
+        support_vector=random_features,
+        is_control=True,
+    ),
+    "raw-entropy": Criterion(neuron=raw_entropy, is_control=True),
+    "signal": Criterion(neuron=signal, feature=signal_of_features),
+    "stability": Criterion(neuron=stability),
+    "taylor": Criterion(
+        element=taylor,
+        neuron=taylor_of_units,
+        feature=taylor_of_features,
+        needs_y=True,
+    ),
+    "wanda": Criterion(element=wanda),
+}
 
 
 def score_parts(criterion, granularity, blocks, data):
-    """Importances of the parts of `blocks`, by a row of `CRITERIA`."""
+    """Importances of the parts of `blocks`, by a row of `CRITERIA` or a callable."""
+    granularity = parts_of(granularity)
+    if callable(criterion):
+        return score_by(criterion, granularity, blocks, data)
     row = CRITERIA[criterion]
+    if row.needs_y and data.y is None:
+        raise ValueError(
+            f"criterion={criterion!r} needs y, the targets of X; got None."
+        )
     function = getattr(row, granularity)
     if function is not None:
         return function(blocks, data)

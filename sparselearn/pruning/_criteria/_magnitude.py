@@ -1,8 +1,10 @@
-"""The size of a weight."""
+"""The size of weights: "magnitude" and "lamp"."""
 
 import numpy as np
 
-__all__ = ["magnitude"]
+from sparselearn.pruning._criteria._parts import outgoing_norms
+
+__all__ = ["lamp", "magnitude", "magnitude_of_units", "magnitude_of_vectors"]
 
 
 def magnitude(blocks, data):
@@ -18,3 +20,65 @@ def magnitude(blocks, data):
                 last = block.by_input(values).T  # a view, the inputs last
                 last *= data.std(a)
     return importances
+
+
+def magnitude_of_units(blocks, data):
+    """``||W_in[:, j]|| ||W_out[j, :]||``, over the mean of that in the layer.
+
+    No scaling of a ReLU unit changes it: c relu(z) with outgoing weights divided by c
+    is the same unit. The mean is there because norms grow with the number of weights:
+    without it a small layer would be emptied first. Needs no data.
+    """
+    products = [
+        np.linalg.norm(block.matrix().astype(np.float64), axis=0) * outgoing
+        for block, outgoing in zip(blocks[:-1], outgoing_norms(blocks))
+    ]
+    return [values / (values.mean() or 1.0) for values in products]
+
+
+def magnitude_of_vectors(blocks, data):
+    """``|alpha_i| sqrt(k(x_i, x_i))``: how long a support vector's term is.
+
+    In the Hilbert space of the kernel; the root of the sum of squares, where a vector
+    has coefficients in several decisions. Needs no data.
+    """
+    matrix = blocks[0].matrix()
+    squares = np.zeros(len(matrix))
+    for curvature in data.adapter.curvatures(data.estimator, blocks, data):
+        own = matrix[np.ix_(curvature.inputs, curvature.outputs)]
+        # A kernel that is not positive definite may give negative squares.
+        lengths = np.maximum(curvature.form.diagonal(), 0.0)
+        squares[curvature.inputs] += lengths * np.sum(own**2, axis=1)
+    return [np.sqrt(squares)]
+
+
+def lamp(blocks, data):
+    """Layer-adaptive magnitudes, which compare across layers.
+
+    With the weights of a layer in ascending order of their magnitudes m,
+
+        score_u = m_u² / sum_{v >= u} m_v²,
+
+    the share of what is left of the layer that goes with the weight, so that the
+    largest weight of every layer scores 1. m is that of :func:`magnitude`.
+
+    References
+    ----------
+    J. Lee, S. Park, S. Mo, S. Ahn, J. Shin, "Layer-adaptive sparsity for the
+    magnitude-based pruning", ICLR 2021.
+    """
+    return [_tail_shares(magnitudes) for magnitudes in magnitude(blocks, data)]
+
+
+def _tail_shares(magnitudes):
+    flat = magnitudes.ravel()
+    largest = flat.max(initial=0.0)
+    if largest == 0.0:
+        return magnitudes
+    squares = (flat / largest) ** 2  # no overflow, in whatever units
+    # Of equals the first is kept, as in ranking: it comes last here.
+    descending = np.argsort(-flat, kind="stable")
+    tail = np.cumsum(squares[descending])
+    shares = np.empty_like(flat)
+    shares[descending] = squares[descending] / tail
+    return shares.reshape(magnitudes.shape)

@@ -1,0 +1,120 @@
+"""What a pruned estimator does as the estimator inside it does."""
+
+import numpy as np
+from sklearn import get_config
+from sklearn.utils import get_tags
+from sklearn.utils.metadata_routing import process_routing
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+
+__all__ = ["DelegatesMixin"]
+
+
+def _delegated(name):
+    """Whether the estimator inside has the method `name`, for `available_if`."""
+
+    def check(pruner):
+        # Its own AttributeError says more than False would.
+        getattr(getattr(pruner, "estimator_", pruner.estimator), name)
+        return True
+
+    return available_if(check)
+
+
+class DelegatesMixin:
+    """Methods and attributes of `estimator_`, as far as it has them.
+
+    For a meta-estimator that has `estimator`, and after `fit` `estimator_`, `support_`
+    and `_n_inputs`.
+    """
+
+    @property
+    def n_features_in_(self):
+        """Number of features seen by `fit`."""
+        return self._fitted().n_features_in_
+
+    @property
+    def feature_names_in_(self):
+        """Names of the features seen by `fit`."""
+        return self._fitted().feature_names_in_
+
+    @property
+    def classes_(self):
+        """Classes that the estimator was fitted to."""
+        return self._fitted().classes_
+
+    def _fitted(self):
+        check_is_fitted(self)
+        return self.estimator_
+
+    def get_support(self, indices=False):
+        """Which features the pruned estimator uses.
+
+        Parameters
+        ----------
+        indices : bool, default=False
+            Whether to return indices rather than a mask.
+
+        Returns
+        -------
+        support : ndarray
+            Mask of shape (n_features,), or the indices.
+        """
+        check_is_fitted(self)
+        if indices:
+            return self.support_
+        mask = np.zeros(self._n_inputs, dtype=bool)
+        mask[self.support_] = True
+        return mask
+
+    @_delegated("predict")
+    def predict(self, X):
+        """Predict by the pruned estimator."""
+        return self._fitted().predict(X)
+
+    @_delegated("predict_proba")
+    def predict_proba(self, X):
+        """Probabilities of the classes by the pruned estimator."""
+        return self._fitted().predict_proba(X)
+
+    @_delegated("predict_log_proba")
+    def predict_log_proba(self, X):
+        """Logarithms of the probabilities of the classes by the pruned estimator."""
+        return self._fitted().predict_log_proba(X)
+
+    @_delegated("decision_function")
+    def decision_function(self, X):
+        """Decision function of the pruned estimator."""
+        return self._fitted().decision_function(X)
+
+    @_delegated("transform")
+    def transform(self, X):
+        """Transform by the pruned estimator."""
+        return self._fitted().transform(X)
+
+    @_delegated("score")
+    def score(self, X, y=None, **score_params):
+        """Score of the pruned estimator, as it scores itself.
+
+        Parameters
+        ----------
+        X : array-like or sparse array of shape (n_samples, n_features)
+        y : array-like, default=None
+        **score_params : dict
+            Passed to the estimator's `score`, such as `sample_weight`; with metadata
+            routing enabled, where requested.
+
+        Returns
+        -------
+        score : float
+        """
+        estimator = self._fitted()
+        if get_config()["enable_metadata_routing"]:
+            routed = process_routing(self, "score", **score_params)
+            score_params = routed.estimator.score
+        return estimator.score(X, y, **score_params)
+
+    def __sklearn_tags__(self):
+        tags = get_tags(self.estimator)
+        tags.array_api_support = False  # masks and means are numpy's
+        return tags
