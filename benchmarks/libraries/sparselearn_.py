@@ -1,5 +1,7 @@
 """sparselearn: tol is the duality gap relative to the objective of w = 0."""
 
+from collections import deque
+
 import numpy as np
 
 from libraries.fitted import once
@@ -16,7 +18,7 @@ from sparselearn._solvers._network import (
 )
 from sparselearn._solvers._problem import make_problem
 from sparselearn._solvers._sparse_autoencoder import SparseLearner, SparseSpec
-from sparselearn._solvers._training import Batch
+from sparselearn._solvers._training import train as train_in_batches
 from sparselearn._validation import check_regression
 from sparselearn.cluster import KMeansCoder
 from sparselearn.linear_model import (
@@ -142,16 +144,19 @@ def train(problem, n_epochs, n_threads):
     network = Network(sizes, problem.X.dtype)
     network.values[:] = problem.values
     learner = DenseLearner(spec, network, Adam(network.values))
-    targets = np.eye(10, dtype=problem.X.dtype)[problem.y]
-    size = problem.batch_size
+    targets = None
+    if activations[-1] == "softmax":
+        targets = np.eye(10, dtype=problem.X.dtype)[problem.y]
+    rows, order = Rows(problem.X), np.arange(len(problem.X))
     with stream(n_threads) as run:
-        for _ in range(n_epochs):
-            for start in range(0, len(problem.X), size):
-                rows = problem.X[start : start + size]
-                batch = Batch(rows, rows)
-                if activations[-1] == "softmax":
-                    batch = Batch(rows, targets[start : start + size])
-                learner.step(batch, problem.rate, run)
+        epochs = train_in_batches(
+            learner,
+            lambda: Pass(rows, order, problem.batch_size, targets=targets),
+            n_epochs=n_epochs,
+            rate=lambda share: problem.rate,
+            run=run,
+        )
+        deque(epochs, maxlen=0)
     return network.values[:, None]
 
 
