@@ -119,8 +119,12 @@ class Pruner(DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
         three may be given.
     n_nonzero_coefs : int, default=None
         Number of weights to keep; more than there are keeps all.
-    threshold : float, default=None
-        Weights of at least this importance are kept.
+    threshold : float or str, default=None
+        Weights of at least this importance are kept. "median", or a multiple such as
+        "1.5*median": of all importances. "universal", for magnitudes of a linear
+        model: :math:`\hat\sigma \sqrt{2 \log(p) / n}`, which p weights without
+        effect would hardly exceed; :math:`\hat\sigma` is the standard deviation of
+        residuals, or that of a logistic loss.
     scope : {"global", "layer", "output"}, default="global"
         "global" ranks all weights together. "layer" ranks each layer by itself, and
         prunes all to the same sparsity, up to rounding; "output" does so with the
@@ -151,7 +155,7 @@ class Pruner(DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
     exclude : list or tuple, default=()
         Layers that are not pruned, by position (-1 is the last one) or name. Their
         weights do not count in `sparsity`, `n_nonzero_coefs` and `min_density`.
-    refit : {"fold", "lstsq", "none", "obs"}, default="fold"
+    refit : str, default="fold"
         What is done to the weights that are left.
 
         - "fold" adds to each intercept the mean of what was removed,
@@ -170,7 +174,28 @@ class Pruner(DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
           the kept weights S the values that are optimal without the others,
           :math:`w_S \leftarrow w_S + H_{SS}^{-1} H_{SR} w_R`: of least squares and
           ridge regressions the fit on S, of other models one Newton step towards it
-          from the fitted weights. It needs no targets.
+          from the fitted weights. It needs no targets;
+        - "same", for linear models, fits the estimator itself to the features that are
+          kept, with its own parameters;
+        - "ols" and "ridge", for linear models of squared loss, are least squares on
+          the kept weights of each output, "ridge" with a penalty of 1% of the features'
+          mean variance; "relaxed" goes the share of the way from there to the pruned
+          weights, 0, 0.1, ... or 1, that is best in 5-fold cross-validation;
+        - "train" does as "lstsq" and then trains on all rows of X and y, weights that
+          are pruned held at exactly 0: for perceptrons, whichever solver fitted them,
+          by Adam or momentum with a rate that falls to zero; and for linear models
+          with `partial_fit`.
+    refit_epochs : int, default=10
+        Epochs of "train", all steps together.
+    schedule : {"one-shot", "geometric", "cubic"} or callable, default="one-shot"
+        Whether parts are removed at once, or in `n_steps` steps. Each step scores what
+        is left, prunes within the parts that the one before kept, and refits.
+        "geometric" keeps the same share each time; "cubic" (Zhu and Gupta) prunes fast
+        first, :math:`1 - (1 - t)^3` of the way after the share t of the steps; a
+        callable gives this share of the way. At least a third of `refit_epochs` comes
+        after the last step. Steps pay with "train" and a sparsity above some 90 %.
+    n_steps : int, default=8
+        Steps of a `schedule` other than "one-shot".
     calibration_size : int or None, default=5000
         How many rows the estimator is observed on, drawn at random where X has more;
         None takes all.
@@ -263,6 +288,9 @@ class Pruner(DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
         min_density=0.0,
         exclude=(),
         refit="fold",
+        refit_epochs=10,
+        schedule="one-shot",
+        n_steps=8,
         calibration_size=5000,
         random_state=None,
     ):
@@ -277,6 +305,9 @@ class Pruner(DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
         self.min_density = min_density
         self.exclude = exclude
         self.refit = refit
+        self.refit_epochs = refit_epochs
+        self.schedule = schedule
+        self.n_steps = n_steps
         self.calibration_size = calibration_size
         self.random_state = random_state
 
