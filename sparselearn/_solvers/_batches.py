@@ -68,7 +68,7 @@ def is_plain(X, dtype):
     They are compiled for arrays that may be written: for others too would take as long
     again, and these are gathered well enough without them.
     """
-    if sp.issparse(X) or X.dtype != dtype:
+    if not isinstance(X, np.ndarray) or X.dtype != dtype:
         return False
     return X.flags.c_contiguous and X.flags.writeable
 
@@ -130,6 +130,12 @@ class Pass:
     def __iter__(self):
         for number in range(len(self)):
             yield self.batch(number), self.share(number)
+
+    @property
+    def is_plain(self):
+        """Whether kernels can gather rows and targets."""
+        targets = self.rows.X if self.targets is None else self.targets
+        return self.rows.is_plain and is_plain(targets, self.rows.dtype)
 
     def share(self, number):
         """The share of the pass that is behind batch `number` when it begins."""

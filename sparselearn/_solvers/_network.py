@@ -140,7 +140,7 @@ class DenseLearner(Learner):
             return 1  # what follows from a step is not for kernels
         size = passing.size
         n_steps = WORK / (6.0 * size * self.network.values.size)
-        if not passing.rows.is_plain:
+        if not passing.is_plain:
             n_steps = min(n_steps, MOST_NUMBERS / (size * self.network.sizes[0]))
         return min(max(1, int(n_steps)), MOST_STEPS)
 

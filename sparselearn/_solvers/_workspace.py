@@ -8,7 +8,6 @@ import numpy as np
 from sparselearn._kernels import _plan
 from sparselearn._kernels._layers import SHARD, THIN
 from sparselearn._kernels._sparse_rows import RARITY, SPAN, Lists
-from sparselearn._solvers._batches import is_plain
 
 __all__ = [
     "blocks_of",
@@ -88,7 +87,7 @@ def lot_of_pass(passing, first, n_steps, dtype):
         weights = passing.weights[places]
     masses = weights.reshape(n_steps, -1).sum(axis=1)
     targets = rows.X if passing.targets is None else passing.targets
-    if not (rows.is_plain and rows.dtype == dtype and is_plain(targets, dtype)):
+    if not (passing.is_plain and rows.dtype == dtype):
         batch = passing.batch(first, n_steps)
         return _lot(batch.rows, batch.targets, weights, masses, dtype), masses
     places = np.ascontiguousarray(places, dtype=np.int64)
