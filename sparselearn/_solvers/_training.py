@@ -83,6 +83,9 @@ class Learner(ABC):
             loss += self.step(passing.batch(number), rate, run)
         return loss
 
+    def hear(self, share_done):  # noqa: B027, most have no schedule
+        """Hear, before a step of `train` or some, what share of training is over."""
+
     def end_epoch(self, run):
         """What is due once an epoch; a dict of figures for the history.
 
@@ -168,10 +171,12 @@ def train(learner, passes, *, n_epochs, rate, run, max_time=None, done=0):
         while at < len(passing):
             n_steps = min(learner.n_at_once(passing), passing.alike(at))
             # Whatever ends first, epochs or time: the rate has been annealed by then.
-            rates = [
-                rate(max((number + passing.share(at + i)) / n_epochs, used))
+            shares = [
+                max((number + passing.share(at + i)) / n_epochs, used)
                 for i in range(n_steps)
             ]
+            learner.hear(shares[0])
+            rates = [rate(share) for share in shares]
             loss += learner.steps(passing, at, rates, run)
             mass += passing.mass(at, n_steps)
             at += n_steps

@@ -53,7 +53,8 @@ class Pruner(DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
         :class:`~sklearn.svm.OneClassSVM`, by its support vectors; a decision tree
         or a forest (:class:`~sklearn.ensemble.RandomForestClassifier`,
         :class:`~sklearn.ensemble.ExtraTreesClassifier` and their regressors), by its
-        nodes; a class known by
+        nodes; a :class:`~sparselearn.neural_network.SparseAutoencoder` of one layer, by
+        its units (``granularity="neuron"``); a class known by
         :func:`register_adapter`; or a :class:`~sklearn.pipeline.Pipeline` that ends
         in one of these, whose last step is pruned. To prune a fitted estimator
         without fitting it again, give ``FrozenEstimator(estimator)``: the X of `fit`
@@ -92,8 +93,9 @@ class Pruner(DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
           with the least :math:`w_j^2 / (2 [H^{-1}]_{jj})`, H the curvature of the loss,
           after which the other weights are corrected. Of least squares this is
           backward elimination by :math:`|t|`. Of perceptrons the same quotient, with H
-          the covariance of what the layer reads (and 1% of its mean diagonal), for
-          ``refit="lstsq"`` to correct the others. At most 4000 inputs;
+          the covariance of what the layer reads (and 1% of its mean diagonal), as a
+          share as in "lamp"; ``refit="lstsq"`` corrects the others. At most 4000
+          inputs;
         - "ccp", of the nodes of trees: the complexity, ``ccp_alpha``, at which a node
           becomes a leaf, or goes with one above it;
         - "random": for comparison;
@@ -140,7 +142,8 @@ class Pruner(DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
           layer of f inputs and g outputs, so that small layers stay denser;
         - "owl", of weights: layers in which more of the
           :math:`|w_{ij}| \sqrt{\mathrm{mean}(a_i^2)}` exceed five times their mean
-          stay denser, by up to a factor of 1 + 0.16/0.3;
+          stay denser, by up to a factor of 1 + 0.16/0.3; made for transformers, and
+          on perceptrons no better than "uniform";
         - "sensitivity": each layer is pruned alone, to several sparsities, and those
           weights go first that change the outputs on X least, each: by the
           Kullback-Leibler divergence of the classes' probabilities, or by half the
