@@ -95,7 +95,9 @@ class Pruner(DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
           backward elimination by :math:`|t|`. Of perceptrons the same quotient, with H
           the covariance of what the layer reads (and 1% of its mean diagonal), as a
           share as in "lamp"; ``refit="lstsq"`` corrects the others. At most 4000
-          inputs;
+          inputs. Of units what the loss rises by as they go one by one, while least
+          squares over those that are left make up for each: with ``refit="lstsq"`` the
+          best criterion of units;
         - "ccp", of the nodes of trees: the complexity, ``ccp_alpha``, at which a node
           becomes a leaf, or goes with one above it;
         - "random": for comparison;
@@ -186,8 +188,8 @@ class Pruner(DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
           weights, 0, 0.1, ... or 1, that is best in 5-fold cross-validation;
         - "train" does as "lstsq" and then trains on all rows of X and y, weights that
           are pruned held at exactly 0: for perceptrons, whichever solver fitted them,
-          by Adam or momentum with a rate that falls to zero; and for linear models
-          with `partial_fit`.
+          by Adam or momentum with a rate that falls to zero (of Adam from three times
+          `learning_rate_init`); and for linear models with `partial_fit`.
     refit_epochs : int, default=10
         Epochs of "train", all steps together.
     schedule : {"one-shot", "geometric", "cubic"} or callable, default="one-shot"
