@@ -96,9 +96,14 @@ def _difference(estimator, exported, X, format):
     (method,) = [name for name in METHODS if hasattr(estimator, name)][:1]
     largest = 0.0
     for rows in samples:
-        wanted = np.asarray(getattr(estimator, method)(rows))
+        wanted = getattr(estimator, method)(rows)
+        if sp.issparse(wanted):  # codes
+            wanted = wanted.toarray()
+        wanted = np.asarray(wanted)
         try:
             found = getattr(exported, method)(rows)
+            if method == "transform" and sp.issparse(found):
+                found = found.toarray()
         except Exception as error:
             raise ValueError(
                 _refusal(estimator, format, f"raises {error!r}")

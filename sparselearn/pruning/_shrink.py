@@ -2,6 +2,7 @@
 
 from copy import deepcopy
 
+import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from sparselearn.pruning._adapters import adapter_of
@@ -68,9 +69,14 @@ def shrink_in_place(estimator):
     """
     final = last_step(estimator)
     adapter = adapter_of(final)
-    blocks, kept = clean_up(adapter.read(final))
-    if not all(stays.all() for stays in kept):
-        adapter.shrink(final, blocks, kept)
-        blocks = adapter.read(final)
-    final.feature_support_ = (blocks[0].matrix() != 0.0).any(axis=1)
+    blocks, kept = adapter.read(final), []
+    if "neuron" in adapter.granularities:
+        blocks, kept = clean_up(blocks)
+        if not all(stays.all() for stays in kept):
+            adapter.shrink(final, blocks, kept)
+            blocks = adapter.read(final)
+    first = blocks[0]
+    n_features = getattr(final, "n_features_in_", len(first.by_input(first.weights)))
+    final.feature_support_ = np.zeros(n_features, dtype=bool)
+    final.feature_support_[adapter.counts(final, blocks)["support_"]] = True
     return kept

@@ -13,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, SVR, NuSVC, NuSVR, OneClassSVM
 
-from sparselearn.pruning import Pruner, importance, prune
+from sparselearn.pruning import Pruner, importance, prune, shrink
 
 GAMMA = 0.3
 VECTORS = {"granularity": "support_vector"}
@@ -248,6 +248,21 @@ def test_what_vectors_cannot_be_scored_by(X, y):
     sigmoid = SVC(kernel="sigmoid", gamma=5.0).fit(X, y > 0)
     with pytest.raises(ValueError, match=r"indefinite.*criterion='magnitude'"):
         prune(sigmoid, X, criterion="obs", **VECTORS)
+
+
+def test_least_squares_of_one_decision_and_a_refusal_of_several(X, y):
+    machine = SVR(gamma=GAMMA).fit(X, y)
+    options = {"sparsity": 0.8, **VECTORS}
+    dense = machine.predict(X)
+    gaps = [
+        np.mean((prune(machine, X, refit=refit, **options).predict(X) - dense) ** 2)
+        for refit in ("lstsq", "obs", "fold")
+    ]
+    assert gaps[0] < gaps[1] < gaps[2]
+    several = SVC(gamma=GAMMA).fit(X, labels_of(y, 3))
+    with pytest.raises(ValueError, match="refit='obs'"):
+        prune(several, X, refit="lstsq", **options)
+    np.testing.assert_array_equal(shrink(machine).feature_support_, [True] * 3)
 
 
 def test_in_a_search_over_counts(X, y):
