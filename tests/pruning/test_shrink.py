@@ -19,7 +19,7 @@ from sparselearn.neural_network import (
     SparseMLPClassifier,
     SparseMLPRegressor,
 )
-from sparselearn.pruning import Pruner, prune, shrink
+from sparselearn.pruning import Adapter, Pruner, prune, shrink
 from sparselearn.pruning._adapters import adapter_of
 from sparselearn.pruning._cleanup import clean_up, silent_units
 from sparselearn.pruning._procedure import observe
@@ -213,9 +213,15 @@ def test_what_has_no_units_is_copied(X, y, model):
     np.testing.assert_array_equal(smaller.predict(X), model.predict(X))
 
 
-def test_units_that_cannot_be_removed_say_so(X):
-    model = SparseAutoencoder(6, max_iter=2, random_state=0).fit(X)
+def test_units_that_cannot_be_removed_say_so(X, y, monkeypatch):
+    network = hollowed(network_of(MLPRegressor, X, y))
+    monkeypatch.setattr(type(adapter_of(network)), "shrink", Adapter.shrink)
+    with pytest.raises(TypeError, match="MLPRegressor cannot be removed"):
+        shrink(network)
+
+
+def test_units_that_compete_stay(X):
+    # Of these the largest of a row count: without a unit others would be among them.
+    model = SparseAutoencoder(6, n_nonzero_coefs=2, max_iter=2, random_state=0).fit(X)
+    model.coefs_[-1][3] = 0.0
     np.testing.assert_array_equal(shrink(model).components_, model.components_)
-    pruned = prune(model, X, sparsity=0.5, granularity="neuron")
-    with pytest.raises(TypeError, match="SparseAutoencoder cannot be removed"):
-        shrink(pruned)
