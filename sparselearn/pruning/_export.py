@@ -97,17 +97,16 @@ def _difference(estimator, exported, X, format):
     largest = 0.0
     for rows in samples:
         wanted = getattr(estimator, method)(rows)
-        if sp.issparse(wanted):  # codes
-            wanted = wanted.toarray()
-        wanted = np.asarray(wanted)
+        is_sparse = sp.issparse(wanted)
+        wanted = wanted.toarray() if is_sparse else np.asarray(wanted)
         try:
             found = getattr(exported, method)(rows)
-            if method == "transform" and sp.issparse(found):
-                found = found.toarray()
         except Exception as error:
             raise ValueError(
                 _refusal(estimator, format, f"raises {error!r}")
             ) from error
+        if is_sparse:
+            found = found.toarray()
         if np.shape(found) != wanted.shape or sp.issparse(found):
             reason = f"gives {method} of shape {np.shape(found)}, not {wanted.shape}"
             raise ValueError(_refusal(estimator, format, reason))

@@ -2,7 +2,6 @@
 
 from copy import deepcopy
 
-import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from sparselearn.pruning._adapters import adapter_of
@@ -24,8 +23,9 @@ def shrink(estimator):
     what is left.
 
     Features stay as many as they were; those that no weight reads are False in
-    ``feature_support_`` of the copy's last step. An estimator without hidden units is
-    copied with that mark alone.
+    ``feature_support_`` of the copy's last step. A linear model is copied with that
+    mark alone; trees and kernel machines, which are made smaller as they are pruned,
+    are copied as they are.
 
     Parameters
     ----------
@@ -72,11 +72,9 @@ def shrink_in_place(estimator):
     blocks, kept = adapter.read(final), []
     if "neuron" in adapter.granularities:
         blocks, kept = clean_up(blocks)
-        if not all(stays.all() for stays in kept):
-            adapter.shrink(final, blocks, kept)
-            blocks = adapter.read(final)
-    first = blocks[0]
-    n_features = getattr(final, "n_features_in_", len(first.by_input(first.weights)))
-    final.feature_support_ = np.zeros(n_features, dtype=bool)
-    final.feature_support_[adapter.counts(final, blocks)["support_"]] = True
+    if not all(stays.all() for stays in kept):
+        adapter.shrink(final, blocks, kept)
+        blocks = adapter.read(final)
+    if {"neuron", "feature"} & set(adapter.granularities):  # so it reads features
+        final.feature_support_ = (blocks[0].matrix() != 0.0).any(axis=1)
     return kept

@@ -25,7 +25,7 @@ from sklearn.tree import (
     ExtraTreeRegressor,
 )
 
-from sparselearn.pruning import Pruner, importance, prune, shrink
+from sparselearn.pruning import Pruner, importance, prune
 from tests import reference
 
 NODES = {"granularity": "node", "criterion": "ccp"}
@@ -247,16 +247,6 @@ def test_missing_values_and_several_outputs(X, y, rng):
         ours = prune(tree, rows, threshold=alpha, **NODES)
         assert structure(ours) == structure(theirs)
         np.testing.assert_array_equal(ours.predict(rows), theirs.predict(rows))
-
-
-def test_shrink_says_which_features_are_used(X, y):
-    forest = RandomForestRegressor(3, random_state=0).fit(X, y)
-    pruned = prune(forest, n_nonzero_coefs=3, **NODES)
-    smaller = shrink(pruned)
-    np.testing.assert_array_equal(smaller.predict(X), pruned.predict(X))
-    used = np.concatenate([tree.tree_.feature for tree in pruned.estimators_])
-    expected = np.isin(np.arange(4), used)
-    np.testing.assert_array_equal(smaller.feature_support_, expected)
 
 
 def test_wrong_ways_are_named(X, y):
