@@ -27,20 +27,20 @@ from sparselearn.pruning._criteria import CRITERIA
 LAYERS = (300, 100)
 CALIBRATION = 5000
 TURNS = 15
-UNITS = {"granularity": "neuron", "criterion": "signal"}
+UNITS = {"granularity": "neuron", "criterion": "obs", "scope": "layer"}
 CUBIC = {"schedule": "cubic", "refit": "train", "refit_epochs": 30}
 # What is pruned, how, and the most points that it may lose.
 ROWS = {
     "50 % of weights, label-free": (
-        {"sparsity": 0.5, "criterion": "wanda", "refit": "lstsq"},
+        {"sparsity": 0.5, "criterion": "obs", "refit": "lstsq"},
         0.1,
     ),
     "80 %, label-free": (
-        {"sparsity": 0.8, "criterion": "wanda", "refit": "lstsq"},
+        {"sparsity": 0.8, "criterion": "obs", "refit": "lstsq"},
         0.6,
     ),
     "90 %, label-free": (
-        {"sparsity": 0.9, "criterion": "wanda", "refit": "lstsq"},
+        {"sparsity": 0.9, "criterion": "obs", "refit": "lstsq"},
         2.5,
     ),
     "90 %, 10 epochs": (
