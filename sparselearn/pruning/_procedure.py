@@ -9,7 +9,6 @@ Data flow one way::
     REFITS             blocks corrected without labels, then the estimator trained
 """
 
-import warnings
 from typing import NamedTuple
 
 import numpy as np
@@ -68,6 +67,8 @@ class Pruned(NamedTuple):
         One entry a part, as the granularity divides the blocks.
     masks : list of ndarray of bool
         Which weights are kept, shaped like the weights of the blocks.
+    kept : list of ndarray of bool
+        Which parts are kept, shaped like `importances`.
     threshold : float
         The smallest importance that was kept.
     """
@@ -75,6 +76,7 @@ class Pruned(NamedTuple):
     blocks: list
     importances: list
     masks: list
+    kept: list
     threshold: float
 
 
@@ -154,18 +156,22 @@ def prune_in_place(estimator, subject, plan, importances=None):
     if changed and refit.of_blocks is not None:
         refit.of_blocks(dense, pruned, masks, data)
     data.adapter.write(final, pruned)
-    _warn_of_cut_layers(pruned, masks)
     if changed and refit.of_estimator is not None:
         refit.of_estimator(final, masks, data, plan)
         pruned = data.adapter.read(final)
-    return Pruned(pruned, importances, masks, threshold)
+    return Pruned(pruned, importances, masks, kept, threshold)
 
 
-def _warn_of_cut_layers(pruned, masks):
-    cut_off = [block.name for block, mask in zip(pruned, masks) if not mask.any()]
-    if cut_off and len(pruned) > 1:
-        warnings.warn(
-            f"Pruning removed every weight of {', '.join(cut_off)}: the predictions no "
-            "longer depend on X. Keep more weights, or rank them by scope='layer'.",
-            stacklevel=5,  # whoever called `fit` or `prune`, which are decorated
-        )
+def word_on_cut_layers(pruned):
+    """What to say of layers that lost all weights: a list of at most one text."""
+    cut_off = [
+        block.name
+        for block, mask in zip(pruned.blocks, pruned.masks)
+        if not mask.any()
+    ]
+    if not cut_off or len(pruned.blocks) == 1:
+        return []
+    return [
+        f"Pruning removed every weight of {', '.join(cut_off)}: the predictions no "
+        "longer depend on X. Keep more weights, or rank them by scope='layer'."
+    ]
