@@ -232,7 +232,8 @@ def _around(search, n_parts):
 
 def _path(tried, n_parts, base_score):
     counts = np.array(sorted(tried, reverse=True), dtype=int)
-    scores, thresholds = zip(*(tried[count] for count in counts.tolist()))
+    scores = [tried[count][0] for count in counts.tolist()]
+    thresholds = [tried[count][1] for count in counts.tolist()]
     return {
         "sparsity": np.append(0.0, 1.0 - counts / n_parts),
         "n_nonzero_coefs": np.append(n_parts, counts),

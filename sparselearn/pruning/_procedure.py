@@ -30,6 +30,7 @@ __all__ = [
     "check_parts",
     "observe",
     "prune_in_place",
+    "word_on_cut_layers",
 ]
 
 
@@ -80,21 +81,20 @@ class Pruned(NamedTuple):
     threshold: float
 
 
-def amount_of(sparsity, n_nonzero_coefs, threshold):
-    """How much to prune, as the one keyword argument that was given."""
-    amounts = {
-        "sparsity": sparsity,
-        "n_nonzero_coefs": n_nonzero_coefs,
-        "threshold": threshold,
-    }
+def amount_of(**amounts):
+    """How much to prune, as the one of the keyword arguments that is not None.
+
+    A dict that is empty if all are.
+    """
     given = {name: value for name, value in amounts.items() if value is not None}
     if len(given) > 1:
+        *names, last = amounts
         got = ", ".join(f"{name}={value!r}" for name, value in given.items())
         raise ValueError(
-            "Give one of sparsity, n_nonzero_coefs and threshold, and leave the "
-            f"others None; got {got}."
+            f"Give one of {', '.join(names)} and {last}, and leave the others None; "
+            f"got {got}."
         )
-    return given or {"sparsity": 0.5}
+    return given
 
 
 def check_parts(estimator, granularity):
@@ -165,9 +165,7 @@ def prune_in_place(estimator, subject, plan, importances=None):
 def word_on_cut_layers(pruned):
     """What to say of layers that lost all weights: a list of at most one text."""
     cut_off = [
-        block.name
-        for block, mask in zip(pruned.blocks, pruned.masks)
-        if not mask.any()
+        block.name for block, mask in zip(pruned.blocks, pruned.masks) if not mask.any()
     ]
     if not cut_off or len(pruned.blocks) == 1:
         return []

@@ -1,5 +1,6 @@
 """Pruning of a fitted estimator by functions: its importances, a pruned copy."""
 
+import warnings
 from copy import deepcopy
 from numbers import Integral, Real
 
@@ -15,6 +16,7 @@ from sparselearn.pruning._procedure import (
     check_parts,
     observe,
     prune_in_place,
+    word_on_cut_layers,
 )
 from sparselearn.pruning._refits import REFITS
 from sparselearn.pruning._wrappers import thawed
@@ -31,9 +33,7 @@ CONSTRAINTS = {
     "granularity": [StrOptions(set(GRANULARITIES))],
     "scope": [StrOptions(set(SCOPES))],
     "refit": [StrOptions(set(REFITS))],
-    "calibration_size": [Interval(Integral, 1, None, closed="left"), None],
 }
-ONLY_PRUNER = {"estimator", "calibration_size"}
 DATA_CONSTRAINTS = {
     "X": ["array-like", "sparse matrix", None],
     "y": ["array-like", None],
@@ -95,7 +95,7 @@ def importance(
 
 
 @validate_params(
-    {name: rule for name, rule in CONSTRAINTS.items() if name not in ONLY_PRUNER}
+    {name: rule for name, rule in CONSTRAINTS.items() if name != "estimator"}
     | DATA_CONSTRAINTS,
     prefer_skip_nested_validation=True,
 )
@@ -151,12 +151,17 @@ def prune(
     check_parts(estimator, granularity)
     check_is_fitted(estimator)
     pruned = thawed(deepcopy(estimator))
+    amount = amount_of(
+        sparsity=sparsity, n_nonzero_coefs=n_nonzero_coefs, threshold=threshold
+    )
     plan = Plan(
-        amount_of(sparsity, n_nonzero_coefs, threshold),
+        amount or {"sparsity": 0.5},
         criterion,
         granularity,
         scope,
         refit,
     )
-    prune_in_place(pruned, observe(pruned, X, y, sample_weight), plan)
+    done = prune_in_place(pruned, observe(pruned, X, y, sample_weight), plan)
+    for word in word_on_cut_layers(done):
+        warnings.warn(word, stacklevel=3)  # whoever called: this is decorated
     return pruned
