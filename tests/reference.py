@@ -1,6 +1,7 @@
 """Slow, obvious twins of the kernels and solvers, in plain numpy."""
 
 import itertools
+from typing import NamedTuple
 
 import numpy as np
 from scipy.linalg import orth
@@ -954,6 +955,39 @@ def adam(values, gradient, moments, number, rate, beta_1=0.9, beta_2=0.999):
     return values - rate * mean / (np.sqrt(square) + 1e-8)
 
 
+# -- the optimal brain surgeon ----------------------------------------------------
+
+
+def restricted(curvature, weights, kept):
+    """The best weights that are zero but where `kept`, of (n_outputs, n)."""
+    H, w = curvature, weights.T
+    inside, across = H[np.ix_(kept, kept)], H[np.ix_(kept, ~kept)]
+    best = np.zeros_like(w)
+    best[kept] = w[kept] + np.linalg.solve(inside, across @ w[~kept])
+    return best.T
+
+
+def eliminate(curvature, weights):
+    """Backward elimination, every loss and every refit from scratch."""
+
+    def loss(v):
+        return 0.5 * sum((a - b) @ curvature @ (a - b) for a, b in zip(v, weights))
+
+    kept = np.ones(weights.shape[1], dtype=bool)
+    order, losses, path = [], [0.0], [weights]
+    while kept.any():
+        tries = {}
+        for j in np.flatnonzero(kept):
+            without = kept.copy()
+            without[j] = False
+            tries[j] = restricted(curvature, weights, without)
+        order.append(min(tries, key=lambda j: loss(tries[j])))
+        kept[order[-1]] = False
+        path.append(tries[order[-1]])
+        losses.append(loss(path[-1]))
+    return np.array(order), np.diff(losses), np.array(path)
+
+
 # -- networks ---------------------------------------------------------------
 
 NETWORK_ACTIVATIONS = {
@@ -1036,3 +1070,88 @@ def adam_steps(values, gradients, rate, beta_1, beta_2, epsilon):
         unbiased = first / (1.0 - beta_1**t), second / (1.0 - beta_2**t)
         values = values - rate * unbiased[0] / (np.sqrt(unbiased[1]) + epsilon)
     return values
+
+
+class Twin(NamedTuple):
+    """A perceptron by its arrays, and weighted rows, for slow twins of criteria."""
+
+    weights: list
+    biases: list
+    activations: list
+    X: np.ndarray
+    y: np.ndarray
+    row_weights: np.ndarray
+
+    def layers(self):
+        """What each layer reads, the outputs last."""
+        found = [self.X]
+        for w, b, act in zip(self.weights, self.biases, self.activations):
+            found.append(TWIN_ACTIVATIONS[act](found[-1] @ w + b))
+        return found
+
+    def mean(self, values):
+        return np.average(values, axis=0, weights=self.row_weights)
+
+    def outgoing(self):
+        return [np.sqrt((w**2).sum(axis=1)) for w in self.weights[1:]]
+
+
+TWIN_ACTIVATIONS = {
+    **NETWORK_ACTIVATIONS,
+    "logistic": NETWORK_ACTIVATIONS["sigmoid"],
+    "softmax": lambda p: np.exp(p) / np.exp(p).sum(axis=1, keepdims=True),
+}
+
+
+def lamp_scores(w):
+    """Lee et al. 2021, one weight at a time."""
+    score = np.zeros(w.shape)
+    for index in np.ndindex(w.shape):
+        m = abs(w[index])
+        # Of equals, those that are stored first count as larger.
+        larger = [
+            abs(w[other])
+            for other in np.ndindex(w.shape)
+            if abs(w[other]) > m or (abs(w[other]) == m and other <= index)
+        ]
+        score[index] = m**2 / sum(v**2 for v in larger) if m else 0.0
+    return score
+
+
+def spread(twin, values):
+    return np.sqrt(twin.mean((values - twin.mean(values)) ** 2))
+
+
+# (criterion, granularity) -> importances, each as its definition has it.
+SCORES = {
+    ("magnitude", "element"): lambda t: [abs(w) for w in t.weights],
+    ("magnitude", "neuron"): lambda t: [
+        np.sqrt((w**2).sum(axis=0)) * v for w, v in zip(t.weights, t.outgoing())
+    ],
+    ("lamp", "element"): lambda t: [lamp_scores(w) for w in t.weights],
+    ("wanda", "element"): lambda t: [
+        abs(w) * np.sqrt(t.mean(a**2))[:, None] for w, a in zip(t.weights, t.layers())
+    ],
+    ("signal", "neuron"): lambda t: [
+        spread(t, a) * v for a, v in zip(t.layers()[1:-1], t.outgoing())
+    ],
+    ("signal", "feature"): lambda t: [
+        spread(t, t.X) * np.sqrt((t.weights[0] ** 2).sum(axis=1))
+    ],
+    ("apoz", "neuron"): lambda t: [
+        t.mean(np.where(a > 0, 1.0, 0.0)) for a in t.layers()[1:-1]
+    ],
+}
+
+
+# -- pruning: scores -----------------------------------------------------------
+
+
+def naive_jackknife(statistic, n_rows, n_groups=10):
+    """Standard error of a statistic of rows, from leaving out every tenth row."""
+    without = [
+        statistic(np.array([i for i in range(n_rows) if i % n_groups != left_out]))
+        for left_out in range(n_groups)
+    ]
+    mean = sum(without) / n_groups
+    return ((n_groups - 1) / n_groups * sum((r - mean) ** 2 for r in without)) ** 0.5

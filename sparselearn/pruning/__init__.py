@@ -2,7 +2,19 @@
 
 from sparselearn.pruning._adapters import Adapter, register_adapter
 from sparselearn.pruning._blocks import Block
+from sparselearn.pruning._path import PruningPath, pruning_path
 from sparselearn.pruning._prune import importance, prune
 from sparselearn.pruning._pruner import Pruner
+from sparselearn.pruning._pruner_cv import PrunerCV
 
-__all__ = ["Adapter", "Block", "Pruner", "importance", "prune", "register_adapter"]
+__all__ = [
+    "Adapter",
+    "Block",
+    "Pruner",
+    "PrunerCV",
+    "PruningPath",
+    "importance",
+    "prune",
+    "pruning_path",
+    "register_adapter",
+]

@@ -12,7 +12,7 @@ from sparselearn.pruning._search import counts_down, most_sparse
 from sparselearn.pruning._strategy import candidates_of, label_free, race
 from sparselearn.pruning._trials import Trials
 
-__all__ = ["Bench", "Outcome", "prune_on"]
+__all__ = ["Bench", "Outcome", "prune_on", "usual_tolerance"]
 
 SHARE_LOST = 0.01  # of the score, or of 1: the tolerance unless told
 
@@ -199,12 +199,16 @@ def _to_tolerance(bench, plan, candidates, tolerance):
     return Outcome(estimator, pruned, plan, figures, words)
 
 
+def usual_tolerance(estimator, scoring, base_score):
+    """How much of a score may be lost unless told."""
+    return SHARE_LOST * (1.0 if is_bounded(estimator, scoring) else abs(base_score))
+
+
 def _resolved(tolerance, bench, judge, base_score):
     if tolerance == "1se":
         return standard_error(judge.replicates(bench.estimator))
     if tolerance == "auto":
-        scale = 1.0 if is_bounded(bench.estimator, bench.scoring) else abs(base_score)
-        return SHARE_LOST * scale
+        return usual_tolerance(bench.estimator, bench.scoring, base_score)
     return float(tolerance)
 
 

@@ -33,16 +33,29 @@ class Calibration:
     training : callable, default=None
         ``training()`` gives X, y and sample_weight of all rows there are to train on,
         where X is but a sample of them.
+    total_weight : float, default=None
+        The sum of the weights of these rows, with which a penalty of the estimator's
+        is to be compared.
     """
 
     def __init__(
-        self, adapter, estimator, X, y=None, sample_weight=None, seed=0, training=None
+        self,
+        adapter,
+        estimator,
+        X,
+        y=None,
+        sample_weight=None,
+        seed=0,
+        training=None,
+        total_weight=None,
     ):
         self.adapter = adapter
         self.estimator = estimator
         self.y = y
+        self.sample_weight = sample_weight
         self.seed = seed
         self.training = training or (lambda: (X, y, sample_weight))
+        self.total_weight = total_weight
         self.X = None
         if X is not None:
             self.X = validate_data(
@@ -92,6 +105,12 @@ class Calibration:
         within = np.bincount(column, squares, n_columns)
         # A full column stores all the weight, up to rounding.
         return np.sqrt(within + np.maximum(1.0 - stored, 0.0) * mean**2)
+
+    def mean_square(self, a):
+        """Weighted means of the squares of the columns of `a`, in float64."""
+        if sp.issparse(a):
+            return a.multiply(a).T @ self.weights
+        return self._sum(a, lambda rows: np.square(rows, dtype=np.float64))
 
     def _sum(self, a, function):
         return sum(

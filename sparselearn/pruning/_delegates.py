@@ -1,11 +1,16 @@
 """What a pruned estimator does as the estimator inside it does."""
 
+import warnings
+
 import numpy as np
 from sklearn import get_config
 from sklearn.utils import get_tags
 from sklearn.utils.metadata_routing import process_routing
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
+
+from sparselearn.pruning._adapters import adapter_of
+from sparselearn.pruning._wrappers import last_step
 
 __all__ = ["DelegatesMixin"]
 
@@ -24,8 +29,7 @@ def _delegated(name):
 class DelegatesMixin:
     """Methods and attributes of `estimator_`, as far as it has them.
 
-    For a meta-estimator that has `estimator`, and after `fit` `estimator_`, `support_`
-    and `_n_inputs`.
+    For a meta-estimator that has `estimator`, and whose `fit` ends with `_store`.
     """
 
     @property
@@ -118,3 +122,29 @@ class DelegatesMixin:
         tags = get_tags(self.estimator)
         tags.array_api_support = False  # masks and means are numpy's
         return tags
+
+    def _store(self, outcome, unpruned):
+        estimator, pruned, plan, figures, words = outcome
+        final = last_step(estimator)
+        fitted = {
+            "estimator_": estimator,
+            "masks_": pruned.masks,
+            "importances_": pruned.importances,
+            "threshold_": pruned.threshold,
+            "criterion_": plan.criterion,
+            "refit_": plan.refit,
+            **adapter_of(final).counts(final, pruned.blocks),
+            **figures,
+        }
+        if unpruned is not None:
+            fitted["unpruned_"] = unpruned
+        stale = {name for name in vars(self) if name.endswith("_")} - fitted.keys()
+        for name in stale:
+            delattr(self, name)
+        vars(self).update(fitted)
+        n_inputs = len(pruned.blocks[0].matrix())
+        self._n_inputs = getattr(final, "n_features_in_", n_inputs)
+        for word in words[:1]:
+            warnings.warn(
+                word, stacklevel=4
+            )  # whoever called `fit`, which is decorated

@@ -12,6 +12,7 @@ Data flow one way::
 from typing import NamedTuple
 
 import numpy as np
+from sklearn.utils import check_random_state
 
 from sparselearn._compat import n_rows_of, rows_of
 from sparselearn.pruning._adapters import adapter_of
@@ -103,11 +104,12 @@ def check_parts(estimator, granularity):
     adapter_of(final).check(final, granularity)
 
 
-def observe(estimator, X, y=None, sample_weight=None, seed=0, size=None):
+def observe(estimator, X, y=None, sample_weight=None, random_state=0, size=None):
     """Blocks of the last step of a fitted estimator, and the data as it sees them.
 
     `size` is how many rows are drawn for it, if there are more; None takes all.
     """
+    seed = check_random_state(random_state).randint(np.iinfo(np.int32).max)
     final = last_step(estimator)
     adapter = adapter_of(final)
     blocks = adapter.read(final)
@@ -124,7 +126,8 @@ def observe(estimator, X, y=None, sample_weight=None, seed=0, size=None):
     def training():
         return as_seen_by_last_step(estimator, X), y, sample_weight
 
-    data = Calibration(adapter, final, seen, *sample[1:], seed, training)
+    total = n_rows if sample_weight is None else float(np.sum(sample_weight))
+    data = Calibration(adapter, final, seen, *sample[1:], seed, training, total)
     return Subject(blocks, data)
 
 

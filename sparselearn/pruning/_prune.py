@@ -26,13 +26,14 @@ __all__ = ["CONSTRAINTS", "importance", "prune"]
 # Estimators are checked by `check_parts`, whose error says what can be pruned.
 CONSTRAINTS = {
     "estimator": "no_validation",
-    "criterion": [StrOptions(set(CRITERIA))],
+    "criterion": [StrOptions(set(CRITERIA)), callable],
     "sparsity": [Interval(Real, 0, 1, closed="left"), None],
     "n_nonzero_coefs": [Interval(Integral, 0, None, closed="left"), None],
     "threshold": [Interval(Real, None, None, closed="neither"), None],
     "granularity": [StrOptions(set(GRANULARITIES))],
     "scope": [StrOptions(set(SCOPES))],
     "refit": [StrOptions(set(REFITS))],
+    "random_state": ["random_state"],
 }
 DATA_CONSTRAINTS = {
     "X": ["array-like", "sparse matrix", None],
@@ -42,7 +43,7 @@ DATA_CONSTRAINTS = {
 
 
 @validate_params(
-    {name: CONSTRAINTS[name] for name in ("criterion", "granularity")}
+    {name: CONSTRAINTS[name] for name in ("criterion", "granularity", "random_state")}
     | DATA_CONSTRAINTS,
     prefer_skip_nested_validation=True,
 )
@@ -54,6 +55,7 @@ def importance(
     criterion="magnitude",
     granularity="element",
     sample_weight=None,
+    random_state=None,
 ):
     """Importances of the weights of a fitted estimator; the larger, the longer kept.
 
@@ -65,12 +67,14 @@ def importance(
         Calibration data; a linear model needs them, for the spread of its features.
     y : array-like, default=None
         Targets of the rows of X, for the criteria that need them.
-    criterion : {"magnitude"}, default="magnitude"
+    criterion : str or callable, default="magnitude"
         As in :class:`Pruner`.
     granularity : {"element", "neuron", "feature"}, default="element"
         As in :class:`Pruner`.
     sample_weight : array-like of shape (n_samples,), default=None
         Weights of the rows of X.
+    random_state : int, RandomState instance or None, default=None
+        Of the criteria that draw.
 
     Returns
     -------
@@ -90,7 +94,7 @@ def importance(
     """
     check_parts(estimator, granularity)
     check_is_fitted(estimator)
-    blocks, data = observe(estimator, X, y, sample_weight)
+    blocks, data = observe(estimator, X, y, sample_weight, random_state)
     return score_parts(criterion, granularity, blocks, data)
 
 
@@ -112,6 +116,7 @@ def prune(
     scope="global",
     refit="fold",
     sample_weight=None,
+    random_state=None,
 ):
     """A pruned copy of a fitted estimator.
 
@@ -128,6 +133,8 @@ def prune(
         As in :class:`Pruner`.
     sample_weight : array-like of shape (n_samples,), default=None
         Weights of the rows of X.
+    random_state : int, RandomState instance or None, default=None
+        As in :class:`Pruner`.
 
     Returns
     -------
@@ -161,7 +168,7 @@ def prune(
         scope,
         refit,
     )
-    done = prune_in_place(pruned, observe(pruned, X, y, sample_weight), plan)
-    for word in word_on_cut_layers(done):
+    subject = observe(pruned, X, y, sample_weight, random_state)
+    for word in word_on_cut_layers(prune_in_place(pruned, subject, plan)):
         warnings.warn(word, stacklevel=3)  # whoever called: this is decorated
     return pruned

@@ -1,6 +1,5 @@
 """`Pruner`, the meta-estimator that fits an estimator and prunes it."""
 
-import warnings
 from numbers import Integral, Real
 
 import numpy as np
@@ -14,14 +13,13 @@ from sparselearn._compat import (
     rows_of,
     rows_of_params,
 )
-from sparselearn.pruning._adapters import adapter_of
 from sparselearn.pruning._bench import Bench, prune_on
 from sparselearn.pruning._delegates import DelegatesMixin
 from sparselearn.pruning._judge import hold_out
 from sparselearn.pruning._procedure import Plan, amount_of, check_parts
 from sparselearn.pruning._prune import CONSTRAINTS
 from sparselearn.pruning._routing import RoutesMixin
-from sparselearn.pruning._wrappers import last_step, thawed
+from sparselearn.pruning._wrappers import thawed
 
 __all__ = ["Pruner"]
 
@@ -54,12 +52,34 @@ class Pruner(RoutesMixin, DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
         in one of these, whose last step is pruned. To prune a fitted estimator
         without fitting it again, give ``FrozenEstimator(estimator)``: the X of `fit`
         then serves for calibration only.
-    criterion : {"auto", "magnitude"}, default="auto"
-        What a weight is worth. "auto" compares, on rows kept apart, those that suit
-        the estimator, see the Notes. "magnitude": :math:`|w_{ij}|` in a perceptron, and
-        :math:`|w_{ij}| \, \mathrm{std}(x_i)` in a linear model, where features have
-        units; the standard deviation is over the rows of X, weighted by
-        `sample_weight`.
+    criterion : str or callable, default="auto"
+        What a part is worth. "auto" compares, on rows kept apart, criteria that suit
+        the estimator, see the Notes. The others are for one of the granularities or
+        more; means and standard deviations are over the rows of X, weighted by
+        `sample_weight`, a is what a layer reads (of the first one x), and a unit j
+        reads :math:`W_{\cdot j}` and is read by :math:`V_{j \cdot}`.
+
+        - "magnitude": :math:`|w_{ij}|` in a perceptron, and
+          :math:`|w_{ij}| \, \mathrm{std}(x_i)` in a linear model, where features have
+          units; of units :math:`\|W_{\cdot j}\| \, \|V_{j \cdot}\|`;
+        - "lamp": the share of :math:`w_{ij}^2` (in the linear model's units) in the sum
+          of it and all larger ones of its layer, so that layers compare;
+        - "wanda": :math:`|w_{ij}| \sqrt{\mathrm{mean}(a_i^2)}`;
+        - "signal", of units and features: :math:`\mathrm{std}(a_j) \,
+          \|V_{j \cdot}\|`;
+        - "apoz", of ReLU units: the share of the rows on which it is not zero;
+        - "obs", of linear models and support vectors: the turn in which the optimal
+          brain surgeon removes a weight, the last one most important: each time that
+          with the least :math:`w_j^2 / (2 [H^{-1}]_{jj})`, H the curvature of the loss,
+          after which the other weights are corrected. Of least squares this is
+          backward elimination by :math:`|t|`. At most 4000 features;
+        - "random": for comparison;
+        - a callable ``f(estimator, X, y, sample_weight)`` that returns a list of arrays
+          of importances, shaped like `importances_`; the estimator is the fitted last
+          step, X what that sees.
+
+        Where a criterion has no definition of its own for features, a feature counts
+        by the norm of the importances of its weights.
     granularity : {"element", "neuron", "feature"}, default="element"
         What is kept or removed as one: a weight; a hidden unit of a perceptron, with
         all its weights and its constant; a feature, with all weights that read it.
@@ -82,14 +102,19 @@ class Pruner(RoutesMixin, DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
         "global" ranks all weights together. "layer" ranks each layer by itself, and
         prunes all to the same sparsity, up to rounding; the number of kept weights
         is the same. No effect on a linear model, nor with `threshold`.
-    refit : {"auto", "fold", "none"}, default="auto"
-        "auto" is what suits the criterion. "fold" adds to each intercept the mean of what was removed,
+    refit : {"auto", "fold", "none", "obs"}, default="auto"
+        "auto" is what suits the criterion. "fold" adds to each intercept the mean of
+        what was removed,
         :math:`b_j \leftarrow b_j + \sum_{i\,\mathrm{removed}} w_{ij}\,\bar a_i`, the
         least-squares constant. In later layers of a perceptron, whose inputs have
         changed too, it gives every pre-activation the mean over X that it had before
         pruning. A linear model with ``fit_intercept=False`` is not folded. "none"
         leaves the intercepts; a perceptron without most of its weights may do better
-        so.
+        so. "obs", for linear models and support vectors whatever the criterion, gives
+        the kept weights S the values that are optimal without the others,
+        :math:`w_S \leftarrow w_S + H_{SS}^{-1} H_{SR} w_R`: of least squares and ridge
+        regressions the fit on S, of other models one Newton step towards it from the
+        fitted weights. It needs no targets.
     calibration_size : int or None, default=5000
         How many rows the estimator is observed on, drawn at random where X has more;
         None takes all.
@@ -109,7 +134,8 @@ class Pruner(RoutesMixin, DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
     keep_unpruned : bool, default=True
         Whether to keep the estimator as it was before pruning.
     random_state : int, RandomState instance or None, default=None
-        Draws the rows that are kept apart and those that are observed.
+        Of the rows that are drawn, and of the criteria that draw; give an int for the
+        same masks every time.
     n_jobs : int or None, default=None
         Threads, over the sparsities of a search and over the candidates of
         ``criterion="auto"``. Any number gives the same masks.
@@ -137,8 +163,8 @@ class Pruner(RoutesMixin, DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
         Indices of the features that have a weight other than zero in the first map;
         in a pipeline they are the features that its last step sees.
     base_score_, pruned_score_, score_ : float
-        With `tolerance`: the score on the rows kept apart, of the unpruned estimator, of
-        it with weights removed, and of `estimator_`.
+        With `tolerance`: the score on the rows kept apart, of the unpruned estimator,
+        of it with weights removed, and of `estimator_`.
     tolerance_ : float
         With `tolerance`: what it came to.
     path_ : dict of ndarray
@@ -314,7 +340,8 @@ class Pruner(RoutesMixin, DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
             *(X, y, sample_weight, split, self.calibration_size, seed),
             *(self.scoring, self.n_jobs),
         )
-        self._store(prune_on(bench, plan, tolerance), bench.estimator)
+        unpruned = bench.estimator if self.keep_unpruned else None
+        self._store(prune_on(bench, plan, tolerance), unpruned)
         return self
 
     def _plan(self):
@@ -329,29 +356,3 @@ class Pruner(RoutesMixin, DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
         tolerance = amount.pop("tolerance", tolerance)
         options = {name: getattr(self, name) for name in Plan._fields[1:]}
         return Plan(amount, **options), tolerance
-
-    def _store(self, outcome, unpruned):
-        estimator, pruned, plan, figures, words = outcome
-        final = last_step(estimator)
-        fitted = {
-            "estimator_": estimator,
-            "masks_": pruned.masks,
-            "importances_": pruned.importances,
-            "threshold_": pruned.threshold,
-            "criterion_": plan.criterion,
-            "refit_": plan.refit,
-            **adapter_of(final).counts(final, pruned.blocks),
-            **figures,
-        }
-        if self.keep_unpruned:
-            fitted["unpruned_"] = unpruned
-        stale = {name for name in vars(self) if name.endswith("_")} - fitted.keys()
-        for name in stale:
-            delattr(self, name)
-        vars(self).update(fitted)
-        n_inputs = len(pruned.blocks[0].matrix())
-        self._n_inputs = getattr(final, "n_features_in_", n_inputs)
-        for word in words[:1]:
-            warnings.warn(
-                word, stacklevel=4
-            )  # whoever called `fit`, which is decorated

@@ -18,17 +18,22 @@ class RoutesMixin:
     routing it goes to the last step of the estimator as well.
     """
 
+    @property
+    def _routed_to(self):
+        """Whose `fit` and `score` get metadata."""
+        return self.estimator
+
     def _routed(self, sample_weight, groups, fit_params):
         """What the estimator's `fit`, the calibration, and `cv` get."""
         if get_config()["enable_metadata_routing"]:
             given = {"sample_weight": sample_weight, "groups": groups}
             fit_params |= {name: a for name, a in given.items() if a is not None}
             routed = process_routing(self, "fit", **fit_params)
-            of_cv = (
-                routed.splitter.split if "splitter" in routed else {"groups": groups}
-            )
+            of_cv = {"groups": groups}
+            if hasattr(self.cv, "get_metadata_routing"):
+                of_cv = routed.splitter.split
             return routed.estimator.fit, sample_weight, of_cv
-        prefix, estimator = "", self.estimator
+        prefix, estimator = "", self._routed_to
         while isinstance(estimator, Pipeline):
             name, estimator = estimator.steps[-1]
             prefix += f"{name}__"
@@ -50,7 +55,7 @@ class RoutesMixin:
             .add(caller="score", callee="score")
         )
         router = MetadataRouter(owner=self).add_self_request(self)
-        router.add(estimator=self.estimator, method_mapping=mapping)
+        router.add(estimator=self._routed_to, method_mapping=mapping)
         if hasattr(self.cv, "get_metadata_routing"):
             of_cv = MethodMapping().add(caller="fit", callee="split")
             router.add(splitter=self.cv, method_mapping=of_cv)

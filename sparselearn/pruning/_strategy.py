@@ -22,29 +22,55 @@ class Candidate(NamedTuple):
         Keys of `CRITERIA` and `REFITS`; the refit needs no labels.
     cost : int
         Of candidates that tie, the one of the least cost is taken.
+    most_inputs : float
+        More than so many inputs of a block are too many for it.
     """
 
     criterion: str
     refit: str
     cost: int = 0
+    most_inputs: float = np.inf
 
+
+SQUARE = 4000  # inputs whose pairs are held in memory
 
 # By (structure, granularity); the first of each is taken where there is no race.
 CANDIDATES = {
-    ("linear", "element"): [Candidate("magnitude", "fold")],
-    ("linear", "feature"): [Candidate("magnitude", "fold")],
-    ("network", "element"): [Candidate("magnitude", "fold")],
-    ("network", "feature"): [Candidate("magnitude", "fold")],
-    ("network", "neuron"): [Candidate("magnitude", "fold")],
+    ("linear", "element"): [
+        Candidate("magnitude", "fold"),
+        Candidate("magnitude", "obs", 1, SQUARE),
+        Candidate("obs", "obs", 2, SQUARE),
+    ],
+    ("linear", "feature"): [
+        Candidate("magnitude", "fold"),
+        Candidate("magnitude", "obs", 1, SQUARE),
+        Candidate("obs", "obs", 2, SQUARE),
+    ],
+    ("linear", "support_vector"): [Candidate("obs", "obs")],
+    ("network", "element"): [
+        Candidate("wanda", "fold", 1),
+        Candidate("lamp", "fold"),
+        Candidate("magnitude", "fold"),
+    ],
+    ("network", "feature"): [
+        Candidate("signal", "fold"),
+        Candidate("wanda", "fold"),
+        Candidate("magnitude", "fold"),
+    ],
+    ("network", "neuron"): [
+        Candidate("signal", "fold", 1),
+        Candidate("magnitude", "fold"),
+    ],
 }
 CONTROL = "random"
-ANY = Candidate("magnitude", "fold")
 
 
 def candidates_of(blocks, plan):
     """Candidates for an estimator of these blocks, as far as `plan` leaves a choice."""
     structure = "network" if len(blocks) > 1 else "linear"
-    rows = CANDIDATES.get((structure, plan.granularity), [ANY])
+    n_inputs = max(len(block.matrix()) for block in blocks)
+    rows = CANDIDATES[structure, plan.granularity]
+    rows = [row for row in rows if n_inputs <= row.most_inputs]
     if plan.criterion != "auto":
         named = [row for row in rows if row.criterion == plan.criterion]
         row = (named or rows)[0]
@@ -122,7 +148,7 @@ def race(candidates, start, judge, n_kept, *, base, n_jobs=None):
     winner = min(
         (leg for leg in legs if best.ties(leg)), key=lambda leg: leg.candidate.cost
     )
-    harm = np.mean(base) - winner.score > standard_error(base - winner.replicates)
+    harm = np.mean(base) - winner.score > standard_error(base)
     names = rows[0].keys()
     results = {name: np.array([row[name] for row in rows]) for name in names}
     return Race(winner.candidate, results, not harm or winner.score > chance.score)

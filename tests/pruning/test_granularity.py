@@ -61,10 +61,12 @@ def test_a_feature_of_a_network_is_a_row_of_its_first_weights(X, network):
 
 def test_what_does_not_know_units_says_what_does(X, network):
     with pytest.raises(ValueError, match="does not know granularity='neuron'"):
-        prune(network, X, granularity="neuron", sparsity=0.5)
+        prune(network, X, criterion="wanda", granularity="neuron", sparsity=0.5)
 
 
 def test_a_linear_model_has_no_units(X):
     model = LinearRegression().fit(X, X[:, 0])
     blocks = adapter_of(model).read(model)
     assert weight_masks("neuron", blocks, [])[0].all()
+    with pytest.raises(ValueError, match="means nothing for LinearRegression"):
+        prune(model, X, granularity="neuron")

@@ -211,7 +211,7 @@ def test_threshold_selects_by_importance(X, y):
 
 
 def test_half_is_pruned_unless_told(X, y):
-    assert Pruner(Ridge()).fit(X, y).sparsity_ == 0.5
+    assert np.count_nonzero(prune(Ridge().fit(X, y), X).coef_ == 0) == 3
 
 
 @pytest.mark.parametrize(
@@ -224,7 +224,7 @@ def test_half_is_pruned_unless_told(X, y):
         ({"n_nonzero_coefs": -1}, "n_nonzero_coefs"),
         ({"n_nonzero_coefs": 0.5}, "n_nonzero_coefs"),
         ({"threshold": "median"}, "threshold"),
-        ({"criterion": "wanda"}, "criterion"),
+        ({"criterion": "best"}, "criterion"),
         ({"scope": "row"}, "scope"),
         ({"refit": "ols"}, "refit"),
     ],
@@ -298,7 +298,7 @@ def test_magnitude_beats_chance_on_digits(monkeypatch):
     train, test = order[:1200], order[1200:]
     network = MLPClassifier(hidden_layer_sizes=(32,), random_state=0, max_iter=60)
     frozen = FrozenEstimator(network.fit(X[train], y[train]))
-    pruner = Pruner(frozen, sparsity=0.6)
+    pruner = Pruner(frozen, sparsity=0.6, criterion="magnitude")
     by_magnitude = pruner.fit(X[train]).score(X[test], y[test])
 
     def by_chance(blocks, data, shuffle):
@@ -459,17 +459,9 @@ def test_clone_and_pickle(X, y, network, tmp_path, fitted):
         pruner = Pruner(estimator, sparsity=0.25, scope="layer", refit="none")
         if fitted:
             pruner.fit(X, y)
-        assert clone(pruner).get_params(deep=False).keys() == {
-            "estimator",
-            "criterion",
-            "granularity",
-            "sparsity",
-            "n_nonzero_coefs",
-            "threshold",
-            "scope",
-            "refit",
-            "calibration_size",
-        }
+        for name, value in clone(pruner).get_params(deep=False).items():
+            if name != "estimator":
+                assert value == getattr(pruner, name)
         joblib.dump(pruner, tmp_path / "pruner")
         dumped = skops.io.dumps(pruner)
         trusted = skops.io.get_untrusted_types(data=dumped)
@@ -644,11 +636,13 @@ def test_calibration_on_a_sample(X, y, weight):
     frozen = FrozenEstimator(Ridge().fit(X, y))
     everything = Pruner(frozen, calibration_size=None).fit(X, y, weight)
     at_least = Pruner(frozen, calibration_size=len(X)).fit(X, y, weight)
-    sample = Pruner(frozen, calibration_size=20).fit(X, y, weight)
+    sample = Pruner(frozen, calibration_size=20, random_state=0).fit(X, y, weight)
+    again = Pruner(frozen, calibration_size=20, random_state=0).fit(X, y, weight)
+    np.testing.assert_array_equal(again.importances_, sample.importances_)
     np.testing.assert_array_equal(at_least.importances_, everything.importances_)
     assert not np.allclose(sample.importances_, everything.importances_)
     subject = observe(frozen.estimator, X, y, weight, size=20)
-    rows = [np.flatnonzero((X == row).all(axis=1)).item() for row in subject.data.X]
+    rows = [np.flatnonzero((row == X).all(axis=1)).item() for row in subject.data.X]
     np.testing.assert_array_equal(subject.data.y, y[rows])
     np.testing.assert_allclose(subject.data.weights, weight[rows] / weight[rows].sum())
     for found, given in zip(subject.data.training(), (X, y, weight)):

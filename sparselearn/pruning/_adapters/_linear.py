@@ -1,12 +1,30 @@
 """Linear models as one block on the features."""
 
+import numpy as np
+from scipy.special import expit, softmax
 from sklearn.base import is_classifier
+from sklearn.linear_model import (
+    GammaRegressor,
+    LogisticRegression,
+    PoissonRegressor,
+    Ridge,
+    RidgeClassifier,
+    RidgeClassifierCV,
+    RidgeCV,
+    SGDClassifier,
+    SGDRegressor,
+    TweedieRegressor,
+)
 
+from sparselearn.linear_model import SparsePoissonRegressor
 from sparselearn.pruning._adapters._base import Adapter
 from sparselearn.pruning._adapters._registry import refusal
 from sparselearn.pruning._blocks import Block, counts, dense, stored_like
+from sparselearn.pruning._curvature import Curvature, InputCurvature
 
 __all__ = ["LinearAdapter"]
+
+DAMPING = 0.01
 
 
 class LinearAdapter(Adapter):
@@ -39,9 +57,97 @@ class LinearAdapter(Adapter):
         if hasattr(estimator, "sparsity_"):  # it counts its own, as this package's do
             vars(estimator).update(counts(blocks))
 
+    def curvatures(self, estimator, blocks, data):
+        """Of the loss over its sum of weights, with the model's own ridge penalty.
+
+        One for all outputs, where the second derivatives of the loss are the same for
+        all rows; else one an output.
+        """
+        (block,) = blocks
+        (a,) = data.inputs(blocks)
+        n_inputs, n_outputs = block.matrix().shape
+        ridge = np.broadcast_to(_ridge(estimator, data.total_weight), n_outputs)
+        slopes = _output_curvature(estimator, block, a)
+        groups = np.arange(n_outputs)[:, None]
+        if slopes is None and np.all(ridge == ridge[0]):
+            groups = np.arange(n_outputs)[None]
+        found = []
+        for outputs in groups:
+            weights = data.weights
+            if slopes is not None:
+                weights = weights * slopes[:, outputs[0]]
+            form = InputCurvature(
+                a,
+                weights,
+                centred=block.intercept is not None,
+                ridge=ridge[outputs[0]],
+            )
+            inputs = np.arange(n_inputs)
+            found.append(Curvature(outputs, inputs, form, form.centre, DAMPING))
+        return found
+
 
 def _link(estimator):
     """Key of `ACTIVATIONS`: how the linear model turns z into what it predicts."""
     if not is_classifier(estimator) or not hasattr(estimator, "predict_proba"):
         return "identity"
     return "logistic" if len(estimator.classes_) == 2 else "softmax"
+
+
+def _output_curvature(estimator, block, a):
+    """Second derivatives of each row's loss in each output; None where all are 1.
+
+    Those that are expected under the fitted model, which are never negative. Losses
+    without any, such as the hinge, are taken as squared.
+    """
+    power = _power_of_mean(estimator)
+    if block.activation == "identity" and power is None:
+        return None
+    z = a @ block.matrix().astype(np.float64) + block.constants()
+    if power is not None:
+        return np.exp(power * z)
+    probabilities = expit(z) if block.activation == "logistic" else softmax(z, axis=1)
+    return probabilities * (1.0 - probabilities)
+
+
+def _power_of_mean(estimator):
+    """p, where the loss has the curvature mean**p, and log(mean) is linear."""
+    if isinstance(estimator, (PoissonRegressor, SparsePoissonRegressor)):
+        return 1.0
+    if isinstance(estimator, GammaRegressor):
+        return 0.0
+    if isinstance(estimator, TweedieRegressor):
+        is_log = estimator.link == "log" or (
+            estimator.link == "auto" and estimator.power > 0
+        )
+        return 2.0 - estimator.power if is_log else None
+    return None
+
+
+def _ridge(estimator, total):
+    """The weight of ``||w||² / 2`` beside the mean loss; `total` is the rows' weight.
+
+    One number, or one an output.
+    """
+    alpha = getattr(estimator, "alpha_", getattr(estimator, "alpha", 0.0))
+    l1_ratio = getattr(estimator, "l1_ratio_", getattr(estimator, "l1_ratio", None))
+    if isinstance(estimator, (Ridge, RidgeClassifier, RidgeCV, RidgeClassifierCV)):
+        return np.asarray(alpha) / total
+    if isinstance(estimator, LogisticRegression):
+        return _share_of_l2(estimator.penalty, l1_ratio) / (
+            np.ravel(getattr(estimator, "C_", estimator.C)) * total
+        )
+    if isinstance(estimator, (SGDClassifier, SGDRegressor)):
+        return alpha * _share_of_l2(estimator.penalty, l1_ratio)
+    if isinstance(estimator, (PoissonRegressor, GammaRegressor, TweedieRegressor)):
+        return alpha
+    is_mixture = np.ndim(alpha) == 0 and isinstance(l1_ratio, (int, float))
+    return alpha * (1.0 - l1_ratio) if is_mixture else 0.0
+
+
+def _share_of_l2(penalty, l1_ratio):
+    if penalty in (None, "l1"):
+        return 0.0
+    if penalty == "l2":
+        return 1.0
+    return 1.0 - (l1_ratio or 0.0)

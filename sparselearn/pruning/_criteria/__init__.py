@@ -10,7 +10,24 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sparselearn.pruning._criteria._magnitude import magnitude
+from sparselearn.pruning._criteria._activity import (
+    apoz,
+    signal,
+    signal_of_features,
+    wanda,
+)
+from sparselearn.pruning._criteria._custom import score_by
+from sparselearn.pruning._criteria._magnitude import (
+    lamp,
+    magnitude,
+    magnitude_of_units,
+)
+from sparselearn.pruning._criteria._random import (
+    random_elements,
+    random_features,
+    random_units,
+)
+from sparselearn.pruning._criteria._surgeon import obs, obs_of_inputs
 
 __all__ = ["CRITERIA", "Criterion", "score_parts"]
 
@@ -38,12 +55,32 @@ class Criterion(NamedTuple):
     is_control: bool = False
 
 
-CRITERIA = {"magnitude": Criterion(element=magnitude)}
+CRITERIA = {
+    "apoz": Criterion(neuron=apoz, is_control=True),
+    "lamp": Criterion(element=lamp),
+    "magnitude": Criterion(element=magnitude, neuron=magnitude_of_units),
+    "obs": Criterion(element=obs, feature=obs_of_inputs, support_vector=obs_of_inputs),
+    "random": Criterion(
+        element=random_elements,
+        neuron=random_units,
+        feature=random_features,
+        support_vector=random_features,
+        is_control=True,
+    ),
+    "signal": Criterion(neuron=signal, feature=signal_of_features),
+    "wanda": Criterion(element=wanda),
+}
 
 
 def score_parts(criterion, granularity, blocks, data):
-    """Importances of the parts of `blocks`, by a row of `CRITERIA`."""
+    """Importances of the parts of `blocks`, by a row of `CRITERIA` or a callable."""
+    if callable(criterion):
+        return score_by(criterion, granularity, blocks, data)
     row = CRITERIA[criterion]
+    if row.needs_y and data.y is None:
+        raise ValueError(
+            f"criterion={criterion!r} needs y, the targets of X; got None."
+        )
     function = getattr(row, granularity)
     if function is not None:
         return function(blocks, data)

@@ -1,8 +1,10 @@
-"""The size of a weight."""
+"""The size of weights: "magnitude" and "lamp"."""
 
 import numpy as np
 
-__all__ = ["magnitude"]
+from sparselearn.pruning._criteria._parts import outgoing_norms
+
+__all__ = ["lamp", "magnitude", "magnitude_of_units"]
 
 
 def magnitude(blocks, data):
@@ -18,3 +20,48 @@ def magnitude(blocks, data):
                 last = block.by_input(values).T  # a view, the inputs last
                 last *= data.std(a)
     return importances
+
+
+def magnitude_of_units(blocks, data):
+    """``||W_in[:, j]|| ||W_out[j, :]||``, which no scaling of a ReLU unit changes.
+
+    A unit that computes c relu(z) with its outgoing weights divided by c is the same
+    unit. Needs no data.
+    """
+    incoming = [
+        np.linalg.norm(block.matrix().astype(np.float64), axis=0)
+        for block in blocks[:-1]
+    ]
+    return [w * v for w, v in zip(incoming, outgoing_norms(blocks))]
+
+
+def lamp(blocks, data):
+    """Layer-adaptive magnitudes, which compare across layers.
+
+    With the weights of a layer in ascending order of their magnitudes m,
+
+        score_u = m_u² / sum_{v >= u} m_v²,
+
+    the share of what is left of the layer that goes with the weight, so that the
+    largest weight of every layer scores 1. m is that of :func:`magnitude`.
+
+    References
+    ----------
+    J. Lee, S. Park, S. Mo, S. Ahn, J. Shin, "Layer-adaptive sparsity for the
+    magnitude-based pruning", ICLR 2021.
+    """
+    return [_tail_shares(magnitudes) for magnitudes in magnitude(blocks, data)]
+
+
+def _tail_shares(magnitudes):
+    flat = magnitudes.ravel()
+    largest = flat.max(initial=0.0)
+    if largest == 0.0:
+        return magnitudes
+    squares = (flat / largest) ** 2  # no overflow, in whatever units
+    # Of equals the first is kept, as in ranking: it comes last here.
+    descending = np.argsort(-flat, kind="stable")
+    tail = np.cumsum(squares[descending])
+    shares = np.empty_like(flat)
+    shares[descending] = squares[descending] / tail
+    return shares.reshape(magnitudes.shape)

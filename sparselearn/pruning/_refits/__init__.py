@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from sparselearn.pruning._refits._fold import fold
+from sparselearn.pruning._refits._surgeon import obs
 
 __all__ = ["REFITS", "Refit"]
 
@@ -25,4 +26,4 @@ class Refit(NamedTuple):
     of_estimator: Callable | None = None
 
 
-REFITS = {"fold": Refit(of_blocks=fold), "none": Refit()}
+REFITS = {"fold": Refit(of_blocks=fold), "none": Refit(), "obs": Refit(of_blocks=obs)}

@@ -1,0 +1,220 @@
+"""Every criterion of networks is its definition, and holds to the laws of all."""
+
+import itertools
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from sklearn.neural_network import MLPClassifier, MLPRegressor
+
+from sparselearn.pruning import importance
+from sparselearn.pruning._criteria import CRITERIA
+from tests import reference
+
+DRAWN = {"random"}  # at random: these have no twin
+ROWS = [
+    (name, granularity)
+    for name, row in CRITERIA.items()
+    for granularity in ("element", "neuron", "feature")
+    if getattr(row, granularity) is not None
+]
+every_row = pytest.mark.parametrize(("criterion", "granularity"), ROWS)
+undrawn = pytest.mark.parametrize(
+    ("criterion", "granularity"), [row for row in ROWS if row[0] not in DRAWN]
+)
+
+
+def by_criterion(granularity):
+    names = [name for name, known in ROWS if known == granularity]
+    return pytest.mark.parametrize("criterion", sorted(set(names) - DRAWN))
+
+
+def network(rng, *, sizes=(6, 5, 4, 3), hidden="relu", output="softmax", dtype=float):
+    """A perceptron as scikit-learn leaves it after a fit, but at once."""
+    kind = MLPRegressor if output == "identity" else MLPClassifier
+    net = kind(hidden_layer_sizes=sizes[1:-1], activation=hidden)
+    shapes = list(itertools.pairwise(sizes))
+    net.coefs_ = [rng.normal(size=shape).astype(dtype) for shape in shapes]
+    net.intercepts_ = [rng.normal(size=k).astype(dtype) for k in sizes[1:]]
+    net.n_layers_, net.n_outputs_ = len(sizes), sizes[-1]
+    net.out_activation_ = output
+    net.n_features_in_ = sizes[0]
+    if kind is MLPClassifier:
+        net.classes_ = np.arange(max(sizes[-1], 2))
+    return net
+
+
+def rows(rng, n=40, p=6):
+    X = rng.normal(loc=0.3, size=(n, p))
+    X[rng.random(X.shape) < 0.3] = 0.0
+    return X
+
+
+def targets(rng, net, n=40):
+    if hasattr(net, "classes_"):
+        return rng.choice(net.classes_, size=n)
+    return rng.normal(size=(n, net.n_outputs_))
+
+
+def twin_of(net, X, y, weights=None):
+    weights = np.ones(len(X)) if weights is None else weights
+    if hasattr(net, "classes_"):
+        k = net.coefs_[-1].shape[1]
+        one = y[:, None] == net.classes_
+        y = one[:, 1:] if k == 1 else one
+    activations = [net.activation] * (len(net.coefs_) - 1) + [net.out_activation_]
+    return reference.Twin(
+        net.coefs_, net.intercepts_, activations, X, np.asarray(y, float), weights
+    )
+
+
+def assert_close(found, expected, rtol=1e-9):
+    assert len(found) == len(expected)
+    for a, b in zip(found, expected):
+        assert a.dtype == np.float64
+        np.testing.assert_allclose(a, b, rtol=rtol, atol=rtol * np.abs(b).max())
+
+
+@undrawn
+@pytest.mark.parametrize("output", ["softmax", "identity"])
+def test_is_its_definition(rng, criterion, granularity, output):
+    net = network(rng, output=output)
+    X, y, weights = rows(rng), targets(rng, net), rng.integers(0, 4, size=40)
+    found = importance(
+        net,
+        X,
+        y,
+        criterion=criterion,
+        granularity=granularity,
+        sample_weight=weights,
+        random_state=0,
+    )
+    twin = reference.SCORES[criterion, granularity]
+    assert_close(found, twin(twin_of(net, X, y, weights)))
+
+
+@undrawn
+def test_a_weight_is_so_many_rows_in_any_order(rng, criterion, granularity):
+    net = network(rng)
+    X, y, weights = rows(rng), targets(rng, net), rng.integers(0, 4, size=40)
+    order = rng.permutation(np.repeat(np.arange(40), weights))
+    how = {"criterion": criterion, "granularity": granularity, "random_state": 0}
+    assert_close(
+        importance(net, X, y, sample_weight=weights, **how),
+        importance(net, X[order], y[order], **how),
+    )
+
+
+@every_row
+def test_sparse_rows_are_dense_rows(rng, criterion, granularity):
+    net = network(rng)
+    X, y = rows(rng), targets(rng, net)
+    how = {"criterion": criterion, "granularity": granularity, "random_state": 0}
+    expected = importance(net, X, y, **how)
+    for storage in (sp.csr_array, sp.csc_array, sp.csr_matrix):
+        assert_close(importance(net, storage(X), y, **how), expected)
+    X.flags.writeable = False
+    assert_close(importance(net, X, y, **how), expected, rtol=0)
+
+
+@every_row
+def test_single_precision_agrees(rng, criterion, granularity):
+    single = network(rng, dtype=np.float32)
+    double = network(rng)
+    double.coefs_ = [w.astype(float) for w in single.coefs_]
+    double.intercepts_ = [b.astype(float) for b in single.intercepts_]
+    X, y = rows(rng).astype(np.float32), targets(rng, single)
+    how = {"criterion": criterion, "granularity": granularity, "random_state": 0}
+    assert_close(
+        importance(single, X, y, **how),
+        importance(double, X.astype(float), y, **how),
+        rtol=1e-4,
+    )
+
+
+@by_criterion("neuron")
+def test_dead_units_are_worth_least(rng, criterion):
+    net = network(rng, sizes=(6, 8, 5, 3))
+    X, y = rows(rng), targets(rng, net)
+    net.coefs_[0][:, 2] = 0.0
+    net.intercepts_[0][2] = -1.0  # never active
+    if criterion != "magnitude":  # which sees no data
+        net.coefs_[1][:, 3] = -0.1
+        net.intercepts_[1][3] = -1.0
+    first, second = importance(
+        net, X, y, criterion=criterion, granularity="neuron", random_state=0
+    )
+    assert first[2] == 0.0 < np.delete(first, 2).max()
+    if criterion != "magnitude":
+        assert second[3] == 0.0 < np.delete(second, 3).max()
+
+
+@by_criterion("element")
+def test_zero_weights_are_worth_nothing(rng, criterion):
+    net = network(rng)
+    net.coefs_[1][2, 1] = 0.0
+    values = importance(
+        net, rows(rng), targets(rng, net), criterion=criterion, random_state=0
+    )
+    assert values[1][2, 1] == 0.0
+    assert np.count_nonzero(values[1]) > 1
+
+
+def test_random_is_uniform_and_by_its_seed(rng):
+    net = network(rng, sizes=(40, 50, 30, 3))
+    draw = lambda seed: importance(net, criterion="random", random_state=seed)  # noqa: E731
+    flat = np.concatenate([a.ravel() for a in draw(0)])
+    assert 0.0 <= flat.min() < 0.01 < 0.99 < flat.max() < 1.0
+    assert abs(flat.mean() - 0.5) < 0.03
+    for a, b, c in zip(draw(0), draw(0), draw(1)):
+        np.testing.assert_array_equal(a, b)
+        assert not np.any(a == c)
+
+
+def test_apoz_wants_units_that_can_be_off(rng):
+    net = network(rng, hidden="tanh")
+    with pytest.raises(ValueError, match=r"coefs_\[0\].*'tanh'.*'signal'"):
+        importance(net, rows(rng), criterion="apoz", granularity="neuron")
+
+
+def test_a_criterion_that_reads_targets_asks_for_them(rng):
+    for name, row in CRITERIA.items():
+        if row.needs_y:
+            with pytest.raises(ValueError, match=f"{name}.* needs y"):
+                importance(network(rng), rows(rng), criterion=name)
+
+
+# Functions of the user's
+
+
+def test_a_function_is_asked_for_importances(rng):
+    net = network(rng)
+    X, y, weights = rows(rng), targets(rng, net), rng.random(40)
+    seen = []
+
+    def by_position(*arguments):
+        seen.append(arguments)
+        return [np.arange(w.size).reshape(w.shape) for w in net.coefs_]
+
+    found = importance(net, X, y, criterion=by_position, sample_weight=weights)
+    assert_close(found, by_position())
+    assert seen[0][0] is net
+    for got, given in zip(seen[0][1:], (X, y, weights)):
+        np.testing.assert_array_equal(got, given)
+    found[0][:] = 7.0
+    assert by_position()[0].max() != 7.0
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        np.ones(3),
+        [np.ones((6, 5)), np.ones((5, 4))],
+        [np.ones((6, 5)), np.ones((5, 4)), np.ones((3, 4))],
+        [np.ones((6, 5)), np.ones((5, 4)), np.full((4, 3), np.nan)],
+    ],
+    ids=["no list", "a layer short", "turned", "NaN"],
+)
+def test_a_function_must_return_their_shapes(rng, wrong):
+    with pytest.raises(ValueError, match=r"must return .*\(4, 3\)\]; got "):
+        importance(network(rng), criterion=lambda *arguments: wrong)
