@@ -988,6 +988,38 @@ def eliminate(curvature, weights):
     return np.array(order), np.diff(losses), np.array(path)
 
 
+# -- trees ----------------------------------------------------------------------
+
+
+def weakest_links(left, right, errors):
+    """The level at which each inner node goes, all of g computed anew each time."""
+    is_leaf = left < 0
+    levels, level = np.full(left.size, np.nan), -np.inf
+
+    def leaves(node):
+        if is_leaf[node]:
+            return [node]
+        return leaves(left[node]) + leaves(right[node])
+
+    def below(node):
+        if is_leaf[node]:
+            return []
+        return [node, *below(left[node]), *below(right[node])]
+
+    while not is_leaf[0]:
+        g = {}
+        for node in below(0):
+            ends = leaves(node)
+            g[node] = (errors[node] - errors[ends].sum()) / (len(ends) - 1)
+        weakest = min(g, key=g.get)
+        level = max(level, g[weakest])
+        gone = below(weakest)
+        levels[gone] = level
+        is_leaf = is_leaf.copy()
+        is_leaf[gone] = True
+    return levels[left >= 0]
+
+
 # -- networks ---------------------------------------------------------------
 
 NETWORK_ACTIVATIONS = {
@@ -1089,6 +1121,10 @@ class Twin(NamedTuple):
             found.append(TWIN_ACTIVATIONS[act](found[-1] @ w + b))
         return found
 
+    def hidden_activations(self):
+        """By the names of `NETWORK_ACTIVATIONS`."""
+        return ["sigmoid" if a == "logistic" else a for a in self.activations]
+
     def mean(self, values):
         return np.average(values, axis=0, weights=self.row_weights)
 
@@ -1122,8 +1158,143 @@ def spread(twin, values):
     return np.sqrt(twin.mean((values - twin.mean(values)) ** 2))
 
 
+def letters_of(a, activation, layer_values, weights):
+    """Which letter a unit gives each row: OFF is 0, bins are 1 to 32."""
+    if activation == "relu":
+        positive = np.sort(np.repeat(layer_values, weights, axis=0).ravel())
+        positive = positive[positive > 0]
+        if not positive.size:
+            return [0 for value in a]
+        top = positive[int(np.ceil(0.999 * positive.size - 1e-6)) - 1]
+        edges = np.linspace(0.0, top, 33)
+    else:
+        edges = np.linspace({"tanh": -1.0, "logistic": 0.0}[activation], 1.0, 33)
+    found = []
+    for value in a:
+        if activation == "relu" and value == 0.0:
+            found.append(0)
+        else:
+            found.append(1 + min(int((value - edges[0]) // (edges[1] - edges[0])), 31))
+    return found
+
+
+def entropies(twin):
+    """Bits of the letters of each unit."""
+    found = []
+    for act, layer in zip(twin.activations, twin.layers()[1:-1]):
+        bits = []
+        for a in layer.T:
+            letters = np.array(letters_of(a, act, layer, twin.row_weights))
+            mass = [twin.row_weights[letters == x].sum() for x in set(letters)]
+            p = np.array(mass) / sum(mass)
+            bits.append(-(p[p > 0] * np.log2(p[p > 0])).sum())
+        found.append(np.array(bits))
+    return found
+
+
+def weight_slopes(twin, function, step=1e-6):
+    """Central differences of ``function(logits)`` in each weight: a list of arrays."""
+    found = []
+    for layer, w in enumerate(twin.weights):
+        slopes = []
+        for index in np.ndindex(w.shape):
+            ends = []
+            for sign in (1.0, -1.0):
+                moved = [v.copy() for v in twin.weights]
+                moved[layer][index] += sign * step
+                logits = network_layers(
+                    twin.X, moved, twin.biases, twin.hidden_activations()
+                )[-1]
+                ends.append(function(logits))
+            slopes.append((ends[0] - ends[1]) / (2.0 * step))
+        found.append(np.reshape(slopes, w.shape + np.shape(slopes[0])))
+    return found
+
+
+def loss_of(twin, logits):
+    kind = "squared_error" if twin.activations[-1] == "identity" else "log"
+    return network_losses(logits, twin.y, twin.activations[-1], kind)
+
+
+def gauss_newton_losses(twin):
+    """``G w² / 2`` by the Jacobian of every output of every row in every weight."""
+    p = twin.layers()[-1]
+    if twin.activations[-1] == "softmax":
+        H = np.array([np.diag(row) - np.outer(row, row) for row in p])
+    elif twin.activations[-1] == "logistic":
+        H = np.array([np.diag(row * (1.0 - row)) for row in p])
+    else:
+        H = np.array([np.eye(p.shape[1]) for row in p])
+    found = []
+    for w, J in zip(twin.weights, weight_slopes(twin, lambda logits: logits)):
+        curvature = np.einsum("ijnc,ncd,ijnd->nij", J, H, J)
+        found.append(0.5 * twin.mean(curvature) * w**2)
+    return found
+
+
+def taylor_weights(twin):
+    slopes = weight_slopes(twin, lambda logits: twin.mean(loss_of(twin, logits)))
+    return [abs(w * g) for w, g in zip(twin.weights, slopes)]
+
+
+def taylor_inputs(twin, step=1e-6):
+    """``mean |a dL/da|`` of what each layer reads."""
+    found = []
+    for layer, a in enumerate(twin.layers()[:-1]):
+        above = twin._replace(
+            weights=twin.weights[layer:],
+            biases=twin.biases[layer:],
+            activations=twin.activations[layer:],
+        )
+        changes = []
+        for unit in range(a.shape[1]):
+            ends = []
+            for sign in (1.0, -1.0):
+                moved = a.copy()
+                moved[:, unit] += sign * step
+                logits = network_layers(
+                    moved, above.weights, above.biases, above.hidden_activations()
+                )[-1]
+                ends.append(loss_of(twin, logits))
+            slope = (ends[0] - ends[1]) / (2.0 * step)
+            changes.append(twin.mean(abs(a[:, unit] * slope)))
+        found.append(np.array(changes))
+    return found
+
+
+def sums_over_units(scores):
+    pairs = itertools.pairwise(scores)
+    return [w.sum(axis=0) + v.sum(axis=1) for w, v in pairs]
+
+
+def surgeon_losses(twin):
+    """``w_i² / (2 [H⁻¹]_ii)``, H of the inputs and an undamped constant."""
+    found = []
+    for w, a in zip(twin.weights, twin.layers()):
+        one = np.column_stack([a, np.ones(len(a))])
+        H = np.cov(one.T, aweights=twin.row_weights, ddof=0)
+        damping = 0.01 * np.diag(H)[:-1].mean()
+        H = twin.mean(one[:, :, None] * one[:, None, :])
+        H[:-1, :-1] += damping * np.eye(len(w))
+        inverse = np.linalg.inv(H)
+        found.append(w**2 / (2.0 * np.diag(inverse)[:-1, None]))
+    return found
+
+
 # (criterion, granularity) -> importances, each as its definition has it.
 SCORES = {
+    ("entropy", "neuron"): lambda t: [
+        h * v for h, v in zip(entropies(t), t.outgoing())
+    ],
+    ("raw-entropy", "neuron"): entropies,
+    ("obd", "element"): gauss_newton_losses,
+    ("obd", "neuron"): lambda t: sums_over_units(gauss_newton_losses(t)),
+    ("obd", "feature"): lambda t: [gauss_newton_losses(t)[0].sum(axis=1)],
+    ("obs", "element"): surgeon_losses,
+    ("obs", "feature"): lambda t: [surgeon_losses(t)[0].sum(axis=1)],
+    ("taylor", "element"): taylor_weights,
+    ("taylor", "neuron"): lambda t: taylor_inputs(t)[1:],
+    ("taylor", "feature"): lambda t: taylor_inputs(t)[:1],
     ("magnitude", "element"): lambda t: [abs(w) for w in t.weights],
     ("magnitude", "neuron"): lambda t: [
         np.sqrt((w**2).sum(axis=0)) * v for w, v in zip(t.weights, t.outgoing())
@@ -1142,6 +1313,24 @@ SCORES = {
         t.mean(np.where(a > 0, 1.0, 0.0)) for a in t.layers()[1:-1]
     ],
 }
+
+
+# -- least squares on masks --------------------------------------------------
+
+
+def masked_ridge(a, residuals, masks, ridge, weights):
+    """Weighted ridge regressions, an output at a time, each on inputs of its own.
+
+    As ordinary least squares of rows times the roots of their weights, with a row
+    more for each input.
+    """
+    delta = np.zeros(masks.shape)
+    root = np.sqrt(weights)[:, None]
+    for output, mask in enumerate(masks.T):
+        rows = np.vstack([root * a[:, mask], np.diag(np.sqrt(ridge[mask]))])
+        right = np.concatenate([root[:, 0] * residuals[:, output], 0 * ridge[mask]])
+        delta[mask, output] = np.linalg.lstsq(rows, right, rcond=None)[0]
+    return delta
 
 
 # -- pruning: scores -----------------------------------------------------------

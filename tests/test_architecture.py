@@ -29,6 +29,7 @@ FLOORS = [
     {"_report", "_warm_up"},
     {"__main__", "__init__"},
 ]
+NUMBA = {"_jit.py", "_machine.py", "_tiles.py"}
 RANK_OF = {name: rank for rank, names in enumerate(FLOORS) for name in names}
 
 
@@ -105,7 +106,7 @@ def test_borders(source):
     for module, name in imports_of(tree_of(source)):
         root = module.split(".")[0]
         if root in {"numba", "llvmlite"}:
-            assert where in {"_kernels/_jit.py", "_kernels/_machine.py"}
+            assert where in {f"_kernels/{name}" for name in NUMBA}
         if root == "sklearn" and where != "_compat.py":
             private = [p for p in [*module.split("."), name or ""] if p.startswith("_")]
             assert not private, f"{module}.{name} is private to scikit-learn"
@@ -160,7 +161,7 @@ def test_kernels_are_pure_loops(source):
         for path in _jit.SHARED_SOURCES
     }
     tree = tree_of(source)
-    if source.name in {"_jit.py", "_machine.py", "__init__.py"}:
+    if source.name in {*NUMBA, "__init__.py"}:
         return
     for module, name in imports_of(tree):
         if module.split(".")[0] == "sparselearn":

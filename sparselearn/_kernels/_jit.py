@@ -52,6 +52,7 @@ SHARED_SOURCES = (
     _PACKAGE / "_kernels" / "_blocks.py",
     _PACKAGE / "_kernels" / "_codes.py",
     _PACKAGE / "_kernels" / "_design.py",
+    _PACKAGE / "_kernels" / "_distances.py",
     _PACKAGE / "_kernels" / "_lasso_path.py",
     _PACKAGE / "_kernels" / "_layers.py",
     _PACKAGE / "_kernels" / "_machine.py",
@@ -59,6 +60,7 @@ SHARED_SOURCES = (
     _PACKAGE / "_kernels" / "_plan.py",
     _PACKAGE / "_kernels" / "_sparse_rows.py",
     _PACKAGE / "_kernels" / "_support.py",
+    _PACKAGE / "_kernels" / "_tiles.py",
 )
 
 

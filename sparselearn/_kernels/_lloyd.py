@@ -20,6 +20,7 @@ import math
 
 import numpy as np
 
+from sparselearn._kernels._distances import product, square_apart
 from sparselearn._kernels._jit import REASSOCIATE, inlined, kernel
 
 __all__ = ["add_rows", "add_sparse_rows", "centre", "least_errors", "settle"]
@@ -45,30 +46,11 @@ def centre(rows, shift, scale, centred, lengths):
 
 
 @inlined(fastmath=REASSOCIATE)
-def _square(row, centroid, size):
-    """``||row - size centroid||^2`` in float64: exactly 0 for equals."""
-    total = 0.0
-    for k in range(row.shape[0]):
-        difference = np.float64(row[k]) - size * centroid[k]
-        total += difference * difference
-    return total
-
-
-@inlined(fastmath=REASSOCIATE)
-def _size(row, direction):
-    """The product of a row and a direction, in float64."""
-    total = 0.0
-    for k in range(row.shape[0]):
-        total += np.float64(row[k]) * direction[k]
-    return total
-
-
-@inlined(fastmath=REASSOCIATE)
 def _measure(row, centroid, spherical):
     """What the nearest centroid has the least of."""
     if spherical:
-        return -abs(_size(row, centroid))
-    return _square(row, centroid, 1.0)
+        return -abs(product(row, centroid))
+    return square_apart(row, centroid, 1.0)
 
 
 @inlined
@@ -160,8 +142,8 @@ def settle(
         labels[i] = label
         squares[i] = least
         if spherical:
-            sizes[i] = _size(row, centroids[label])
-            squares[i] = _square(row, centroids[label], sizes[i])
+            sizes[i] = product(row, centroids[label])
+            squares[i] = square_apart(row, centroids[label], sizes[i])
 
 
 @inlined(fastmath=REASSOCIATE)
@@ -169,7 +151,7 @@ def _square_below(row, centroid, limit):
     """``||row - centroid||^2``, or something from `limit` on that is no larger."""
     total = 0.0
     for start in range(0, row.shape[0], FEATURES):
-        total += _square(
+        total += square_apart(
             row[start : start + FEATURES], centroid[start : start + FEATURES], 1.0
         )
         if total >= limit:
@@ -189,7 +171,7 @@ def least_errors(rows, centroids, spherical, closest, errors):
         for j in range(centroids.shape[0]):
             centroid = centroids[j]
             if spherical:
-                error = _square(row, centroid, _size(row, centroid))
+                error = square_apart(row, centroid, product(row, centroid))
             else:
                 error = _square_below(row, centroid, known)
             errors[j, i] = min(error, known)

@@ -30,6 +30,7 @@ __all__ = [
     "has_gaps",
     "join_codes",
     "merge_signs",
+    "split_names",
     "split_signs",
     "spread_rows",
     "squared_errors",
@@ -331,6 +332,11 @@ def split_signs(codes):
     split = sp.csr_array(parts, shape=(n_rows, 2 * n_components))
     split.sort_indices()
     return split
+
+
+def split_names(names):
+    """The names of the columns that `split_signs` makes of those with `names`."""
+    return np.concatenate([names + "_positive", names + "_negative"])
 
 
 def merge_signs(codes):

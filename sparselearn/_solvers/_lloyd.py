@@ -21,6 +21,7 @@ A centroid without rows moves to one of the rows that are represented worst, whi
 raises nothing either. If no row is represented badly, it stays.
 """
 
+from collections import deque
 from typing import NamedTuple
 
 import numpy as np
@@ -100,6 +101,9 @@ class Passes:
         self.tasks = tasks(X.shape[0])
         self.found = Assignment.empty(X.shape[0])
         self.sums = self.counts = None
+        self._spare = (
+            deque()
+        )  # sums of tasks: to make them anew takes as long as to add
         weight, mean, energy, self.variance = self._moments()
         self.damping = DAMPING * weight * energy
         size = energy if spherical else self.variance
@@ -147,7 +151,7 @@ class Passes:
 
         def assign(rows):
             part, weights = self.found.part(rows), self.weights[rows]
-            before, sums = part.labels.copy(), np.zeros(shape)
+            before, sums = part.labels.copy(), self._zeros(shape)
             self.rows.assign(rows, targets, part, weights, sums)
             changed = (before != part.labels) & (weights > 0.0)
             return sums, np.count_nonzero(changed)
@@ -155,9 +159,18 @@ class Passes:
         self.sums, n_changed = np.zeros(shape), 0
         for sums, changed in self.run(assign, self.tasks):
             self.sums += sums
+            self._spare.append(sums)
             n_changed += changed
         self.counts = np.bincount(self.found.labels, self.weights, len(atoms))
         return n_changed
+
+    def _zeros(self, shape):
+        try:
+            sums = self._spare.pop()
+        except IndexError:
+            return np.zeros(shape)
+        sums[:] = 0.0
+        return sums
 
     def moved(self, atoms):
         """Float64 `atoms` after a step, and whether some are where no row was."""
@@ -219,7 +232,7 @@ def learn_centroids(X, weights, centroids, *, spherical, max_iter, tol, run=map)
     start = directions(centroids) if spherical else centroids
     # What is returned has the dtype of X: labels are of atoms that are rounded.
     atoms = np.asarray(start, dtype=X.dtype)
-    passes.rows.sketch(atoms, run=run)
+    passes.rows.keep(atoms, run=run)
     passes.assign(atoms)
     scale = (1.0 if spherical else passes.variance) / X.shape[1]
     rounding = len(atoms) * (2.0 * np.finfo(X.dtype).eps) ** 2

@@ -13,7 +13,16 @@ import scipy.sparse as sp
 
 from sparselearn._kernels import _assignment
 from sparselearn._kernels import _lloyd as kernels
-from sparselearn._solvers._sketch import Sketch, choose_sketch, rests
+from sparselearn._solvers._frame import (
+    BLOCK,
+    Coordinates,
+    Frame,
+    dense,
+    frame_near,
+    slices,
+)
+from sparselearn._solvers._sketch import choose_products
+from sparselearn._solvers._whole import WholeTargets, keep_whole, whole_rows
 
 __all__ = [
     "Assignment",
@@ -27,8 +36,8 @@ __all__ = [
     "tasks",
 ]
 
-# Rows whose products with the centroids are made at a time: they stay in the cache.
-BLOCK = 512
+# Rows that are assigned and added to sums at a time.
+CALL = 2048
 # Products of a row are so many times the number in a few vectors of a processor.
 WIDTH = 64
 # Rows a task, at least; and tasks, at most. They do not depend on the threads.
@@ -70,116 +79,8 @@ def tasks(n_rows, least=None):
     return slices(0, n_rows, step)
 
 
-def slices(start, stop, step):
-    return [slice(i, min(i + step, stop)) for i in range(start, stop, step)]
-
-
-def dense(rows):
-    """Some rows as a float64 ndarray."""
-    rows = rows.toarray() if sp.issparse(rows) else rows
-    return rows.astype(np.float64)
-
-
-class Coordinates(NamedTuple):
-    """Rows in the other unit.
-
-    Attributes
-    ----------
-    values : ndarray (n_rows, n_coordinates)
-        Not `spherical`: then the reach, and 1.
-    lengths, reaches : ndarray (n_rows,)
-        See :mod:`sparselearn._kernels._lloyd`.
-    """
-
-    values: np.ndarray
-    lengths: np.ndarray
-    reaches: np.ndarray
-
-    @classmethod
-    def empty(cls, n_rows, n_coordinates, dtype):
-        """To be overwritten, but for the 1."""
-        values = np.ones((n_rows, n_coordinates), dtype=dtype)
-        return cls(values, *np.empty((2, n_rows), dtype=dtype))
-
-    def part(self, rows):
-        """The same of the slice `rows`, as views."""
-        return Coordinates(*[values[rows] for values in self])
-
-
-class Frame(NamedTuple):
-    """The unit, the origin and the basis in which rough products are made.
-
-    Attributes
-    ----------
-    spherical : bool
-    shift : ndarray (n_features,)
-        The origin, of the dtype of the rows: the nearer to them, the fewer centroids
-        are measured. 0 if `spherical`.
-    scale : float
-        Rows become ``scale * (row - shift)``; a power of two, so that no digit changes.
-    sketch : Sketch or None
-    """
-
-    spherical: bool
-    shift: np.ndarray
-    scale: float
-    sketch: Sketch | None = None
-
-    @classmethod
-    def of(cls, spherical, origin, size, dtype):
-        """The frame about `origin` where what is `size` from there is about 1."""
-        origin = np.zeros_like(origin) if spherical else origin
-        return cls(spherical, origin.astype(dtype), 2.0 ** -np.frexp(size)[1])
-
-    @property
-    def dtype(self):
-        return self.shift.dtype
-
-    @property
-    def rounding(self):
-        """Twice what rounding can make in a sum of so many products, relatively."""
-        return (self.shift.size + 8) * float(np.finfo(self.dtype).eps)
-
-    @property
-    def n_coordinates(self):
-        n = self.shift.size if self.sketch is None else self.sketch.basis.shape[1]
-        return n if self.spherical else n + 2
-
-    def moved(self, rows):
-        """Rows in the other unit, in float64."""
-        return (dense(rows) - self.shift) * self.scale
-
-    def centre(self, rows, values, lengths):
-        """The same in their dtype, written to `values`; and their lengths."""
-        scale = self.dtype.type(self.scale)
-        kernels.centre(rows, self.shift, scale, values, lengths)
-
-    def coordinates(self, rows, found):
-        """Write to `found` the `Coordinates` of rows, without a sketch."""
-        self.centre(rows, found.values, found.lengths)
-        np.multiply(found.lengths, np.sqrt(self.rounding), out=found.reaches)
-        if not self.spherical:
-            found.values[:, -2] = found.reaches
-
-    def projected(self, rows, found):
-        """The same with the sketch."""
-        basis = self.sketch.basis.astype(self.dtype)
-        room = np.empty((BLOCK, rows.shape[1]), dtype=self.dtype)
-        for block in slices(0, rows.shape[0], BLOCK):
-            values, lengths, reaches = found.part(block)
-            centred = room[: lengths.size]
-            self.centre(rows[block], centred, lengths)
-            leading = values[:, : basis.shape[1]]
-            np.matmul(centred, basis, out=leading)
-            rounding = self.sketch.rounding(self.rounding)
-            squares = np.square(lengths, dtype=np.float64)
-            reaches[:] = rests(squares, leading, rounding)
-            if not self.spherical:
-                values[:, -2] = reaches
-
-
 class DenseTargets:
-    """Centroids, as dense rows are held against them.
+    """Centroids, as dense rows are held against them by products of floats.
 
     Parameters
     ----------
@@ -190,15 +91,7 @@ class DenseTargets:
     def __init__(self, centroids, frame):
         self.frame = frame
         self.centroids = np.ascontiguousarray(centroids, dtype=np.float64)
-        # Directions have no unit.
-        moved = self.centroids
-        moved = moved if frame.spherical else frame.moved(moved)
-        squares = np.einsum("ij,ij->i", moved, moved)
-        if frame.sketch is None:
-            reaches = np.sqrt(frame.rounding * squares)
-        else:
-            moved = moved @ frame.sketch.basis
-            reaches = rests(squares, moved, frame.sketch.rounding(frame.rounding))
+        squares, moved, reaches = frame.targets(self.centroids)
         if not frame.spherical:
             halves = (0.5 - frame.rounding) * squares
             moved = np.column_stack([moved, reaches, -halves])
@@ -211,7 +104,7 @@ class DenseTargets:
         """Write to `found`, an `Assignment`, what is nearest to each of some rows.
 
         The faster the better the labels are that it holds already, if these are known.
-        With a sketch the `Coordinates` of the rows must be `known`.
+        `known` are the `Coordinates` of the rows, if they are kept.
         """
         products, room = scratch = self._borrow()
         frame = self.frame
@@ -226,8 +119,10 @@ class DenseTargets:
             inner = wide[:, : len(self.centroids)]
             np.matmul(coordinates.values, self.coordinates.T, out=inner)
             near = found.part(block)
-            if near.labels[0] < 0:
-                near.labels[:] = (abs(inner) if frame.spherical else inner).argmax(1)
+            unknown = near.labels < 0
+            if unknown.any():
+                guess = (abs(inner) if frame.spherical else inner).argmax(1)
+                near.labels[unknown] = guess[unknown]
             kernels.settle(
                 some,
                 self.centroids,
@@ -249,9 +144,14 @@ class DenseTargets:
         except IndexError:  # as many as there are threads
             # Low enough beyond the centroids.
             lowest = 0.0 if self.frame.spherical else -np.inf
-            dtype, n_coordinates = self.frame.dtype, self.frame.n_coordinates
-            products = np.full((BLOCK, self.reaches.size), lowest, dtype=dtype)
-            return products, Coordinates.empty(BLOCK, n_coordinates, dtype)
+            shape = BLOCK, self.reaches.size
+            products = np.full(shape, lowest, dtype=self.frame.dtype)
+            return products, Coordinates.empty(BLOCK, self.frame)
+
+
+def dense_targets(centroids, frame):
+    kind = DenseTargets if frame.integers is None else WholeTargets
+    return kind(centroids, frame)
 
 
 class SparseTargets(NamedTuple):
@@ -293,13 +193,6 @@ class SparseTargets(NamedTuple):
         squares[:] = np.maximum(0.0, lengths + further)
 
 
-def frame_near(centroids, spherical, dtype):
-    """The `Frame` for rows that are about where the centroids are."""
-    origin = np.mean(centroids, axis=0, dtype=np.float64)
-    size = 1.0 if spherical else np.abs(centroids - origin).max(initial=0.0)
-    return Frame.of(spherical, origin, size, dtype)
-
-
 def make_targets(centroids, *, spherical, like):
     """What rows of the kind of X, `like`, are held against: has an ``assign``.
 
@@ -313,7 +206,7 @@ def make_targets(centroids, *, spherical, like):
     """
     if sp.issparse(like):
         return SparseTargets.of(centroids, spherical)
-    return DenseTargets(centroids, frame_near(centroids, spherical, like.dtype))
+    return dense_targets(centroids, frame_near(centroids, spherical, like.dtype))
 
 
 class DenseRows:
@@ -329,11 +222,11 @@ class DenseRows:
     def __init__(self, X, frame):
         self.X, self.frame, self.known = X, frame, None
 
-    def sketch(self, centroids, *, run):
-        """Make products with fewer coordinates from now on, if that is faster.
+    def keep(self, centroids, *, run):
+        """Make products the fastest way from now on, for the passes that follow.
 
-        These are kept: so many numbers a row. Rows that are made when they are asked
-        for, so that they need not be kept, go without.
+        What they are made of is kept: so many numbers a row. Rows that are made when
+        they are asked for, so that they need not be kept, are not.
 
         Parameters
         ----------
@@ -345,33 +238,42 @@ class DenseRows:
             return
         frame = self.frame
         moved = dense(centroids) if frame.spherical else frame.moved(centroids)
-        sketch = choose_sketch(
-            lambda rows: frame.moved(self.X[rows]),
-            self.X.shape[0],
-            moved,
-            spherical=frame.spherical,
+        frame = frame._replace(
+            **choose_products(
+                lambda rows: frame.moved(self.X[rows]),
+                self.X.shape[0],
+                moved,
+                spherical=frame.spherical,
+                whole=frame.integers is not None,
+            )
         )
-        if sketch is None:
+        self.frame, n_rows = frame, self.X.shape[0]
+        if frame.integers is not None:
+            self.known = whole_rows(n_rows, frame)
+        elif frame.sketch is not None:
+            self.known = Coordinates.empty(n_rows, frame)
+        else:
             return
-        frame = frame._replace(sketch=sketch)
-        n_rows = self.X.shape[0]
-        known = Coordinates.empty(n_rows, frame.n_coordinates, frame.dtype)
 
-        def project(rows):
-            frame.projected(self.X[rows], known.part(rows))
+        def keep(rows):
+            if frame.integers is not None:
+                room = Coordinates.empty(BLOCK, frame)
+                keep_whole(self.X[rows], frame, self.known.part(rows), room)
+                return
+            for block in slices(rows.start, rows.stop, BLOCK):
+                frame.coordinates(self.X[block], self.known.part(block))
 
-        deque(run(project, tasks(n_rows)), maxlen=0)
-        self.frame, self.known = frame, known
+        deque(run(keep, tasks(n_rows)), maxlen=0)
 
     def targets(self, centroids):
-        return DenseTargets(centroids, self.frame)
+        return dense_targets(centroids, self.frame)
 
     def assign(self, rows, targets, found, weights, sums):
         """Write to `found` what is nearest to each of the slice `rows`.
 
         Then add the rows, times weights and sizes, to the sums of their labels.
         """
-        for block in slices(rows.start, rows.stop, BLOCK):
+        for block in slices(rows.start, rows.stop, CALL):
             part = slice(block.start - rows.start, block.stop - rows.start)
             some, near = self.X[block], found.part(part)
             known = None if self.known is None else self.known.part(block)
@@ -392,7 +294,7 @@ class SparseRows:
     def __init__(self, X, spherical):
         self.X, self.spherical = X, spherical
 
-    def sketch(self, centroids, *, run):
+    def keep(self, centroids, *, run):
         """Nothing: products are made of what is not 0."""
 
     def targets(self, centroids):
@@ -413,7 +315,7 @@ def rows_near(X, centroids, *, spherical):
     return DenseRows(X, frame_near(centroids, spherical, X.dtype))
 
 
-def nearest_centroids(X, centroids, *, spherical=False, run=map):
+def nearest_centroids(X, centroids, *, spherical=False, labels=None, run=map):
     """The `Assignment` of the rows of X.
 
     Parameters
@@ -425,11 +327,15 @@ def nearest_centroids(X, centroids, *, spherical=False, run=map):
     centroids : array (n_components, n_features)
         With `spherical` of length 1, or 0.
     spherical : bool
+    labels : ndarray (n_rows,) or None
+        Guesses, -1 where there is none: the better they are, the faster it is.
     run : callable
         ``run(function, items)`` does ``map(function, items)``, in threads perhaps:
         what :func:`sparselearn._parallel.stream` gives.
     """
     found = Assignment.empty(X.shape[0])
+    if labels is not None:
+        found.labels[:] = labels
     targets = make_targets(centroids, spherical=spherical, like=X)
 
     def assign(rows):

@@ -102,11 +102,11 @@ def cut_patches(images, which, places, grid, rows=None):
     return rows
 
 
-def mean_contrast(rows):
+def mean_contrast(rows, weights=None):
     """The mean, over patches, of the variance between the numbers of a patch."""
     variances = np.empty(rows.shape[0])
     kernels.contrasts(rows, variances)
-    return float(variances.mean())
+    return float(np.average(variances, weights=weights))
 
 
 def normalise_contrast(rows, constant):

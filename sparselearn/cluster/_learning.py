@@ -23,6 +23,7 @@ from sparselearn._solvers._codebook import Codebook, Directions, WhitenedRows
 from sparselearn._solvers._distinct_rows import distinct_rows, project
 from sparselearn._solvers._kmeans_codes import threshold_at
 from sparselearn._solvers._lloyd import learn_centroids
+from sparselearn._solvers._nearest import Assignment
 from sparselearn._solvers._whitening import covariance_of, whitening
 from sparselearn._validation import read_only
 from sparselearn.cluster._coding import assign_rows, chunk_rows, count_codes
@@ -46,12 +47,15 @@ class Learned(NamedTuple):
         The state of learning by batches.
     n_iter : int
     converged : bool
+    nearest : tuple or None
+        The labels of the rows, all distinct, and squared distances, if they are known.
     """
 
     atoms: np.ndarray
     running: Running | None
     n_iter: int
     converged: bool
+    nearest: tuple | None = None
 
 
 class Sample(NamedTuple):
@@ -84,7 +88,7 @@ class CentroidLearningMixin(LearnsByPasses):
         own = np.random.RandomState(random_state.randint(2**32, dtype=np.uint32))
 
         def store(estimator, learned):
-            estimator._store(learned, X, weights, space, sample, own)
+            estimator._store(learned, X, weights, space, sample, own, chosen=chosen)
 
         steps = self._passes(rows, masses, init, space, random_state, exponent)
         store(self, self._last(steps, X, y, store))
@@ -165,7 +169,10 @@ class CentroidLearningMixin(LearnsByPasses):
             options |= {"tol": self.tol, "run": run}
             if self.batch_size is None:
                 for found in learn_centroids(rows, weights, start, **options):
-                    yield Learned(found.atoms, None, found.n_iter, found.converged)
+                    near = found.labels, found.squares
+                    yield Learned(
+                        found.atoms, None, found.n_iter, found.converged, near
+                    )
                 return
             state = start_running(start, spherical=self.spherical)
             options["batch_size"] = self.batch_size
@@ -213,17 +220,20 @@ class CentroidLearningMixin(LearnsByPasses):
 
     # -- what becomes of it ------------------------------------------------------
 
-    def _store(self, learned, X, weights, space, sample, own, *, goes_on=False):
+    def _store(
+        self, learned, X, weights, space, sample, own, *, chosen=None, goes_on=False
+    ):
         """Set the fitted attributes, all at the end: an interrupt leaves the last.
 
-        With `goes_on` what is counted joins what has been counted.
+        Of X the `chosen` rows are those that `learned` tells of. With `goes_on` what is
+        counted joins what has been counted.
         """
         spherical = self.gains_ is not None if goes_on else self.spherical
         centroids = np.array(learned.atoms, dtype=X.dtype, order="C")
         nothing = np.zeros(centroids.shape[1])
         n_components = len(centroids)
         book = Codebook(centroids, spherical, space, None, nothing)
-        found = assign_rows(X, book, self.n_jobs)
+        found = _assigned(X, book, self.n_jobs, learned.nearest, chosen)
         counts, along, sums = (
             np.bincount(found.labels, weights * sizes, minlength=n_components)
             for sizes in (np.ones(weights.size), found.sizes, np.abs(found.sizes))
@@ -283,6 +293,22 @@ class CentroidLearningMixin(LearnsByPasses):
         if book.spherical or self.split_sign:
             np.abs(products, out=products)
         return threshold_at(products, sample.weights, share)
+
+
+def _assigned(X, book, n_jobs, nearest, chosen):
+    """The `Assignment` of the rows of X, of which the last pass found some, or all."""
+    if nearest is None:
+        return assign_rows(X, book, n_jobs)
+    labels = np.full(X.shape[0], -1, dtype=np.int32)
+    labels[chosen] = nearest[0]
+    # Directions of float32 are made longer, to 1, and rows are whitened in other parts:
+    # rounding may decide otherwise.
+    is_same = not book.spherical and book.whitening is None
+    if not is_same or chosen.size < X.shape[0]:
+        return assign_rows(X, book, n_jobs, labels)
+    squares = np.empty(X.shape[0])
+    squares[chosen] = nearest[1]
+    return Assignment(labels, squares, np.ones(X.shape[0]))
 
 
 def _in_space(X, space, run, *, keep=False):

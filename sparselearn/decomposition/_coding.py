@@ -15,6 +15,7 @@ from sparselearn._solvers._coding import (
     has_gaps,
     join_codes,
     merge_signs,
+    split_names,
     split_signs,
     stack_rows,
 )
@@ -319,9 +320,7 @@ class CodesMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         """
         names = super().get_feature_names_out(input_features)
         names = names[: self.components_.shape[0]] + self._name_endings()
-        if not self._coding.split_sign:
-            return names
-        return np.concatenate([names + "_positive", names + "_negative"])
+        return split_names(names) if self._coding.split_sign else names
 
     def _name_endings(self):
         """What to append to the names of all atoms, or of each."""

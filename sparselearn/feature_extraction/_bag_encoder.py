@@ -14,14 +14,17 @@ from sklearn.utils.validation import check_is_fitted
 from sparselearn._compat import StrOptions, fit_context
 from sparselearn._parallel import row_chunks
 from sparselearn._solvers._pooling import POOLINGS, Pool
+from sparselearn._validation import check_weights
 from sparselearn.cluster import KMeansCoder
 from sparselearn.feature_extraction._bags import check_bags
 from sparselearn.feature_extraction._coders import (
     checked_coder,
     container_of,
+    count_distinct,
     encoded,
     fresh_coder,
     in_blocks,
+    last_step,
     learn,
     learns_in_batches,
     names_of_codes,
@@ -159,7 +162,7 @@ class BagEncoder(TransformerMixin, BaseEstimator):
     # -- learning -------------------------------------------------------------
 
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y=None, groups=None):
+    def fit(self, X, y=None, groups=None, sample_weight=None):
         """Let the coder learn from the descriptors of all bags.
 
         Parameters
@@ -172,59 +175,67 @@ class BagEncoder(TransformerMixin, BaseEstimator):
         groups : array-like of shape (n_descriptors,), default=None
             The label of the bag of each row of X, of any type that can be sorted. None
             means that each row is a bag.
+        sample_weight : array-like of shape (n_descriptors,), default=None
+            Of each descriptor, bag by bag if X is one array for each, where the coder
+            learns: non-negative, not all zero. The coder must take weights; of a
+            Pipeline its last step, and others that do get them too. What is pooled
+            does not depend on them.
 
         Returns
         -------
         self : object
             Fitted estimator.
         """
-        return self._learn("fit", check_bags(self, X, groups, reset=True))
+        bags = check_bags(self, X, groups, reset=True)
+        return self._learn("fit", bags, sample_weight)
 
     @available_if(learns_in_batches)
     @fit_context(prefer_skip_nested_validation=False)
-    def partial_fit(self, X, y=None, groups=None):
+    def partial_fit(self, X, y=None, groups=None, sample_weight=None):
         """Let the coder, which must have ``partial_fit``, learn from some more bags.
 
         A call that fails changes nothing, if the coder keeps that.
 
         Parameters
         ----------
-        X, y, groups : as for `fit`
+        X, y, groups, sample_weight : as for `fit`
 
         Returns
         -------
         self : object
             Fitted estimator.
         """
-        first = not hasattr(self, "coder_")
-        return self._learn("partial_fit", check_bags(self, X, groups, reset=first))
+        bags = check_bags(self, X, groups, reset=not hasattr(self, "coder_"))
+        return self._learn("partial_fit", bags, sample_weight)
 
     @fit_context(prefer_skip_nested_validation=False)
-    def fit_transform(self, X, y=None, groups=None):
-        """``fit(X, groups=groups).transform(X, groups=groups)``.
+    def fit_transform(self, X, y=None, groups=None, sample_weight=None):
+        """`fit`, and `transform` of the same bags.
 
         Parameters
         ----------
-        X, y, groups : as for `fit`
+        X, y, groups, sample_weight : as for `fit`
 
         Returns
         -------
         features : csr_array or ndarray of shape (n_bags, n_features_out)
         """
         bags = check_bags(self, X, groups, reset=True)
-        return self._learn("fit", bags)._features(bags)
+        return self._learn("fit", bags, sample_weight)._features(bags)
 
-    def _learn(self, method, bags):
+    def _learn(self, method, bags, weights):
+        if weights is not None:
+            weights = check_weights(weights, bags.X)
         coder = getattr(self, "coder_", None) if method == "partial_fit" else None
         if coder is None:
-            coder = self._new_coder(method, bags.X.shape[0])
-        learn(coder, method, bags.X)
+            coder = self._new_coder(method, bags.X, weights)
+        learn(coder, method, bags.X, weights=weights)
         if self._centred:
             n_codes = _centroids(coder).shape[0]
             n_nonzero_coefs, sparsity = 1.0, 1.0 - 1.0 / n_codes
         else:
             n_codes = encoded(coder, bags.X[:1]).shape[1]
-            n_nonzero_coefs, sparsity = nonzeros_of(coder, bags.X)
+            n_nonzero_coefs, sparsity = nonzeros_of(coder, bags.X, weights)
 
         # All at the end: an interrupted fit leaves the attributes of the last one.
         self.coder_ = coder
@@ -239,11 +250,11 @@ class BagEncoder(TransformerMixin, BaseEstimator):
         """Whether the pooling is by the nearest centroids."""
         return self.pooling in ("bow", "vlad")
 
-    def _new_coder(self, method, n_rows):
+    def _new_coder(self, method, X, weights):
         coder = self.coder
         if coder is None:
             seed = check_random_state(self.random_state).randint(2**31)
-            n_codes = min(N_CODES, n_rows)
+            n_codes = min(N_CODES, count_distinct(X, weights))
             coder = KMeansCoder(n_codes, random_state=seed, n_jobs=self.n_jobs)
         checked_coder(coder, [method, "predict" if self._centred else "transform"])
         return fresh_coder(coder)
@@ -353,7 +364,7 @@ class BagEncoder(TransformerMixin, BaseEstimator):
         check_is_fitted(self, "coder_")
         if not self._centred:
             return names_of_codes(self.coder_, self.n_codes_, "bagencoder")
-        last = type(_last(self.coder_)).__name__.lower()
+        last = type(last_step(self.coder_)).__name__.lower()
         names = [f"{last}{j}" for j in range(self.n_codes_)]
         if self.pooling == "vlad":
             width = _centroids(self.coder_).shape[1]
@@ -362,10 +373,6 @@ class BagEncoder(TransformerMixin, BaseEstimator):
                 features = [f"x{f}" for f in range(width)]
             names = [f"{name}_{feature}" for name in names for feature in features]
         return np.array(names, dtype=object)
-
-
-def _last(coder):
-    return coder[-1] if isinstance(coder, Pipeline) else coder
 
 
 def _nearest(coder, rows):
@@ -382,7 +389,7 @@ def _seen_by_last(coder, rows):
 
 def _centroids(coder):
     """The centroids of a fitted coder, (n_codes, n_features)."""
-    last = _last(coder)
+    last = last_step(coder)
     for name in ("components_", "cluster_centers_"):
         if hasattr(last, name):
             return np.asarray(getattr(last, name))

@@ -1,5 +1,7 @@
 """What the estimators of this folder do with the coder that they are given."""
 
+from inspect import signature
+
 import numpy as np
 import scipy.sparse as sp
 from sklearn import get_config
@@ -7,14 +9,17 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 from sparselearn._parallel import map_threads
+from sparselearn._solvers._distinct_rows import distinct_rows, project
 from sparselearn.cluster import KMeansCoder
 
 __all__ = [
     "checked_coder",
     "container_of",
+    "count_distinct",
     "encoded",
     "fresh_coder",
     "in_blocks",
+    "last_step",
     "learn",
     "learns_in_batches",
     "names_of_codes",
@@ -55,9 +60,60 @@ def fresh_coder(coder):
     return coder
 
 
-def learn(coder, method, rows, y=None):
-    """``coder.fit(rows, y)``, or another `method`; without y where there is none."""
-    getattr(coder, method)(rows, *([] if y is None else [y]))
+def count_distinct(rows, weights=None):
+    """How many different rows there are, of positive weight."""
+    if weights is None:
+        weights = np.ones(rows.shape[0])
+    direction = np.random.RandomState(0).standard_normal(rows.shape[1])
+    return distinct_rows(rows, weights, project(rows, direction))[0].size
+
+
+def learn(coder, method, rows, y=None, weights=None):
+    """``coder.fit(rows, y, sample_weight=weights)``, or another `method`.
+
+    Without y or weights where there are none. In a Pipeline every step that takes
+    weights gets them; with metadata routing those that have requested them.
+
+    Raises
+    ------
+    ValueError
+        If there are weights, and the coder, or the last step, takes none.
+    """
+    options = {}
+    if weights is not None:
+        if not _takes_weights(last_step(coder), method):
+            raise ValueError(
+                f"sample_weight was given, but {method} of coder={coder!r} takes none; "
+                "leave it out, or take a coder that does, such as KMeansCoder."
+            )
+        names = ["sample_weight"]
+        if not get_config()["enable_metadata_routing"]:
+            names = _names_of_weights(coder, method)
+        options = dict.fromkeys(names, weights)
+    getattr(coder, method)(rows, *([] if y is None else [y]), **options)
+
+
+def last_step(coder):
+    """The coder itself, or the last step of a Pipeline."""
+    while isinstance(coder, Pipeline):
+        coder = coder[-1]
+    return coder
+
+
+def _takes_weights(step, method):
+    function = getattr(step, method, None)
+    return function is not None and "sample_weight" in signature(function).parameters
+
+
+def _names_of_weights(coder, method, prefix=""):
+    """What `sample_weight` is called for each step, nested ones too, that takes it."""
+    if not isinstance(coder, Pipeline):
+        return [f"{prefix}sample_weight"] if _takes_weights(coder, method) else []
+    return [
+        name
+        for key, step in coder.steps
+        for name in _names_of_weights(step, method, f"{prefix}{key}__")
+    ]
 
 
 def encoded(coder, rows):
@@ -67,18 +123,18 @@ def encoded(coder, rows):
     return codes if codes.dtype in FLOATS else codes.astype(np.float64)
 
 
-def nonzeros_of(coder, rows):
+def nonzeros_of(coder, rows, weights=None):
     """Mean non-zeros of the code of a training row, and the share of its zeros.
 
     As the coder itself says, or as a transform of `rows` shows.
     """
-    last = coder[-1] if isinstance(coder, Pipeline) else coder
+    last = last_step(coder)
     if hasattr(last, "sparsity_") and hasattr(last, "n_nonzero_coefs_"):
         return float(last.n_nonzero_coefs_), float(last.sparsity_)
     codes = encoded(coder, rows)
-    n_rows, n_codes = codes.shape
-    count = codes.count_nonzero() if sp.issparse(codes) else np.count_nonzero(codes)
-    return count / n_rows, 1.0 - count / (n_rows * n_codes)
+    lengths = (codes != 0.0).sum(axis=1)
+    mean = float(np.average(lengths, weights=weights))
+    return mean, 1.0 - mean / codes.shape[1]
 
 
 def names_of_codes(coder, n_codes, prefix):

@@ -20,10 +20,12 @@ from sparselearn._solvers._patches import (
     patch_grid,
 )
 from sparselearn._solvers._pooling import POOLINGS, Pool
+from sparselearn._validation import check_weights
 from sparselearn.cluster import KMeansCoder
 from sparselearn.feature_extraction._coders import (
     checked_coder,
     container_of,
+    count_distinct,
     encoded,
     fresh_coder,
     in_blocks,
@@ -193,7 +195,7 @@ class PatchEncoder(TransformerMixin, BaseEstimator):
     # -- learning -------------------------------------------------------------
 
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y=None):
+    def fit(self, X, y=None, sample_weight=None):
         """Draw patches, and let the coder learn from them.
 
         Parameters
@@ -204,6 +206,11 @@ class PatchEncoder(TransformerMixin, BaseEstimator):
             of 16 bits or less, as of pictures, are taken as float32.
         y : array-like of shape (n_images,), default=None
             Given to the coder for each patch, that of its image.
+        sample_weight : array-like of shape (n_images,), default=None
+            Non-negative, not all zero. A patch has the weight of its image where the
+            coder learns, and in the mean variance; images of weight 0 have none drawn.
+            The coder must take weights; of a Pipeline its last step, and others that do
+            get them too.
 
         Returns
         -------
@@ -211,11 +218,11 @@ class PatchEncoder(TransformerMixin, BaseEstimator):
             Fitted estimator.
         """
         random_state = check_random_state(self.random_state)
-        return self._learn("fit", X, y, random_state, goes_on=False)
+        return self._learn("fit", X, y, sample_weight, random_state, goes_on=False)
 
     @available_if(learns_in_batches)
     @fit_context(prefer_skip_nested_validation=False)
-    def partial_fit(self, X, y=None):
+    def partial_fit(self, X, y=None, sample_weight=None):
         """Let the coder, which must have ``partial_fit``, learn from some more images.
 
         Each call draws `n_patches`. The shape of images and the constant `contrast_`
@@ -226,6 +233,7 @@ class PatchEncoder(TransformerMixin, BaseEstimator):
         ----------
         X : as for `fit`
         y : array-like of shape (n_images,), default=None
+        sample_weight : array-like of shape (n_images,), default=None
 
         Returns
         -------
@@ -238,11 +246,11 @@ class PatchEncoder(TransformerMixin, BaseEstimator):
             seed = check_random_state(self.random_state).randint(2**31)
             random_state = np.random.RandomState(seed)
         goes_on = hasattr(self, "coder_")
-        self._learn("partial_fit", X, y, random_state, goes_on=goes_on)
+        self._learn("partial_fit", X, y, sample_weight, random_state, goes_on=goes_on)
         self._random_state = random_state
         return self
 
-    def _learn(self, method, X, y, random_state, *, goes_on):
+    def _learn(self, method, X, y, sample_weight, random_state, *, goes_on):
         coder = self.coder_ if goes_on else self.coder
         if coder is not None:
             checked_coder(coder, needs=(method, "transform"))
@@ -252,17 +260,26 @@ class PatchEncoder(TransformerMixin, BaseEstimator):
             self.patch_shape_[:2] if goes_on else self._size_in(images.image_shape)
         )
         grid = self._grid(images.image_shape, patch_size)
-        rows, labels = self._draw(images, y, grid, random_state)
+        if sample_weight is not None:
+            sample_weight = check_weights(sample_weight, images)
+        rows, which = self._draw(images, sample_weight, grid, random_state)
+        labels = weights = None
+        if y is not None:
+            check_consistent_length(images, y)
+            labels = np.asarray(y)[which]
+        if sample_weight is not None:
+            weights = sample_weight[which]
         contrast = self.contrast_ if goes_on else self.contrast_eps
         if not goes_on and contrast is not None:
-            contrast = contrast * mean_contrast(rows)
+            contrast = contrast * mean_contrast(rows, weights)
         normalise_contrast(rows, contrast)
         if not goes_on:
-            default = self._default_coder(rows.shape[0], random_state)
-            coder = fresh_coder(default if coder is None else coder)
-        learn(coder, method, rows, labels)
+            if coder is None:
+                coder = self._default_coder(count_distinct(rows, weights), random_state)
+            coder = fresh_coder(coder)
+        learn(coder, method, rows, labels, weights)
         n_codes = encoded(coder, rows[:1]).shape[1]
-        n_nonzero_coefs, sparsity = nonzeros_of(coder, rows)
+        n_nonzero_coefs, sparsity = nonzeros_of(coder, rows, weights)
 
         # All at the end: an interrupted fit leaves the attributes of the last one.
         self.coder_ = coder
@@ -274,9 +291,9 @@ class PatchEncoder(TransformerMixin, BaseEstimator):
         self.sparsity_ = sparsity
         return self
 
-    def _default_coder(self, n_rows, random_state):
+    def _default_coder(self, n_distinct, random_state):
         return KMeansCoder(
-            min(N_CODES, n_rows),
+            min(N_CODES, n_distinct),
             whiten="zca",
             random_state=random_state.randint(2**31),
             n_jobs=self.n_jobs,
@@ -300,9 +317,12 @@ class PatchEncoder(TransformerMixin, BaseEstimator):
         stride, cells = pair("stride", self.stride), pair("grid", self.grid)
         return patch_grid(image_shape, patch_size, stride, cells)
 
-    def _draw(self, images, y, grid, random_state):
-        """Patches of the images as they are, and y for each."""
-        total = len(images) * grid.n_patches
+    def _draw(self, images, weights, grid, random_state):
+        """Patches of the images as they are, and of which image each is."""
+        present = np.arange(len(images))
+        if weights is not None:
+            present = np.flatnonzero(weights)
+        total = present.size * grid.n_patches
         chosen = np.arange(total)
         if self.n_patches is not None and self.n_patches < total:
             chosen = np.sort(
@@ -311,10 +331,7 @@ class PatchEncoder(TransformerMixin, BaseEstimator):
                 )
             )
         which, places = np.divmod(chosen, grid.n_patches)
-        labels = None
-        if y is not None:
-            check_consistent_length(images, y)
-            labels = np.asarray(y)[which]
+        which = present[which]
         rows = np.empty((which.size, grid.n_features), dtype=images.dtype)
         # As many patches at a time as are in some images.
         used, image = np.unique(which, return_inverse=True)
@@ -322,7 +339,7 @@ class PatchEncoder(TransformerMixin, BaseEstimator):
             part = slice(*np.searchsorted(image, [some.start, some.stop]))
             taken = images.take(used[some])
             cut_patches(taken, image[part] - some.start, places[part], grid, rows[part])
-        return rows, labels
+        return rows, which
 
     # -- images to features -----------------------------------------------------
 

@@ -1,6 +1,7 @@
 """Which weights of a perceptron are zero: counted, and held."""
 
 import numpy as np
+import scipy.sparse as sp
 from sklearn.utils.validation import check_is_fitted
 
 __all__ = ["MaskMixin"]
@@ -36,8 +37,9 @@ class MaskMixin:
         """
         check_is_fitted(self)
         if masks is not None:
-            masks = _check_masks(masks, self.coefs_)
-            self.coefs_ = [np.where(m, w, 0) for m, w in zip(masks, self.coefs_)]
+            weights = self._weights()
+            masks = _check_masks(masks, weights)
+            self.coefs_ = [np.where(m, w, 0) for m, w in zip(masks, weights)]
         self.masks_ = masks
         return self
 
@@ -91,7 +93,7 @@ class MaskMixin:
 
     def _weights(self):
         check_is_fitted(self)
-        return self.coefs_
+        return [w.toarray() if sp.issparse(w) else w for w in self.coefs_]
 
 
 def _check_masks(masks, weights):

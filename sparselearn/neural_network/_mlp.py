@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import NamedTuple
 
 import numpy as np
+import scipy.sparse as sp
 from sklearn.base import BaseEstimator, is_regressor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -191,7 +192,7 @@ class Perceptron(MaskMixin, TrainingMixin, BaseEstimator, ABC):
         with _all_or_nothing(self):
             problem = self._check(X, y, sample_weight, first=not warm, classes=classes)
             past = None
-            if warm:
+            if warm and self._past is not None:
                 past = copy.deepcopy(self._past) | {"history": self.history_}
             random_state = (
                 past["random_state"] if past else own_random_state(self.random_state)
@@ -454,7 +455,7 @@ def _of_all(learner, rows, places, targets, weights, plan, run):
 
 def _fill(network, weights, biases):
     for new, old in zip(network.weights + network.biases, [*weights, *biases]):
-        new[:] = old
+        new[:] = old.toarray() if sp.issparse(old) else old
 
 
 def _forward(X, places, network, activation, run):

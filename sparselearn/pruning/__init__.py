@@ -2,10 +2,13 @@
 
 from sparselearn.pruning._adapters import Adapter, register_adapter
 from sparselearn.pruning._blocks import Block
+from sparselearn.pruning._export import export
 from sparselearn.pruning._path import PruningPath, pruning_path
 from sparselearn.pruning._prune import importance, prune
 from sparselearn.pruning._pruner import Pruner
 from sparselearn.pruning._pruner_cv import PrunerCV
+from sparselearn.pruning._shrink import shrink
+from sparselearn.pruning._sizes import SparsityReport, sparsity_report
 
 __all__ = [
     "Adapter",
@@ -13,8 +16,12 @@ __all__ = [
     "Pruner",
     "PrunerCV",
     "PruningPath",
+    "SparsityReport",
+    "export",
     "importance",
     "prune",
     "pruning_path",
     "register_adapter",
+    "shrink",
+    "sparsity_report",
 ]

@@ -133,7 +133,7 @@ def _with(plan, candidate):
 def _to_amount(bench, plan, candidates):
     figures, words = {}, []
     if candidates and "threshold" not in plan.amount:
-        n_kept = bench.trials(plan).n_kept(plan.amount)
+        n_kept = bench.trials(plan).n_wanted(plan.amount)
         judge = bench.judge()
         base = judge.replicates(bench.estimator)
         plan = _raced(bench, plan, candidates, judge, [n_kept], base, figures, words)
@@ -192,7 +192,7 @@ def _to_tolerance(bench, plan, candidates, tolerance):
             f"than the tolerance of {tolerance:.4g} at the smallest sparsity that was "
             f"tried (path_ has all of them). Give a larger tolerance, or sparsity.",
         )
-    n_kept = sum(int(mask.sum()) for mask in pruned.kept)
+    n_kept = trials.n_kept(pruned.kept)
     masked, _ = trials.prune(n_kept, plan._replace(refit="none"))
     figures |= {"pruned_score_": judge(masked), "score_": score}
     words += word_on_cut_layers(pruned)

@@ -61,9 +61,16 @@ class Block(NamedTuple):
         intercept = 0.0 if self.intercept is None else self.intercept
         return np.broadcast_to(np.ravel(intercept), n_outputs)
 
+    def shifted(self, shift):
+        """The block with `shift` (n_outputs,) added to b, of its shape and dtype."""
+        old = np.asarray(self.intercept)
+        new = (old + np.reshape(shift, old.shape)).astype(old.dtype)
+        return self._replace(intercept=new[()])
+
 
 # As functions of the pre-activations; the names are scikit-learn's.
 ACTIVATIONS = {
+    "exp": np.exp,
     "identity": lambda z: z,
     "logistic": expit,
     "relu": lambda z: np.maximum(z, 0.0),

@@ -2,6 +2,7 @@
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn.utils import get_tags
 from sklearn.utils.validation import validate_data
 
 from sparselearn._parallel import row_chunks
@@ -10,6 +11,7 @@ from sparselearn._validation import column_major, row_weights
 __all__ = ["Calibration"]
 
 FLOATS = (np.float64, np.float32)
+CONSTANT = 64 * np.finfo(np.float64).eps  # spread over mean that is but rounding
 CHUNK_ROWS = 4096  # rows that are centred, or brought to float64, at a time
 
 
@@ -58,8 +60,14 @@ class Calibration:
         self.total_weight = total_weight
         self.X = None
         if X is not None:
+            allows_nan = get_tags(estimator).input_tags.allow_nan
             self.X = validate_data(
-                estimator, X, accept_sparse=("csr", "csc"), dtype=FLOATS, reset=False
+                estimator,
+                X,
+                accept_sparse=("csr", "csc"),
+                dtype=FLOATS,
+                ensure_all_finite="allow-nan" if allows_nan else True,
+                reset=False,
             )
             self.weights = np.broadcast_to(
                 row_weights(sample_weight, self.X), self.X.shape[0]
@@ -91,11 +99,15 @@ class Calibration:
 
         Around the mean, not E a² - (E a)², which cancels; for sparse `a` the entries
         that are not stored contribute mean² times their weight, so that it is never
-        centred.
+        centred. Those of constant columns are 0, not the rounding error of the mean.
         """
         mean = self.mean(a)
+        spread = np.sqrt(self._square_around(a, mean))
+        return np.where(spread > CONSTANT * np.abs(mean), spread, 0.0)
+
+    def _square_around(self, a, mean):
         if not sp.issparse(a):
-            return np.sqrt(self._sum(a, lambda rows: (rows - mean) ** 2))
+            return self._sum(a, lambda rows: (rows - mean) ** 2)
         a = column_major(a)
         n_columns = a.shape[1]
         column = np.repeat(np.arange(n_columns), np.diff(a.indptr))
@@ -104,7 +116,7 @@ class Calibration:
         squares = weights * (a.data - mean[column]) ** 2
         within = np.bincount(column, squares, n_columns)
         # A full column stores all the weight, up to rounding.
-        return np.sqrt(within + np.maximum(1.0 - stored, 0.0) * mean**2)
+        return within + np.maximum(1.0 - stored, 0.0) * mean**2
 
     def mean_square(self, a):
         """Weighted means of the squares of the columns of `a`, in float64."""

@@ -77,7 +77,8 @@ def cross_validated(folds, plan, sparsities, n_jobs=None):
     """
     blocks = observe(folds[0].estimator, None).blocks
     candidates = candidates_of(blocks, plan)
-    if plan.criterion != CONTROL and getattr(CRITERIA[CONTROL], plan.granularity):
+    controlled = getattr(CRITERIA[CONTROL], plan.granularity)
+    if plan.criterion != CONTROL and controlled is not None:
         candidates.append(candidates[0]._replace(criterion=CONTROL))
     judges = [bench.judge() for bench in folds]
     runs = [(k, candidate) for k in range(len(folds)) for candidate in candidates]

@@ -26,8 +26,9 @@ class Curvature(NamedTuple):
         Which rows of it they have weights for; H is of these.
     form : object
         ``form.block(places)`` is H among some of the inputs, by their places in
-        `inputs`, as a new array; ``form.product(weights)`` is ``H @ weights``.
-    centre : float64 ndarray of shape (n_inputs,)
+        `inputs`, as a new array; ``form.product(weights)`` is ``H @ weights``; where
+        these are support vectors, ``form.diagonal()`` is the diagonal of H.
+    centre : float64 ndarray, shaped like `inputs`
         What the constant of the outputs gains by a unit less of each weight; zeros
         where there must be none.
     damping : float

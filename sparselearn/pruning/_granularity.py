@@ -5,11 +5,19 @@ blocks of an estimator have, and what is zero once some of them are removed.
 """
 
 from collections.abc import Callable
+from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["GRANULARITIES", "Granularity", "cut", "weight_masks"]
+__all__ = [
+    "GRANULARITIES",
+    "Granularity",
+    "alone",
+    "cut",
+    "parts_of",
+    "weight_masks",
+]
 
 
 class Granularity(NamedTuple):
@@ -74,9 +82,38 @@ GRANULARITIES = {
 }
 
 
+def parts_of(granularity):
+    """Key of `GRANULARITIES`: the parts that a pattern (N, M) is of are weights.
+
+    Raises
+    ------
+    ValueError
+        If `granularity` is a tuple that is no pattern.
+    """
+    if isinstance(granularity, str):
+        return granularity
+    numbers = all(isinstance(number, Integral) for number in granularity)
+    if len(granularity) != 2 or not numbers or not 1 <= granularity[0] < granularity[1]:
+        raise ValueError(
+            "granularity=(N, M) keeps N of every M inputs, with integers 1 <= N < M; "
+            f"got {granularity!r}."
+        )
+    return "element"
+
+
 def weight_masks(granularity, blocks, masks):
     """Masks of the weights of `blocks`, of masks of their parts."""
-    return GRANULARITIES[granularity].spread(blocks, masks)
+    return GRANULARITIES[parts_of(granularity)].spread(blocks, masks)
+
+
+def alone(blocks, masks, layer):
+    """Which outputs of a block are units that read nothing and that nothing reads."""
+    mask = blocks[layer].by_input(masks[layer])
+    reads = mask.reshape(len(mask), -1).any(axis=0)
+    if layer + 1 == len(blocks):
+        return np.zeros(reads.size, dtype=bool)
+    after = blocks[layer + 1].by_input(masks[layer + 1])
+    return ~(reads | after.reshape(len(after), -1).any(axis=1))
 
 
 def cut(blocks, masks):
@@ -90,8 +127,7 @@ def cut(blocks, masks):
         weights[~mask] = 0.0
         intercept = block.intercept
         if layer + 1 < len(blocks) and intercept is not None:
-            after = blocks[layer + 1].by_input(masks[layer + 1])
-            alone = ~(block.by_input(mask).any(axis=0) | after.any(axis=1))
-            intercept = np.where(alone, 0, intercept).astype(intercept.dtype)
+            intercept = np.where(alone(blocks, masks, layer), 0, intercept)
+            intercept = intercept.astype(block.intercept.dtype)
         pruned.append(block._replace(weights=weights, intercept=intercept))
     return pruned

@@ -174,7 +174,7 @@ def pruning_path(
     def level(amount):
         masked, _ = trials.prune(amount, plan._replace(refit="none"))
         finished, pruned = trials.prune(amount)
-        kept = sum(int(mask.sum()) for mask in pruned.kept)
+        kept = trials.n_kept(pruned.kept)
         return kept, judge(masked), judge(finished), pruned.threshold, pruned.masks
 
     found = map_threads(level, levels, n_jobs)

@@ -18,7 +18,7 @@ from sparselearn._compat import n_rows_of, rows_of
 from sparselearn.pruning._adapters import adapter_of
 from sparselearn.pruning._calibration import Calibration
 from sparselearn.pruning._criteria import score_parts
-from sparselearn.pruning._granularity import cut, weight_masks
+from sparselearn.pruning._granularity import cut, parts_of, weight_masks
 from sparselearn.pruning._masks import make_masks
 from sparselearn.pruning._refits import REFITS
 from sparselearn.pruning._wrappers import as_seen_by_last_step, last_step
@@ -29,6 +29,7 @@ __all__ = [
     "Subject",
     "amount_of",
     "check_parts",
+    "choose_parts",
     "observe",
     "prune_in_place",
     "word_on_cut_layers",
@@ -46,8 +47,11 @@ class Plan(NamedTuple):
 
     amount: dict
     criterion: str = "magnitude"
-    granularity: str = "element"
+    granularity: str | tuple = "element"
     scope: str = "global"
+    layer_sparsity: str | dict | list | None = None
+    min_density: float = 0.0
+    exclude: tuple = ()
     refit: str = "fold"
 
 
@@ -82,10 +86,10 @@ class Pruned(NamedTuple):
     threshold: float
 
 
-def amount_of(**amounts):
+def amount_of(*, granularity="element", layer_sparsity=None, **amounts):
     """How much to prune, as the one of the keyword arguments that is not None.
 
-    A dict that is empty if all are.
+    Empty if `granularity` or numbers in `layer_sparsity` say it, None if nothing does.
     """
     given = {name: value for name, value in amounts.items() if value is not None}
     if len(given) > 1:
@@ -95,13 +99,24 @@ def amount_of(**amounts):
             f"Give one of {', '.join(names)} and {last}, and leave the others None; "
             f"got {got}."
         )
-    return given
+    if given and isinstance(granularity, tuple):
+        raise ValueError(
+            f"granularity={granularity!r} says how much is kept; leave "
+            f"{', '.join(amounts)} None; got {given}."
+        )
+    if "threshold" in given and layer_sparsity is not None:
+        raise ValueError(
+            f"threshold={given['threshold']!r} says which weights are kept; give "
+            f"sparsity or n_nonzero_coefs with layer_sparsity={layer_sparsity!r}."
+        )
+    said = isinstance(granularity, tuple) or isinstance(layer_sparsity, (dict, list))
+    return given or ({} if said else None)
 
 
 def check_parts(estimator, granularity):
     """Refuse, before time is spent, an estimator that has no such parts."""
     final = last_step(estimator)
-    adapter_of(final).check(final, granularity)
+    adapter_of(final).check(final, parts_of(granularity))
 
 
 def observe(estimator, X, y=None, sample_weight=None, random_state=0, size=None):
@@ -131,6 +146,20 @@ def observe(estimator, X, y=None, sample_weight=None, random_state=0, size=None)
     return Subject(blocks, data)
 
 
+def choose_parts(plan, importances, subject):
+    """Masks of the parts that `plan` keeps, and the threshold; see `make_masks`."""
+    return make_masks(
+        importances,
+        scope=plan.scope,
+        granularity=plan.granularity,
+        layer_sparsity=plan.layer_sparsity,
+        min_density=plan.min_density,
+        exclude=plan.exclude,
+        subject=subject,
+        **plan.amount,
+    )
+
+
 def prune_in_place(estimator, subject, plan, importances=None):
     """Prune a fitted estimator in place.
 
@@ -151,13 +180,13 @@ def prune_in_place(estimator, subject, plan, importances=None):
     final = last_step(estimator)
     if importances is None:
         importances = score_parts(plan.criterion, plan.granularity, dense, data)
-    kept, threshold = make_masks(importances, scope=plan.scope, **plan.amount)
+    kept, threshold = choose_parts(plan, importances, subject)
     masks = weight_masks(plan.granularity, dense, kept)
     pruned = cut(dense, masks)
     refit = REFITS[plan.refit]
     changed = not all(mask.all() for mask in masks)
     if changed and refit.of_blocks is not None:
-        refit.of_blocks(dense, pruned, masks, data)
+        refit.of_blocks(dense, pruned, masks, data, plan)
     data.adapter.write(final, pruned)
     if changed and refit.of_estimator is not None:
         refit.of_estimator(final, masks, data, plan)
@@ -174,5 +203,5 @@ def word_on_cut_layers(pruned):
         return []
     return [
         f"Pruning removed every weight of {', '.join(cut_off)}: the predictions no "
-        "longer depend on X. Keep more weights, or rank them by scope='layer'."
+        "longer depend on X. Keep more weights, or give a min_density."
     ]

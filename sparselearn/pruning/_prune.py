@@ -7,6 +7,7 @@ from numbers import Integral, Real
 from sklearn.utils.validation import check_is_fitted
 
 from sparselearn._compat import Interval, StrOptions, validate_params
+from sparselearn.pruning._allocation import ALLOCATIONS
 from sparselearn.pruning._criteria import CRITERIA, score_parts
 from sparselearn.pruning._granularity import GRANULARITIES
 from sparselearn.pruning._masks import SCOPES
@@ -30,8 +31,11 @@ CONSTRAINTS = {
     "sparsity": [Interval(Real, 0, 1, closed="left"), None],
     "n_nonzero_coefs": [Interval(Integral, 0, None, closed="left"), None],
     "threshold": [Interval(Real, None, None, closed="neither"), None],
-    "granularity": [StrOptions(set(GRANULARITIES))],
+    "granularity": [StrOptions(set(GRANULARITIES)), tuple],
     "scope": [StrOptions(set(SCOPES))],
+    "layer_sparsity": [StrOptions(set(ALLOCATIONS)), dict, list, None],
+    "min_density": [Interval(Real, 0, 1, closed="both")],
+    "exclude": [tuple, list],
     "refit": [StrOptions(set(REFITS))],
     "random_state": ["random_state"],
 }
@@ -69,7 +73,7 @@ def importance(
         Targets of the rows of X, for the criteria that need them.
     criterion : str or callable, default="magnitude"
         As in :class:`Pruner`.
-    granularity : {"element", "neuron", "feature"}, default="element"
+    granularity : str or tuple, default="element"
         As in :class:`Pruner`.
     sample_weight : array-like of shape (n_samples,), default=None
         Weights of the rows of X.
@@ -114,6 +118,9 @@ def prune(
     n_nonzero_coefs=None,
     threshold=None,
     scope="global",
+    layer_sparsity=None,
+    min_density=0.0,
+    exclude=(),
     refit="fold",
     sample_weight=None,
     random_state=None,
@@ -129,7 +136,9 @@ def prune(
         ``refit="fold"``; a perceptron with ``refit="none"`` does without.
     y : array-like, default=None
         Targets of the rows of X, for what needs them.
-    criterion, granularity, sparsity, n_nonzero_coefs, threshold, scope, refit
+    criterion, granularity, sparsity, n_nonzero_coefs, threshold, scope
+        As in :class:`Pruner`.
+    layer_sparsity, min_density, exclude, refit
         As in :class:`Pruner`.
     sample_weight : array-like of shape (n_samples,), default=None
         Weights of the rows of X.
@@ -159,14 +168,21 @@ def prune(
     check_is_fitted(estimator)
     pruned = thawed(deepcopy(estimator))
     amount = amount_of(
-        sparsity=sparsity, n_nonzero_coefs=n_nonzero_coefs, threshold=threshold
+        sparsity=sparsity,
+        n_nonzero_coefs=n_nonzero_coefs,
+        threshold=threshold,
+        granularity=granularity,
+        layer_sparsity=layer_sparsity,
     )
     plan = Plan(
-        amount or {"sparsity": 0.5},
-        criterion,
-        granularity,
-        scope,
-        refit,
+        {"sparsity": 0.5} if amount is None else amount,
+        criterion=criterion,
+        granularity=granularity,
+        scope=scope,
+        layer_sparsity=layer_sparsity,
+        min_density=min_density,
+        exclude=exclude,
+        refit=refit,
     )
     subject = observe(pruned, X, y, sample_weight, random_state)
     for word in word_on_cut_layers(prune_in_place(pruned, subject, plan)):

@@ -47,7 +47,13 @@ class Pruner(RoutesMixin, DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
         :class:`~sklearn.neural_network.MLPClassifier`,
         :class:`~sklearn.neural_network.MLPRegressor`,
         :class:`~sparselearn.neural_network.SparseMLPClassifier` or
-        :class:`~sparselearn.neural_network.SparseMLPRegressor`; a class known by
+        :class:`~sparselearn.neural_network.SparseMLPRegressor`; a kernel machine,
+        :class:`~sklearn.svm.SVC`, :class:`~sklearn.svm.NuSVC`,
+        :class:`~sklearn.svm.SVR`, :class:`~sklearn.svm.NuSVR` or
+        :class:`~sklearn.svm.OneClassSVM`, by its support vectors; a decision tree
+        or a forest (:class:`~sklearn.ensemble.RandomForestClassifier`,
+        :class:`~sklearn.ensemble.ExtraTreesClassifier` and their regressors), by its
+        nodes; a class known by
         :func:`register_adapter`; or a :class:`~sklearn.pipeline.Pipeline` that ends
         in one of these, whose last step is pruned. To prune a fitted estimator
         without fitting it again, give ``FrozenEstimator(estimator)``: the X of `fit`
@@ -61,18 +67,36 @@ class Pruner(RoutesMixin, DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
 
         - "magnitude": :math:`|w_{ij}|` in a perceptron, and
           :math:`|w_{ij}| \, \mathrm{std}(x_i)` in a linear model, where features have
-          units; of units :math:`\|W_{\cdot j}\| \, \|V_{j \cdot}\|`;
+          units; of units :math:`\|W_{\cdot j}\| \, \|V_{j \cdot}\|`; of support
+          vectors :math:`|\alpha_i| \sqrt{k(x_i, x_i)}`;
         - "lamp": the share of :math:`w_{ij}^2` (in the linear model's units) in the sum
           of it and all larger ones of its layer, so that layers compare;
         - "wanda": :math:`|w_{ij}| \sqrt{\mathrm{mean}(a_i^2)}`;
         - "signal", of units and features: :math:`\mathrm{std}(a_j) \,
           \|V_{j \cdot}\|`;
-        - "apoz", of ReLU units: the share of the rows on which it is not zero;
+        - "obd": :math:`G_{ij} w_{ij}^2 / 2`, G the diagonal of the Gauss-Newton matrix
+          of the loss that belongs to the outputs (cross-entropy, Poisson's, squared
+          error), without labels; of units and features the sum over their weights;
+        - "taylor": :math:`|w_{ij} \, \partial L / \partial w_{ij}|`, which needs y; of
+          units and features :math:`\mathrm{mean}_n |a_j \, \partial L_n / \partial
+          a_j|`; at the end of a fit gradients are small, and it says little;
+        - "entropy", of units: :math:`H(a_j) \, \|V_{j \cdot}\|`, the bits that a unit
+          tells of a row, among 32 bins shared by the layer and, where it can be exactly
+          zero, OFF; "raw-entropy": without the norm, for comparison;
+        - "stability", of units: the variance of a unit over the rows, to that which
+          noise of 0.1 standard deviations on every feature makes in it, times
+          :math:`\|V_{j \cdot}\|`;
+        - "apoz", of ReLU units: the share of the rows on which it is not zero, for
+          comparison;
         - "obs", of linear models and support vectors: the turn in which the optimal
           brain surgeon removes a weight, the last one most important: each time that
           with the least :math:`w_j^2 / (2 [H^{-1}]_{jj})`, H the curvature of the loss,
           after which the other weights are corrected. Of least squares this is
-          backward elimination by :math:`|t|`. At most 4000 features;
+          backward elimination by :math:`|t|`. Of perceptrons the same quotient, with H
+          the covariance of what the layer reads (and 1% of its mean diagonal), for
+          ``refit="lstsq"`` to correct the others. At most 4000 inputs;
+        - "ccp", of the nodes of trees: the complexity, ``ccp_alpha``, at which a node
+          becomes a leaf, or goes with one above it;
         - "random": for comparison;
         - a callable ``f(estimator, X, y, sample_weight)`` that returns a list of arrays
           of importances, shaped like `importances_`; the estimator is the fitted last
@@ -80,10 +104,15 @@ class Pruner(RoutesMixin, DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
 
         Where a criterion has no definition of its own for features, a feature counts
         by the norm of the importances of its weights.
-    granularity : {"element", "neuron", "feature"}, default="element"
-        What is kept or removed as one: a weight; a hidden unit of a perceptron, with
-        all its weights and its constant; a feature, with all weights that read it.
-        `sparsity`, `n_nonzero_coefs` and `threshold` count such parts.
+    granularity : str or tuple (N, M), default="element"
+        What is kept or removed as one: "element", a weight; "neuron", a hidden unit
+        of a perceptron, with all its weights and its constant; "feature", with all
+        weights that read it; "support_vector" of a kernel machine, which is then
+        smaller, with its coefficients in all decisions; "node" of a tree, whose
+        inner nodes become leaves, and of all trees of a forest, which are smaller too.
+        `sparsity`, `n_nonzero_coefs` and `threshold` count such parts. A tuple of
+        integers, such as (2, 4), keeps N of every M consecutive inputs of each output,
+        exactly, which says how much is pruned.
     sparsity : float in [0, 1), default=None
         Share of the weights to set to zero, all maps taken together. Zeros that the
         fit made count, and go first. 0 changes nothing at all. At most one of
@@ -98,23 +127,56 @@ class Pruner(RoutesMixin, DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
         score, or "1se", one standard error of it. What is used if none of the four is
         given is 0.01 for scores whose best value is 1 (accuracy, R², AUC and the like)
         and 1 % of the unpruned estimator's score for others.
-    scope : {"global", "layer"}, default="global"
+    scope : {"global", "layer", "output"}, default="global"
         "global" ranks all weights together. "layer" ranks each layer by itself, and
-        prunes all to the same sparsity, up to rounding; the number of kept weights
-        is the same. No effect on a linear model, nor with `threshold`.
-    refit : {"auto", "fold", "none", "obs"}, default="auto"
-        "auto" is what suits the criterion. "fold" adds to each intercept the mean of
-        what was removed,
-        :math:`b_j \leftarrow b_j + \sum_{i\,\mathrm{removed}} w_{ij}\,\bar a_i`, the
-        least-squares constant. In later layers of a perceptron, whose inputs have
-        changed too, it gives every pre-activation the mean over X that it had before
-        pruning. A linear model with ``fit_intercept=False`` is not folded. "none"
-        leaves the intercepts; a perceptron without most of its weights may do better
-        so. "obs", for linear models and support vectors whatever the criterion, gives
-        the kept weights S the values that are optimal without the others,
-        :math:`w_S \leftarrow w_S + H_{SS}^{-1} H_{SR} w_R`: of least squares and ridge
-        regressions the fit on S, of other models one Newton step towards it from the
-        fitted weights. It needs no targets.
+        prunes all to the same sparsity, up to rounding; "output" does so with the
+        weights of each output. The number of kept weights is the same. "layer" has no
+        effect on a linear model, nor any scope with `threshold`.
+    layer_sparsity : str, list or dict, default=None
+        How a perceptron's sparsity is shared out among its layers; in each the weights
+        are ranked by `scope`. The total stays exact, and a layer that is kept whole
+        leaves its share to the others. None leaves it to `scope`.
+
+        - "uniform": all alike;
+        - "erk", of weights: densities in proportion to :math:`(f + g) / (f g)` in a
+          layer of f inputs and g outputs, so that small layers stay denser;
+        - "owl", of weights: layers in which more of the
+          :math:`|w_{ij}| \sqrt{\mathrm{mean}(a_i^2)}` exceed five times their mean
+          stay denser, by up to a factor of 1 + 0.16/0.3;
+        - "sensitivity": each layer is pruned alone, to several sparsities, and those
+          weights go first that change the outputs on X least, each: by the
+          Kullback-Leibler divergence of the classes' probabilities, or by half the
+          squared error; no labels are needed;
+        - numbers: sparsities, one a layer (or None) in a list, or in a dict from
+          positions or names (``"coefs_[0]"``; a layer of units is named as what makes
+          it). The other layers share out what is left of `sparsity` or
+          `n_nonzero_coefs`; if neither is given, they are kept whole.
+    min_density : float in [0, 1], default=0.0
+        Share of its weights, the most important ones, that every layer keeps at least,
+        even if more are kept than asked for; not where `layer_sparsity` has a number.
+    exclude : list or tuple, default=()
+        Layers that are not pruned, by position (-1 is the last one) or name. Their
+        weights do not count in `sparsity`, `n_nonzero_coefs` and `min_density`.
+    refit : {"auto", "fold", "lstsq", "none", "obs"}, default="auto"
+        What is done to the weights that are left; "auto" is what suits the criterion.
+
+        - "fold" adds to each intercept the mean of what was removed,
+          :math:`b_j \leftarrow b_j + \sum_{i\,\mathrm{removed}} w_{ij}\,\bar a_i`,
+          the least-squares constant. In later layers of a perceptron, whose inputs
+          have changed too, it gives every pre-activation the mean over X that it had
+          before pruning. A linear model with ``fit_intercept=False`` is not folded;
+        - "lstsq" fits the kept weights and the constant of each map to what it gave
+          before pruning, while it reads what the pruned maps below it give. Least
+          squares over the rows that are observed, without labels, with a pull to the
+          old weights of 0.01 times the mean variance of the inputs (times a feature's
+          own variance, where features have units);
+        - "none" leaves the intercepts; a perceptron without most of its weights may
+          do better so than with "fold";
+        - "obs", for linear models and support vectors whatever the criterion, gives
+          the kept weights S the values that are optimal without the others,
+          :math:`w_S \leftarrow w_S + H_{SS}^{-1} H_{SR} w_R`: of least squares and
+          ridge regressions the fit on S, of other models one Newton step towards it
+          from the fitted weights. It needs no targets.
     calibration_size : int or None, default=5000
         How many rows the estimator is observed on, drawn at random where X has more;
         None takes all.
@@ -149,7 +211,8 @@ class Pruner(RoutesMixin, DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
         Which weights are kept; one array a map, shaped like ``coef_``, or like each
         of ``coefs_``.
     importances_ : list of ndarray of float64
-        Importances before pruning, shaped likewise.
+        Importances before pruning; of weights shaped likewise, of units one array a
+        hidden layer, of features one array.
     threshold_ : float
         `threshold`, or the smallest importance that is kept (inf if none is).
     criterion_, refit_ : str
@@ -221,7 +284,10 @@ class Pruner(RoutesMixin, DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
     References
     ----------
     S. Han, J. Pool, J. Tran, W. Dally, "Learning both weights and connections for
-    efficient neural networks", NeurIPS 2015.
+    efficient neural networks", NeurIPS 2015. J. Lee et al., "Layer-adaptive sparsity
+    for the magnitude-based pruning", ICLR 2021. M. Sun et al., "A simple and effective
+    pruning approach for large language models", ICLR 2024. U. Evci et al., "Rigging the
+    lottery", ICML 2020. L. Yin et al., "Outlier weighed layerwise sparsity", ICML 2024.
 
     Examples
     --------
@@ -264,6 +330,9 @@ class Pruner(RoutesMixin, DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
         threshold=None,
         tolerance=None,
         scope="global",
+        layer_sparsity=None,
+        min_density=0.0,
+        exclude=(),
         refit="auto",
         calibration_size=5000,
         validation_fraction=0.1,
@@ -281,6 +350,9 @@ class Pruner(RoutesMixin, DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
         self.threshold = threshold
         self.tolerance = tolerance
         self.scope = scope
+        self.layer_sparsity = layer_sparsity
+        self.min_density = min_density
+        self.exclude = exclude
         self.refit = refit
         self.calibration_size = calibration_size
         self.validation_fraction = validation_fraction
@@ -351,8 +423,11 @@ class Pruner(RoutesMixin, DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
             n_nonzero_coefs=self.n_nonzero_coefs,
             threshold=self.threshold,
             tolerance=self.tolerance,
+            granularity=self.granularity,
+            layer_sparsity=self.layer_sparsity,
         )
-        tolerance = None if amount else "auto"
-        tolerance = amount.pop("tolerance", tolerance)
+        if amount is None:
+            amount = {"tolerance": "auto"}
+        tolerance = amount.pop("tolerance", None)
         options = {name: getattr(self, name) for name in Plan._fields[1:]}
         return Plan(amount, **options), tolerance

@@ -197,6 +197,11 @@ class PrunerCV(RoutesMixin, DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
                     f"Pruner None, and give `sparsities` or `tolerance` to PrunerCV; "
                     f"got {pruner!r}."
                 )
+            if isinstance(pruner.granularity, tuple):
+                raise ValueError(
+                    f"granularity={pruner.granularity!r} says how much is kept: there "
+                    "is nothing to choose."
+                )
         check_parts(pruner.estimator, pruner.granularity)
         return pruner
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from sparselearn._parallel import map_threads
 from sparselearn.pruning._criteria import CRITERIA
+from sparselearn.pruning._granularity import parts_of
 from sparselearn.pruning._judge import standard_error
 from sparselearn.pruning._refits import REFITS
 
@@ -34,43 +35,54 @@ class Candidate(NamedTuple):
 
 SQUARE = 4000  # inputs whose pairs are held in memory
 
-# By (structure, granularity); the first of each is taken where there is no race.
+# By granularity, in "linear" models and networks apart; the first of each is taken
+# where there is no race.
 CANDIDATES = {
-    ("linear", "element"): [
+    "linear element": [
         Candidate("magnitude", "fold"),
         Candidate("magnitude", "obs", 1, SQUARE),
         Candidate("obs", "obs", 2, SQUARE),
     ],
-    ("linear", "feature"): [
+    "linear feature": [
         Candidate("magnitude", "fold"),
         Candidate("magnitude", "obs", 1, SQUARE),
         Candidate("obs", "obs", 2, SQUARE),
     ],
-    ("linear", "support_vector"): [Candidate("obs", "obs")],
-    ("network", "element"): [
-        Candidate("wanda", "fold", 1),
-        Candidate("lamp", "fold"),
-        Candidate("magnitude", "fold"),
+    "element": [
+        Candidate("wanda", "lstsq", 1),
+        Candidate("obd", "lstsq", 2),
+        Candidate("lamp", "lstsq"),
     ],
-    ("network", "feature"): [
-        Candidate("signal", "fold"),
-        Candidate("wanda", "fold"),
-        Candidate("magnitude", "fold"),
+    "feature": [
+        Candidate("signal", "lstsq"),
+        Candidate("wanda", "lstsq", 1),
+        Candidate("obd", "lstsq", 2),
     ],
-    ("network", "neuron"): [
-        Candidate("signal", "fold", 1),
-        Candidate("magnitude", "fold"),
+    "neuron": [
+        Candidate("signal", "lstsq", 1),
+        Candidate("entropy", "lstsq", 1),
+        Candidate("stability", "lstsq", 2),
+        Candidate("magnitude", "lstsq"),
     ],
+    "support_vector": [Candidate("obs", "obs", 1), Candidate("magnitude", "obs")],
+    "node": [Candidate("ccp", "none")],
 }
 CONTROL = "random"
 
 
+def rows_of_table(blocks, granularity):
+    """The rows for an estimator of these blocks that are not too large for it."""
+    parts = parts_of(granularity)
+    rows = CANDIDATES[parts]
+    if len(blocks) == 1:
+        rows = CANDIDATES.get(f"linear {parts}", rows)
+    n_inputs = max(len(block.matrix()) for block in blocks)
+    return [row for row in rows if n_inputs <= row.most_inputs]
+
+
 def candidates_of(blocks, plan):
     """Candidates for an estimator of these blocks, as far as `plan` leaves a choice."""
-    structure = "network" if len(blocks) > 1 else "linear"
-    n_inputs = max(len(block.matrix()) for block in blocks)
-    rows = CANDIDATES[structure, plan.granularity]
-    rows = [row for row in rows if n_inputs <= row.most_inputs]
+    rows = rows_of_table(blocks, plan.granularity)
     if plan.criterion != "auto":
         named = [row for row in rows if row.criterion == plan.criterion]
         row = (named or rows)[0]

@@ -4,9 +4,9 @@ from copy import copy, deepcopy
 
 from sklearn.pipeline import Pipeline
 
+from sparselearn.pruning._allocation import positions
 from sparselearn.pruning._criteria import score_parts
-from sparselearn.pruning._masks import make_masks
-from sparselearn.pruning._procedure import Plan, Subject, prune_in_place
+from sparselearn.pruning._procedure import Plan, Subject, choose_parts, prune_in_place
 
 __all__ = ["Trials"]
 
@@ -28,15 +28,23 @@ class Trials:
         self.estimator, self.subject, self.plan = estimator, subject, plan
         self.importances = score_parts(plan.criterion, plan.granularity, *subject)
 
+        blocks = subject.blocks
+        excluded = positions(plan.exclude, "exclude", self.importances, blocks)
+        self._layers = [k for k in range(len(self.importances)) if k not in excluded]
+
     @property
     def n_parts(self):
-        """Number of parts that can be kept."""
-        return sum(block.size for block in self.importances)
+        """Number of parts that can be kept or not."""
+        return sum(self.importances[k].size for k in self._layers)
 
-    def n_kept(self, amount):
+    def n_kept(self, masks):
+        """How many of them `masks` keep."""
+        return sum(int(masks[k].sum()) for k in self._layers)
+
+    def n_wanted(self, amount):
         """How many parts the keyword argument `amount` of `make_masks` keeps."""
-        masks, _ = make_masks(self.importances, scope=self.plan.scope, **amount)
-        return sum(int(mask.sum()) for mask in masks)
+        plan = self.plan._replace(amount=amount)
+        return self.n_kept(choose_parts(plan, self.importances, self.subject)[0])
 
     def prune(self, amount, plan=None):
         """A pruned copy, and what was done to it.

@@ -14,7 +14,7 @@ from sklearn.cluster import KMeans
 from sklearn.exceptions import NotFittedError
 
 from sparselearn import _compat
-from sparselearn.cluster import _learning
+from sparselearn.cluster import KMeansCoder, _learning
 from sparselearn.feature_extraction import ZCAWhitening
 
 SPACES = [
@@ -356,3 +356,19 @@ def test_sparse_rows_are_whitened_a_chunk_at_a_time(rng, monkeypatch):
     np.testing.assert_allclose(
         dense(coder.transform(sp.csr_array(X))), dense_coder.transform(X), atol=1e-9
     )
+
+
+@pytest.mark.parametrize("spherical", [False, True])
+@pytest.mark.parametrize("repeats", [1, 2])
+@pytest.mark.parametrize("kind", [np.asarray, sp.csr_array])
+def test_what_the_last_pass_found_is_what_predict_finds(rng, spherical, repeats, kind):
+    """To the bit, with passes left or without, of rows that are distinct or not."""
+    X = np.repeat(
+        rng.standard_normal((90, 4)) * (rng.random((90, 4)) < 0.7), repeats, 0
+    )
+    X = kind(rng.permutation(X).astype(np.float32))
+    for max_iter in (1, 100):
+        model = KMeansCoder(7, spherical=spherical, max_iter=max_iter, random_state=0)
+        model.fit(X)
+        np.testing.assert_array_equal(model.labels_, model.predict(X))
+        assert model.inertia_ == -model.score(X)

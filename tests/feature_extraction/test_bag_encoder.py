@@ -258,6 +258,35 @@ def test_partial_fit(X, groups):
     assert not hasattr(BagEncoder(KMeans(2)), "partial_fit")
 
 
+@every_pooling
+def test_weights_are_repeated_descriptors(X, groups, pooling, rng):
+    """Where the coder learns; what is pooled is the same."""
+    coder = KMeansCoder(5, init=X[:5], max_iter=2)
+    weights = rng.integers(0, 3, len(X))
+    rows = np.repeat(np.arange(len(X)), weights)
+    model = BagEncoder(coder, pooling=pooling)
+    repeated = clone(model).fit(X[rows], groups=groups[rows])
+    expected = dense(repeated.transform(X, groups=groups))
+    found = clone(model).fit_transform(X, groups=groups, sample_weight=weights)
+    np.testing.assert_allclose(dense(found), expected, atol=1e-9)
+    again = clone(model).fit(X, groups=groups, sample_weight=weights)
+    np.testing.assert_array_equal(again.coder_.components_, repeated.coder_.components_)
+    plain = clone(model).fit(X).coder_.components_
+    assert abs(plain - again.coder_.components_).max() > 1e-3
+
+
+def test_weights_of_descriptors_of_separate_bags(X, groups, rng):
+    weights = rng.random(len(X))
+    order = np.argsort(groups, kind="stable")
+    whole = BagEncoder(KMEANS).fit(X[order], sample_weight=weights)
+    parts = BagEncoder(KMEANS).fit(separate(X, groups), sample_weight=weights)
+    np.testing.assert_array_equal(whole.coder_.components_, parts.coder_.components_)
+    with pytest.raises(ValueError, match="sample_weight"):
+        parts.fit(separate(X, groups), sample_weight=np.ones(4))
+    with pytest.raises(ValueError, match="fit of coder=PCA"):
+        BagEncoder(PCA(2), pooling="sum").fit(X, sample_weight=weights)
+
+
 def test_in_a_pipeline(rng):
     """Bags of two kinds that differ in which corners are full, not in their means."""
     corners = np.array([[0, 0], [1, 1], [0, 1], [1, 0]])
@@ -289,7 +318,7 @@ def test_an_interrupted_fit_leaves_the_last_one(X, groups, monkeypatch):
     model = BagEncoder(KMEANS).fit(X)
     expected = model.transform(X, groups)
 
-    def interrupt(*args):
+    def interrupt(*args, **options):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(_bag_encoder, "learn", interrupt)

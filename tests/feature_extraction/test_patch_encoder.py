@@ -427,6 +427,103 @@ def test_an_interrupted_fit_leaves_the_last_one(images):
     np.testing.assert_array_equal(model.transform(images), expected)
 
 
+# -- weights of images --------------------------------------------------------------
+
+
+class WeighedRecorder(Recorder):
+    """Keeps the weights too."""
+
+    def fit(self, X, y=None, sample_weight=None):
+        self.weights_ = sample_weight
+        return super().fit(X, y)
+
+    def get_feature_names_out(self, input_features=None):
+        return input_features
+
+
+@pytest.fixture
+def weights(rng):
+    return rng.permutation(np.repeat([0.0, 1.0, 2.0], 4))
+
+
+def test_a_patch_has_the_weight_of_its_image(images, weights):
+    model = encoder(WeighedRecorder(), n_patches=None, contrast_eps=0.2)
+    coder = model.fit(images, np.arange(12), sample_weight=weights).coder_
+    present = np.flatnonzero(weights)
+    np.testing.assert_array_equal(coder.y_, np.repeat(present, 42))
+    np.testing.assert_array_equal(coder.weights_, np.repeat(weights[present], 42))
+    variances = all_patches(images).var(axis=1)
+    mean = np.average(variances, weights=np.repeat(weights, 42))
+    assert model.contrast_ == pytest.approx(0.2 * mean)
+    assert model.fit(images).coder_.weights_ is None
+
+
+@pytest.mark.parametrize("steps", [[], [ZCAWhitening(eps=0.1)]])
+def test_weights_are_repeated_images(images, weights, steps):
+    """Where all patches are taken, and whoever learns from them."""
+    coder = make_pipeline(
+        *steps, KMeansCoder(5, init=all_patches(images)[:5], max_iter=3)
+    )
+    model = encoder(coder, n_patches=None)
+    weighed = clone(model).fit(images, sample_weight=weights)
+    repeated = clone(model).fit(np.repeat(images, weights.astype(int), axis=0))
+    unweighed = clone(model).fit(images)
+    expected = dense(repeated.transform(images))
+    np.testing.assert_allclose(dense(weighed.transform(images)), expected, atol=1e-9)
+    assert abs(dense(unweighed.transform(images)) - expected).max() > 0.1
+    # Of other coders sparsity is measured.
+    for coder in (PCA(2), MiniBatchKMeans(2)):
+        assert model.set_params(coder=coder).fit(images).sparsity_ == 0.0
+
+
+def test_images_of_weight_zero_are_absent(images, weights):
+    """To the bit, also where patches are drawn."""
+    model, present = encoder(n_patches=60), weights > 0.0
+    weighed = clone(model).fit(images, sample_weight=np.where(present, 1.0, 0.0))
+    without = clone(model).fit(images[present], sample_weight=np.ones(present.sum()))
+    np.testing.assert_array_equal(weighed.components_, without.components_)
+    assert weighed.contrast_ == without.contrast_
+
+
+def test_partial_fit_weighs_images(images, weights):
+    model = encoder(batch_coder(), n_patches=None, contrast_eps=None)
+    model.partial_fit(images, sample_weight=weights)
+    twin = batch_coder().partial_fit(
+        all_patches(images[weights > 0]),
+        sample_weight=np.repeat(weights[weights > 0], 42),
+    )
+    np.testing.assert_allclose(model.components_, twin.components_, rtol=1e-9)
+    before = pickle.dumps(model)
+    for bad in (weights[:5], -weights, 0 * weights):
+        with pytest.raises(ValueError, match=r"[Ss]ample.weight"):
+            model.partial_fit(images, sample_weight=bad)
+    assert pickle.dumps(model) == before
+
+
+def test_a_coder_that_takes_no_weights(images, weights):
+    for coder in (PCA(2), make_pipeline(ZCAWhitening(), PCA(2))):
+        with pytest.raises(ValueError, match=r"sample_weight .*fit of coder=.*PCA"):
+            encoder(coder).fit(images, sample_weight=weights)
+
+
+def test_weights_are_routed(images, weights):
+    """In a pipeline around it, and to the steps of one that is its coder."""
+    y = np.arange(12) % 2
+    expected = encoder().fit(images, sample_weight=weights).components_
+    coder = make_pipeline(ZCAWhitening(), WeighedRecorder())
+    with sklearn.config_context(enable_metadata_routing=True):
+        model = encoder(image_shape=(9, 8)).set_fit_request(sample_weight=True)
+        classifier = RidgeClassifier().set_fit_request(sample_weight=False)
+        pipeline = make_pipeline(model, classifier)
+        pipeline.fit(images.reshape(12, -1), y, sample_weight=weights)
+        np.testing.assert_array_equal(pipeline[0].components_, expected)
+        coder[0].set_fit_request(sample_weight=False)
+        coder[1].set_fit_request(sample_weight=True)
+        model = encoder(coder, n_patches=None).fit(images, sample_weight=weights)
+        seen = model.coder_[-1].weights_
+        np.testing.assert_array_equal(seen, np.repeat(weights[weights > 0], 42))
+
+
 # -- in the company of others -------------------------------------------------------
 
 

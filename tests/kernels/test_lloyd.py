@@ -5,11 +5,48 @@ import pytest
 from reference import centroid_errors
 
 from sparselearn._kernels import _lloyd as kernels
-from sparselearn._solvers import _sketch
+from sparselearn._kernels import _whole
+from sparselearn._kernels._jit import kernel
+from sparselearn._kernels._tiles import bound_products, multiplies_integers
+from sparselearn._solvers import _frame, _sketch
 from sparselearn._solvers._nearest import Assignment, Coordinates, rows_near
+from sparselearn._solvers._sketch import BYTES, SHORTS
+from sparselearn._solvers._whole import keep_whole, whole_rows
 
 DTYPES = [np.float32, np.float64]
 SPHERICAL = [False, True]
+KINDS = [None, SHORTS, BYTES]
+
+
+@kernel
+def bounded_by(
+    are_bytes,
+    are_sizes,
+    rows,
+    places,
+    factors,
+    first,
+    panel,
+    starts,
+    terms,
+    limits,
+    bounds,
+    near,
+):
+    bound_products(
+        are_bytes,
+        are_sizes,
+        rows,
+        places,
+        factors,
+        first,
+        panel,
+        starts,
+        terms,
+        limits,
+        bounds,
+        near,
+    )
 
 
 def unit_rows(rows):
@@ -32,25 +69,67 @@ def test_centre(rng, dtype):
     np.testing.assert_allclose(lengths, np.linalg.norm(centred, axis=1), rtol=1e-6)
 
 
+@pytest.fixture(params=KINDS, ids=["floats", "shorts", "bytes"])
+def integers(request, monkeypatch):
+    """What coordinates are rounded to, or None: whatever it is good for."""
+    kind = request.param
+    if kind is None:
+        monkeypatch.setattr(_frame, "multiplies_integers", lambda: False)
+    elif not multiplies_integers():
+        pytest.skip("the processor has no instructions for products of integers")
+    else:
+        monkeypatch.setattr(_sketch, "SHORTS", kind)
+        monkeypatch.setattr(_sketch, "BYTES", kind)
+        monkeypatch.setattr(_frame, "SHORTS", kind)
+    return kind
+
+
 def held(X, centroids, spherical, sketched):
     rows = rows_near(X, centroids, spherical=spherical)
     if sketched:
-        rows.sketch(centroids, run=map)
+        rows.keep(centroids, run=map)
     return rows
+
+
+def float_bounds(rows, X, targets):
+    frame, known = rows.frame, rows.known
+    if known is None:
+        known = Coordinates.empty(len(X), frame)
+        frame.coordinates(X, known)
+    bounds = known.values @ targets.coordinates.T
+    if frame.spherical:
+        reaches = np.outer(known.reaches, targets.reaches[: len(targets.centroids)])
+        bounds = np.abs(bounds) + reaches
+    return bounds
+
+
+def whole_bounds(rows, X, targets):
+    """By the integers themselves, in the plain way."""
+    frame, known = rows.frame, rows.known
+    if known is None:
+        known = whole_rows(len(X), frame)
+        keep_whole(X, frame, known, Coordinates.empty(len(X), frame))
+    kind, panels = frame.integers, targets.panels
+    z = known.lanes.view(kind.dtype).astype(np.float64)[:, : frame.n_coordinates]
+    lanes, starts, terms, share = panels
+    columns = np.ascontiguousarray(lanes.transpose(0, 2, 1)).view(kind.signed)
+    columns = columns.reshape(-1, columns.shape[2])[:, : frame.n_coordinates]
+    sums = z @ columns.T.astype(np.float64) + starts.ravel()
+    unit, error, size, reach = known.terms.T[:, :, None]
+    units, sizes, reaches, halves = terms.transpose(1, 0, 2).reshape(4, -1)
+    bounds = unit * units * (np.abs(sums) if frame.spherical else sums)
+    bounds += (error + share * size) * sizes + reach * reaches + halves
+    return bounds[:, : len(targets.centroids)]
 
 
 def least_bounds(X, centroids, spherical, sketched):
     """What products stand for, in the dtype of the rows, and what it is exactly."""
     rows = held(X, centroids, spherical, sketched)
-    frame, targets, known = rows.frame, rows.targets(centroids), rows.known
-    if not sketched:
-        known = Coordinates.empty(len(X), frame.n_coordinates, X.dtype)
-        frame.coordinates(X, known)
-    bounds = known.values @ targets.coordinates.T
-    moved = X.astype(np.float64)
+    frame, targets = rows.frame, rows.targets(centroids)
+    bound = float_bounds if frame.integers is None else whole_bounds
+    bounds, moved = bound(rows, X, targets), X.astype(np.float64)
     if spherical:
-        reaches = np.outer(known.reaches, targets.reaches[: len(centroids)])
-        return np.abs(bounds) + reaches, np.abs(frame.scale * (moved @ centroids.T))
+        return bounds, np.abs(frame.scale * (moved @ centroids.T))
     moved, centroids = frame.moved(moved), frame.moved(centroids)
     return bounds, moved @ centroids.T - 0.5 * np.sum(centroids**2, axis=1)
 
@@ -66,16 +145,17 @@ def eager(monkeypatch):
 @pytest.mark.parametrize("far", [0.0, 1e4])
 @pytest.mark.parametrize("sketched", [False, True])
 @pytest.mark.usefixtures("eager")
-def test_products_bound_what_they_stand_for(rng, spherical, far, sketched):
-    """In float32, of many features, from an origin that may be far away."""
+def test_products_bound_what_they_stand_for(rng, spherical, far, sketched, integers):
+    """In float32 or integers, of many features, from an origin that may be far away."""
     X = rng.standard_normal((200, 60)) * np.linspace(1.0, 0.05, 60) + far
     X = read_only(X, np.float32)
     centroids = X[rng.choice(200, 30, replace=False)].astype(np.float64)
     centroids = unit_rows(centroids) if spherical else centroids
     bounds, exact = least_bounds(X, centroids, spherical, sketched)
     assert np.all(bounds >= exact)
+    loose = 1e-3 if integers is not BYTES else 3e-2
     if not sketched:
-        assert np.all(bounds <= exact + 1e-3 * np.abs(exact).max())
+        assert np.all(bounds <= exact + loose * np.abs(exact).max())
     elif not (spherical and far):  # there is something that it leaves
         assert np.mean(bounds > exact + 1e-3 * np.abs(exact).max()) > 0.5
 
@@ -97,13 +177,13 @@ def assign(X, centroids, spherical, sketched=False, labels=None):
 @pytest.mark.parametrize("unit", [1e-30, 1.0, 1e15])
 @pytest.mark.parametrize("sketched", [False, True])
 @pytest.mark.parametrize("n_components", [1, 9, 150])
-@pytest.mark.usefixtures("eager")
+@pytest.mark.usefixtures("eager", "integers")
 def test_assignment_is_exact(rng, dtype, spherical, unit, sketched, n_components):
-    """Whatever the labels that it begins with."""
+    """Whatever the labels that it begins with, and where there are none."""
     X = read_only(unit * rng.standard_normal((700, 9)), dtype)
     centroids = unit * rng.standard_normal((n_components, 9))
     centroids = unit_rows(centroids) if spherical else centroids
-    before = rng.integers(n_components, size=700)
+    before = rng.integers(-1, n_components, size=700)
     labels, squares, sizes = assign(X, centroids, spherical, sketched, before)
     errors = centroid_errors(X, centroids, spherical=spherical)
     np.testing.assert_array_equal(labels, errors.argmin(axis=1))
@@ -114,6 +194,7 @@ def test_assignment_is_exact(rng, dtype, spherical, unit, sketched, n_components
 
 
 @pytest.mark.parametrize("spherical", SPHERICAL)
+@pytest.mark.usefixtures("integers")
 def test_products_of_float32_cannot_tell_and_labels_are_exact(rng, spherical):
     """Centroids so close to one another that their products round to the same."""
     one = unit_rows(rng.standard_normal((1, 40)))
@@ -131,6 +212,7 @@ def test_products_of_float32_cannot_tell_and_labels_are_exact(rng, spherical):
 
 @pytest.mark.parametrize("spherical", SPHERICAL)
 @pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.usefixtures("integers")
 def test_first_of_equals_and_rows_that_are_centroids(rng, dtype, spherical):
     centroids = read_only(rng.integers(-3, 4, (6, 5)), dtype).astype(np.float64)
     centroids[0] = 1.0
@@ -144,6 +226,7 @@ def test_first_of_equals_and_rows_that_are_centroids(rng, dtype, spherical):
     np.testing.assert_allclose(squares, 0.0, atol=1e-12 if spherical else 0.0)
 
 
+@pytest.mark.usefixtures("integers")
 def test_a_row_too_long_for_float32_is_measured_in_float64(rng):
     X = rng.standard_normal((20, 3))
     X[3] *= 1e30
@@ -178,3 +261,60 @@ def test_sums_of_labels(rng):
     expected = [s + weights[labels == j] @ X[labels == j] for j, s in enumerate(sums)]
     kernels.add_rows(X, weights, labels, sums)
     np.testing.assert_allclose(sums, expected, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.skipif(not multiplies_integers(), reason="no instructions for them")
+@pytest.mark.parametrize("are_bytes", [False, True])
+@pytest.mark.parametrize("are_sizes", [False, True])
+def test_products_of_integers(rng, are_bytes, are_sizes):
+    """Compiled as in plain numpy: the largest numbers, and rows in any order."""
+    n_lanes, big = 7, 127 if are_bytes else 8000
+    kinds = (np.uint8, np.int8) if are_bytes else (np.int16, np.int16)
+    n = n_lanes * (4 if are_bytes else 2)
+    rows = rng.integers(
+        0 if are_bytes else -big, 2 * big if are_bytes else big, (20, n)
+    )
+    rows[3] = 255 if are_bytes else -big
+    panel = rng.integers(-big, big + 1, (n, _whole.TILE_COLUMNS))
+    panel[:, 5] = -big
+    lanes = rows.astype(kinds[0]).view(np.int32)
+    packed = np.ascontiguousarray(panel.T.astype(kinds[1])).view(np.int32).T
+    starts = rng.integers(-1000, 1000, _whole.TILE_COLUMNS, dtype=np.int32)
+    factors, limits = rng.random((11, 3)).astype(np.float32), np.zeros(11, np.float32)
+    limits[:] = np.quantile(rows @ panel, 0.7) * factors[:, 0] / 2
+    terms = rng.standard_normal((4, _whole.TILE_COLUMNS)).astype(np.float32)
+    terms[3, 9] = np.nan
+    places = np.array([3, 0, 19, 7, 7, 4, 12, 1])
+    found = []
+    for run in (bounded_by, bounded_by.py_func):
+        bounds = np.zeros((11, _whole.TILE_COLUMNS), np.float32)
+        near = np.zeros(11, np.int32)
+        run(
+            are_bytes,
+            are_sizes,
+            lanes,
+            places,
+            factors,
+            2,
+            np.ascontiguousarray(packed),
+            starts,
+            terms,
+            limits,
+            bounds,
+            near,
+        )
+        found.append((bounds, near))
+    sums = rows[places] @ panel + starts
+    sums = np.abs(sums) if are_sizes else sums
+    f = factors[2:10].T[:, :, None]
+    expected = f[0] * terms[0] * sums + f[1] * terms[1] + f[2] * terms[2] + terms[3]
+    for bounds, near in found:
+        np.testing.assert_allclose(bounds[2:10], expected, rtol=1e-5, atol=1e-2)
+        reached = ~(bounds[2:10] < limits[2:10, None])
+        bits = near[2:10, None] >> np.arange(32) & 1
+        np.testing.assert_array_equal(bits, reached)
+        assert 0.1 < np.mean(reached) < 0.9
+        assert np.all(reached[:, 9])
+        for part in (bounds, near):
+            assert not part[:2].any()
+            assert not part[10:].any()

@@ -5,13 +5,14 @@ import itertools
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 from sparselearn.pruning import importance
-from sparselearn.pruning._criteria import CRITERIA
+from sparselearn.pruning._criteria import CRITERIA, _backward, _layerwise
 from tests import reference
 
-DRAWN = {"random"}  # at random: these have no twin
+DRAWN = {"random", "stability"}  # at random, a row: not the same in another order
 ROWS = [
     (name, granularity)
     for name, row in CRITERIA.items()
@@ -26,7 +27,7 @@ undrawn = pytest.mark.parametrize(
 
 def by_criterion(granularity):
     names = [name for name, known in ROWS if known == granularity]
-    return pytest.mark.parametrize("criterion", sorted(set(names) - DRAWN))
+    return pytest.mark.parametrize("criterion", sorted(set(names) - {"random"}))
 
 
 def network(rng, *, sizes=(6, 5, 4, 3), hidden="relu", output="softmax", dtype=float):
@@ -75,10 +76,25 @@ def assert_close(found, expected, rtol=1e-9):
         np.testing.assert_allclose(a, b, rtol=rtol, atol=rtol * np.abs(b).max())
 
 
+# Of central differences.
+TOLERANCES = {"obd": 1e-5, "taylor": 1e-5}
+
+
 @undrawn
-@pytest.mark.parametrize("output", ["softmax", "identity"])
-def test_is_its_definition(rng, criterion, granularity, output):
-    net = network(rng, output=output)
+@pytest.mark.parametrize(
+    ("hidden", "output", "n_outputs"),
+    [
+        ("relu", "softmax", 3),
+        ("relu", "identity", 2),
+        ("relu", "logistic", 1),
+        ("tanh", "logistic", 1),
+        ("logistic", "softmax", 3),
+    ],
+)
+def test_is_its_definition(rng, criterion, granularity, hidden, output, n_outputs):
+    if criterion == "apoz":
+        hidden = "relu"
+    net = network(rng, sizes=(6, 5, 4, n_outputs), hidden=hidden, output=output)
     X, y, weights = rows(rng), targets(rng, net), rng.integers(0, 4, size=40)
     found = importance(
         net,
@@ -90,7 +106,8 @@ def test_is_its_definition(rng, criterion, granularity, output):
         random_state=0,
     )
     twin = reference.SCORES[criterion, granularity]
-    assert_close(found, twin(twin_of(net, X, y, weights)))
+    rtol = TOLERANCES.get(criterion, 1e-9)
+    assert_close(found, twin(twin_of(net, X, y, weights)), rtol)
 
 
 @undrawn
@@ -182,6 +199,137 @@ def test_a_criterion_that_reads_targets_asks_for_them(rng):
         if row.needs_y:
             with pytest.raises(ValueError, match=f"{name}.* needs y"):
                 importance(network(rng), rows(rng), criterion=name)
+
+
+def test_stability_is_signal_to_noise(rng):
+    net = network(rng)
+    X, weights = rows(rng, n=200), rng.integers(1, 4, size=200)
+    how = {"criterion": "stability", "granularity": "neuron"}
+    found = importance(net, X, sample_weight=weights, random_state=0, **how)
+    assert np.any(found[0] != importance(net, X, random_state=1, **how)[0])
+    twin = twin_of(net, X, np.zeros(200, int), weights)
+    noise = 0.1 * reference.spread(twin, X) * rng.normal(size=(300, 200, 6))
+    noisy = [twin._replace(X=X + e).layers()[1:-1] for e in noise]
+    for layer, (a, v) in enumerate(zip(twin.layers()[1:-1], twin.outgoing())):
+        noise = twin.mean(np.var([draw[layer] for draw in noisy], axis=0))
+        expected = reference.spread(twin, a) ** 2 / noise * v
+        np.testing.assert_allclose(found[layer], expected, rtol=0.2)
+
+
+def test_many_outputs_are_drawn_without_bias(rng, monkeypatch):
+    net = network(rng, sizes=(4, 5, 70))
+    net.coefs_[-1] *= 0.3
+    X = rows(rng, n=500, p=4)
+    drawn = importance(net, X, criterion="obd", random_state=0)
+    again = importance(net, X, criterion="obd", random_state=0)
+    other = importance(net, X, criterion="obd", random_state=1)
+    assert np.any(drawn[0] != other[0])
+    monkeypatch.setattr(_backward, "MOST_OUTPUTS", 70)
+    exact = importance(net, X, criterion="obd", random_state=0)
+    for a, b, c in zip(drawn, again, exact):
+        np.testing.assert_array_equal(a, b)
+        np.testing.assert_allclose(a, c, rtol=0.2, atol=0.02 * c.max())
+
+
+def test_a_constant_unit_says_nothing(rng):
+    net = network(rng, hidden="tanh")
+    net.coefs_[0][:, 1] = 0.0
+    for criterion in ("entropy", "raw-entropy", "signal", "stability"):
+        values = importance(net, rows(rng), criterion=criterion, granularity="neuron")
+        assert values[0][1] == 0.0, criterion
+
+
+@pytest.mark.parametrize("power", [1e-6, 1e6])
+@pytest.mark.parametrize("criterion", ["entropy", "stability", "signal", "obs", "lamp"])
+def test_units_of_measure_only_scale(rng, criterion, power):
+    """Of ReLU networks: inputs and constants in other units, so all in other units."""
+    net = network(rng, output="identity")
+    other = network(rng, output="identity")
+    other.coefs_ = net.coefs_
+    other.intercepts_ = [power * b for b in net.intercepts_]
+    X = rows(rng)
+    granularity = "element" if criterion in {"obs", "lamp"} else "neuron"
+    how = {"criterion": criterion, "granularity": granularity, "random_state": 0}
+    factor = {"signal": power, "obs": power**2}.get(criterion, 1.0)
+    assert_close(
+        importance(other, power * X, **how),
+        [factor * values for values in importance(net, X, **how)],
+        rtol=1e-6,
+    )
+
+
+def test_features_without_a_rule_of_their_own_go_by_a_norm(rng):
+    net = network(rng)
+    X = rows(rng)
+    weights = importance(net, X, criterion="wanda")[0]
+    (features,) = importance(net, X, criterion="wanda", granularity="feature")
+    np.testing.assert_allclose(features, np.sqrt((weights**2).sum(axis=1)))
+
+
+# Targets
+
+
+def test_targets_are_coded_as_outputs(rng):
+    net = network(rng)
+    X = rows(rng)
+    numbers = rng.integers(0, 3, size=40)
+    expected = importance(net, X, numbers, criterion="taylor")
+    net.classes_ = np.array(["a", "b", "c"])
+    assert_close(
+        importance(net, X, net.classes_[numbers], criterion="taylor"), expected
+    )
+    indicators = np.eye(3)[numbers]
+    assert_close(importance(net, X, indicators, criterion="taylor"), expected)
+    with pytest.raises(ValueError, match="y has 'd', which is none of the classes"):
+        importance(net, X, np.repeat(["a", "d"], 20), criterion="taylor")
+    with pytest.raises(ValueError, match=r"y has 2 targets a row; .* has 3 outputs"):
+        importance(net, X, indicators[:, :2], criterion="taylor")
+    with pytest.raises(ValueError, match="inconsistent"):
+        importance(net, X, indicators[:7], criterion="taylor")
+
+
+def test_decisions_are_one_and_minus_one(rng):
+    X = rng.normal(size=(60, 4))
+    y = np.where(X[:, 0] > 0.0, "yes", "no")
+    model = RidgeClassifier(alpha=5.0).fit(X, y)
+    (values,) = importance(model, X, y, criterion="taylor")
+    signs = np.where(y == "yes", 1.0, -1.0)
+    slopes = X.T @ (model.decision_function(X) - signs) / 60
+    np.testing.assert_allclose(values, np.abs(model.coef_ * slopes), rtol=1e-9)
+
+
+@pytest.mark.parametrize("criterion", ["obd", "taylor", "wanda", "lamp"])
+def test_linear_models_are_networks_of_one_layer(rng, criterion):
+    X = rng.normal(size=(60, 4))
+    y = rng.integers(0, 3, size=60)
+    model = LogisticRegression().fit(X, y)
+    (values,) = importance(model, X, y, criterion=criterion)
+    twin = reference.Twin(
+        [model.coef_.T],
+        [model.intercept_],
+        ["softmax"],
+        X,
+        y[:, None] == np.arange(3),
+        np.ones(60),
+    )
+    if criterion == "lamp":  # in the units of the outputs
+        expected = reference.lamp_scores(model.coef_ * X.std(axis=0)).T
+    else:
+        (expected,) = reference.SCORES[criterion, "element"](twin)
+    assert_close([values], [expected.T], rtol=1e-5)
+
+
+def test_activations_without_a_derivative_are_named(rng):
+    net = network(rng)
+    net.activation = "step"
+    with pytest.raises(ValueError, match=r"'step', of the units of coefs_\[0\]"):
+        importance(net, rows(rng), criterion="obd")
+
+
+def test_obs_refuses_what_does_not_fit(rng, monkeypatch):
+    monkeypatch.setattr(_layerwise, "MAX_INPUTS", 5)
+    with pytest.raises(ValueError, match=r"6 inputs of coefs_\[0\].*at most 5"):
+        importance(network(rng), rows(rng), criterion="obs")
 
 
 # Functions of the user's

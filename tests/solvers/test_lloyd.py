@@ -8,9 +8,10 @@ import pytest
 import scipy.sparse as sp
 from sklearn.cluster import KMeans
 
+from sparselearn._kernels._tiles import multiplies_integers
 from sparselearn._parallel import stream
 from sparselearn._solvers import _centroid_batches as batches
-from sparselearn._solvers import _lloyd, _nearest
+from sparselearn._solvers import _frame, _lloyd, _nearest
 from sparselearn._solvers._centroid_start import initial_centroids
 from sparselearn._solvers._nearest import nearest_centroids
 from sparselearn._validation import column_major
@@ -194,21 +195,29 @@ def test_sparse_is_dense(rng, spherical, kind):
 
 @SPHERICAL
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-def test_fewer_coordinates_change_nothing(rng, spherical, dtype, monkeypatch):
-    """Not a bit: what they leave open is measured."""
+@pytest.mark.parametrize("whole", [False, True])
+def test_rough_products_change_nothing(rng, spherical, dtype, whole, monkeypatch):
+    """Not a bit: what fewer coordinates and integers leave open is measured."""
+    if whole and not multiplies_integers():
+        pytest.skip("the processor has no instructions for products of integers")
     X = blobs(rng, n=700, p=40, k=20) * np.linspace(1.0, 0.01, 40)
     chosen = []
-    choose = _nearest.choose_sketch
+    choose = _nearest.choose_products
 
     def spy(*args, **options):
         chosen.append(choose(*args, **options))
         return chosen[-1]
 
-    monkeypatch.setattr(_nearest, "choose_sketch", spy)
+    monkeypatch.setattr(_frame, "multiplies_integers", lambda: whole)
+    monkeypatch.setattr(_nearest, "choose_products", spy)
     few = learn(rows(X, dtype), X[:30], spherical=spherical)
     assert len(chosen) == 1
-    assert 0 < chosen[0].basis.shape[1] < 30
-    monkeypatch.setattr(_nearest, "choose_sketch", lambda *_, **__: None)
+    assert (chosen[0]["integers"] is not None) == whole
+    if not whole:
+        assert 0 < chosen[0]["sketch"].basis.shape[1] < 30
+    monkeypatch.setattr(_frame, "multiplies_integers", lambda: False)
+    plain = {"integers": None, "sketch": None}
+    monkeypatch.setattr(_nearest, "choose_products", lambda *_, **__: plain)
     every = learn(rows(X, dtype), X[:30], spherical=spherical)
     assert len(few) == len(every)
     for a, b in zip(few[-1], every[-1]):

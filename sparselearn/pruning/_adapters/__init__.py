@@ -5,18 +5,51 @@ maps ``z = a W + b`` inside it. A linear model is one block on the features, a
 multilayer perceptron one block a layer.
 """
 
+from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    ExtraTreesRegressor,
+    GradientBoostingClassifier,
+    GradientBoostingRegressor,
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
+from sklearn.multiclass import (
+    OneVsOneClassifier,
+    OneVsRestClassifier,
+    OutputCodeClassifier,
+)
+from sklearn.multioutput import (
+    ClassifierChain,
+    MultiOutputClassifier,
+    MultiOutputRegressor,
+    RegressorChain,
+)
 from sklearn.neural_network import MLPClassifier, MLPRegressor
-from sklearn.svm import LinearSVC, LinearSVR
+from sklearn.svm import (
+    SVC,
+    SVR,
+    LinearSVC,
+    LinearSVR,
+    NuSVC,
+    NuSVR,
+    OneClassSVM,
+)
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from sparselearn.neural_network import SparseMLPClassifier, SparseMLPRegressor
 from sparselearn.pruning._adapters._base import Adapter
+from sparselearn.pruning._adapters._kernel_machine import KernelMachineAdapter
 from sparselearn.pruning._adapters._linear import LinearAdapter
-from sparselearn.pruning._adapters._perceptron import MLPAdapter
+from sparselearn.pruning._adapters._perceptron import MLPAdapter, SparseMLPAdapter
 from sparselearn.pruning._adapters._registry import (
     adapter_of,
+    refuse,
     register_adapter,
     register_home,
 )
+from sparselearn.pruning._adapters._tree import TreeAdapter
 
 __all__ = ["Adapter", "adapter_of", "register_adapter"]
 
@@ -26,6 +59,51 @@ for _home in ("sklearn.linear_model", "sparselearn.linear_model"):
 for _kind in (LinearSVC, LinearSVR):
     register_adapter(_kind, _LINEAR)
 
+_KERNEL_MACHINE = KernelMachineAdapter()
+for _kind in (SVC, NuSVC, SVR, NuSVR, OneClassSVM):
+    register_adapter(_kind, _KERNEL_MACHINE)
+
 _MLP = MLPAdapter()
-for _kind in (MLPClassifier, MLPRegressor, SparseMLPClassifier, SparseMLPRegressor):
+for _kind in (MLPClassifier, MLPRegressor):
     register_adapter(_kind, _MLP)
+_SPARSE_MLP = SparseMLPAdapter()
+for _kind in (SparseMLPClassifier, SparseMLPRegressor):
+    register_adapter(_kind, _SPARSE_MLP)
+
+
+_TREE = TreeAdapter()
+for _kind in (
+    DecisionTreeClassifier,
+    DecisionTreeRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+    ExtraTreesClassifier,
+    ExtraTreesRegressor,
+):
+    register_adapter(_kind, _TREE)
+
+for _kind in (
+    GradientBoostingClassifier,
+    GradientBoostingRegressor,
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+):
+    refuse(
+        _kind,
+        "its trees correct one another, and their inner nodes hold no prediction to "
+        "fall back on; fit fewer or smaller trees",
+    )
+for _kind in (
+    ClassifierChain,
+    MultiOutputClassifier,
+    MultiOutputRegressor,
+    OneVsOneClassifier,
+    OneVsRestClassifier,
+    OutputCodeClassifier,
+    RegressorChain,
+):
+    refuse(
+        _kind,
+        "it holds several models; prune each as it is fitted, by "
+        f"{_kind.__name__}(Pruner(...))",
+    )

@@ -71,3 +71,29 @@ class Adapter(ABC):
         inputs : ndarray or sparse array of shape (n_samples, n_inputs)
         """
         yield from forward(blocks, X)
+
+    def shrink(self, estimator, blocks, kept):
+        """Remove hidden units from `estimator`, and from what trains it.
+
+        Parameters
+        ----------
+        blocks : list of Block
+            What is to be written of the units that stay.
+        kept : list of ndarray of bool
+            One a hidden layer: which units stay.
+        """
+        raise TypeError(
+            f"Units of {type(estimator).__name__} cannot be removed, only be zero: its "
+            "adapter has no shrink."
+        )
+
+    def forget_training(self, estimator):
+        """Drop what `estimator` needs to train on, and to predict does not."""
+        return None  # nothing, in most
+
+    def compress(self, estimator):
+        """Store the weights of `estimator` without their zeros."""
+        raise TypeError(
+            f"{type(estimator).__name__} has no weights that can be stored as CSR; "
+            "take format='dense'."
+        )

@@ -1,6 +1,7 @@
 """Linear models as one block on the features."""
 
 import numpy as np
+import scipy.sparse as sp
 from scipy.special import expit, softmax
 from sklearn.base import is_classifier
 from sklearn.linear_model import (
@@ -85,6 +86,10 @@ class LinearAdapter(Adapter):
             inputs = np.arange(n_inputs)
             found.append(Curvature(outputs, inputs, form, form.centre, DAMPING))
         return found
+
+    def compress(self, estimator):
+        # Of one dimension where it has one: of two, predictions would be columns.
+        estimator.coef_ = sp.csr_array(dense(estimator.coef_))
 
 
 def _link(estimator):

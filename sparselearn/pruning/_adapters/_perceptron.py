@@ -1,9 +1,14 @@
 """Multilayer perceptrons as one block a layer."""
 
+import scipy.sparse as sp
+
+from sparselearn import _compat
+from sparselearn.neural_network._slicing import forget_training, keep_units
 from sparselearn.pruning._adapters._base import Adapter
 from sparselearn.pruning._blocks import Block, dense, stored_like
+from sparselearn.pruning._cleanup import sliced
 
-__all__ = ["MLPAdapter"]
+__all__ = ["MLPAdapter", "SparseMLPAdapter"]
 
 
 class MLPAdapter(Adapter):
@@ -32,3 +37,29 @@ class MLPAdapter(Adapter):
             for old, block in zip(estimator.coefs_, blocks)
         ]
         estimator.intercepts_ = [block.intercept for block in blocks]
+
+    def shrink(self, estimator, blocks, kept):
+        coefs, intercepts = self._smaller(estimator, blocks, kept)
+        _compat.keep_units(estimator, coefs, intercepts, kept)
+
+    def _smaller(self, estimator, blocks, kept):
+        weights = sliced([block.weights for block in blocks], kept)
+        intercepts = sliced([block.intercept for block in blocks], kept)
+        coefs = [stored_like(old, new) for old, new in zip(estimator.coefs_, weights)]
+        return coefs, intercepts
+
+    def forget_training(self, estimator):
+        _compat.forget_training(estimator)
+
+    def compress(self, estimator):
+        estimator.coefs_ = [sp.csr_array(weights) for weights in estimator.coefs_]
+
+
+class SparseMLPAdapter(MLPAdapter):
+    """Those of this package, which hold masks and an optimiser of their own."""
+
+    def shrink(self, estimator, blocks, kept):
+        keep_units(estimator, *self._smaller(estimator, blocks, kept), kept)
+
+    def forget_training(self, estimator):
+        forget_training(estimator)

@@ -2,15 +2,21 @@
 
 from sklearn.base import BaseEstimator
 
-__all__ = ["adapter_of", "refusal", "register_adapter", "register_home"]
+__all__ = ["adapter_of", "refusal", "refuse", "register_adapter", "register_home"]
 
 _ADAPTERS = {}
+_REFUSED = {}  # classes, and why
 _HOMES = {}  # packages all of whose estimators that have weights are of one kind
 
 
 def register_home(package, adapter):
     """Make the estimators that `package` defines prunable, and their subclasses."""
     _HOMES[f"{package}."] = adapter
+
+
+def refuse(kind, reason):
+    """Say `reason` when an estimator of class `kind`, or of a subclass, is given."""
+    _REFUSED[kind] = reason
 
 
 def register_adapter(kind, adapter):
@@ -56,6 +62,8 @@ def adapter_of(estimator):
     for kind in type(estimator).__mro__:
         if kind in _ADAPTERS:
             return _ADAPTERS[kind]
+        if kind in _REFUSED:
+            raise TypeError(refusal(estimator, f": {_REFUSED[kind]}"))
         for home, adapter in _HOMES.items():
             if kind.__module__.startswith(home) and issubclass(kind, BaseEstimator):
                 return adapter

@@ -17,17 +17,29 @@ from sparselearn.pruning._criteria._activity import (
     wanda,
 )
 from sparselearn.pruning._criteria._custom import score_by
+from sparselearn.pruning._criteria._entropy import entropy, raw_entropy
+from sparselearn.pruning._criteria._loss import (
+    obd,
+    taylor,
+    taylor_of_features,
+    taylor_of_units,
+)
 from sparselearn.pruning._criteria._magnitude import (
     lamp,
     magnitude,
     magnitude_of_units,
+    magnitude_of_vectors,
 )
+from sparselearn.pruning._criteria._parts import sum_over_features, sum_over_units
 from sparselearn.pruning._criteria._random import (
     random_elements,
     random_features,
     random_units,
 )
+from sparselearn.pruning._criteria._stability import stability
 from sparselearn.pruning._criteria._surgeon import obs, obs_of_inputs
+from sparselearn.pruning._criteria._weakest_link import ccp
+from sparselearn.pruning._granularity import parts_of
 
 __all__ = ["CRITERIA", "Criterion", "score_parts"]
 
@@ -57,8 +69,17 @@ class Criterion(NamedTuple):
 
 CRITERIA = {
     "apoz": Criterion(neuron=apoz, is_control=True),
+    "ccp": Criterion(node=ccp),
+    "entropy": Criterion(neuron=entropy),
     "lamp": Criterion(element=lamp),
-    "magnitude": Criterion(element=magnitude, neuron=magnitude_of_units),
+    "magnitude": Criterion(
+        element=magnitude,
+        neuron=magnitude_of_units,
+        support_vector=magnitude_of_vectors,
+    ),
+    "obd": Criterion(
+        element=obd, neuron=sum_over_units(obd), feature=sum_over_features(obd)
+    ),
     "obs": Criterion(element=obs, feature=obs_of_inputs, support_vector=obs_of_inputs),
     "random": Criterion(
         element=random_elements,
@@ -67,13 +88,22 @@ CRITERIA = {
         support_vector=random_features,
         is_control=True,
     ),
+    "raw-entropy": Criterion(neuron=raw_entropy, is_control=True),
     "signal": Criterion(neuron=signal, feature=signal_of_features),
+    "stability": Criterion(neuron=stability),
+    "taylor": Criterion(
+        element=taylor,
+        neuron=taylor_of_units,
+        feature=taylor_of_features,
+        needs_y=True,
+    ),
     "wanda": Criterion(element=wanda),
 }
 
 
 def score_parts(criterion, granularity, blocks, data):
     """Importances of the parts of `blocks`, by a row of `CRITERIA` or a callable."""
+    granularity = parts_of(granularity)
     if callable(criterion):
         return score_by(criterion, granularity, blocks, data)
     row = CRITERIA[criterion]

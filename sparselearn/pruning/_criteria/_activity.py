@@ -2,19 +2,12 @@
 
 import numpy as np
 
-from sparselearn.pruning._criteria._parts import outgoing_norms
+from sparselearn.pruning._criteria._parts import hidden, outgoing_norms
 
 __all__ = ["apoz", "signal", "signal_of_features", "wanda"]
 
 # Activations that make no exact zeros, so that none can be counted.
 _NEVER_OFF = {"exp", "identity", "logistic", "sigmoid", "softmax", "tanh"}
-
-
-def hidden(blocks, data):
-    """Iterate over the activations of each hidden layer."""
-    inputs = data.inputs(blocks)
-    next(inputs)
-    yield from inputs
 
 
 def wanda(blocks, data):

@@ -4,7 +4,7 @@ import numpy as np
 
 from sparselearn.pruning._criteria._parts import outgoing_norms
 
-__all__ = ["lamp", "magnitude", "magnitude_of_units"]
+__all__ = ["lamp", "magnitude", "magnitude_of_units", "magnitude_of_vectors"]
 
 
 def magnitude(blocks, data):
@@ -33,6 +33,22 @@ def magnitude_of_units(blocks, data):
         for block in blocks[:-1]
     ]
     return [w * v for w, v in zip(incoming, outgoing_norms(blocks))]
+
+
+def magnitude_of_vectors(blocks, data):
+    """``|alpha_i| sqrt(k(x_i, x_i))``: how long a support vector's term is.
+
+    In the Hilbert space of the kernel; the root of the sum of squares, where a vector
+    has coefficients in several decisions. Needs no data.
+    """
+    matrix = blocks[0].matrix()
+    squares = np.zeros(len(matrix))
+    for curvature in data.adapter.curvatures(data.estimator, blocks, data):
+        own = matrix[np.ix_(curvature.inputs, curvature.outputs)]
+        # A kernel that is not positive definite may give negative squares.
+        lengths = np.maximum(curvature.form.diagonal(), 0.0)
+        squares[curvature.inputs] += lengths * np.sum(own**2, axis=1)
+    return [np.sqrt(squares)]
 
 
 def lamp(blocks, data):

@@ -1,10 +1,23 @@
-"""From the importances of weights to those of features and units."""
+"""Features and units: what they give, what reads them, what their weights sum to."""
 
 from itertools import pairwise
 
 import numpy as np
 
-__all__ = ["outgoing_norms", "sum_over_features", "sum_over_units"]
+__all__ = [
+    "hidden",
+    "like_weights",
+    "outgoing_norms",
+    "sum_over_features",
+    "sum_over_units",
+]
+
+
+def hidden(blocks, data):
+    """Iterate over the activations of each hidden layer."""
+    inputs = data.inputs(blocks)
+    next(inputs)
+    yield from inputs
 
 
 def outgoing_norms(blocks):
@@ -35,6 +48,11 @@ def sum_over_features(element):
         return [_matrices(blocks, element(blocks, data))[0].sum(axis=1)]
 
     return features
+
+
+def like_weights(block, matrix):
+    """An array (n_inputs, n_outputs), shaped like the weights of `block`."""
+    return block.by_input(matrix.reshape(block.by_input(block.weights).shape))
 
 
 def _matrices(blocks, values):

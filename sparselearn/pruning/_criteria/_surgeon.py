@@ -3,10 +3,10 @@
 import numpy as np
 
 from sparselearn._solvers._surgeon import Quadratic, eliminate
+from sparselearn.pruning._criteria._layerwise import MAX_INPUTS, layerwise
+from sparselearn.pruning._criteria._parts import sum_over_features
 
 __all__ = ["obs", "obs_of_inputs", "quadratics_of"]
-
-MAX_INPUTS = 4000  # H and its inverse take 16 bytes a pair of inputs
 
 
 def obs(blocks, data):
@@ -20,13 +20,16 @@ def obs(blocks, data):
 
     and corrects the other weights of the same output. Of least squares this is backward
     elimination by |t|. Outputs have paths of their own, which are merged by what they
-    cost. Where H is singular, 1% of its diagonal is added.
+    cost. Where H is singular, 1% of its diagonal is added. Of several layers see
+    :func:`layerwise`.
 
     References
     ----------
     B. Hassibi, D. Stork, "Second order derivatives for network pruning: optimal brain
     surgeon", NeurIPS 1993.
     """
+    if len(blocks) > 1:
+        return layerwise(blocks, data)
     quadratics = quadratics_of(blocks, data)
     (block,) = blocks
     ranks = np.zeros(block.matrix().shape)
@@ -50,6 +53,8 @@ def obs(blocks, data):
 
 def obs_of_inputs(blocks, data):
     """The same of inputs, each with its weights of all outputs."""
+    if len(blocks) > 1:
+        return sum_over_features(layerwise)(blocks, data)
     joint = [quadratic for _, quadratic in quadratics_of(blocks, data)]
     n_inputs = len(blocks[0].matrix())
     path = eliminate(joint, n_inputs)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from sparselearn.pruning._refits._fold import fold
+from sparselearn.pruning._refits._least_squares import least_squares
 from sparselearn.pruning._refits._surgeon import obs
 
 __all__ = ["REFITS", "Refit"]
@@ -15,8 +16,8 @@ class Refit(NamedTuple):
     Parameters
     ----------
     of_blocks : callable or None
-        ``of_blocks(dense, pruned, masks, data)`` corrects the list `pruned` of blocks
-        in place, without any labels; `masks` are those of the weights.
+        ``of_blocks(dense, pruned, masks, data, plan)`` corrects the list `pruned` of
+        blocks in place, without any labels; `masks` are those of the weights.
     of_estimator : callable or None
         ``of_estimator(estimator, masks, data, plan)`` trains the last step, whose
         blocks are written, and leaves exact zeros where `masks` are False.
@@ -26,4 +27,9 @@ class Refit(NamedTuple):
     of_estimator: Callable | None = None
 
 
-REFITS = {"fold": Refit(of_blocks=fold), "none": Refit(), "obs": Refit(of_blocks=obs)}
+REFITS = {
+    "fold": Refit(of_blocks=fold),
+    "lstsq": Refit(of_blocks=least_squares),
+    "none": Refit(),
+    "obs": Refit(of_blocks=obs),
+}

@@ -2,10 +2,12 @@
 
 import numpy as np
 
+from sparselearn.pruning._granularity import alone
+
 __all__ = ["fold"]
 
 
-def fold(dense, pruned, masks, data):
+def fold(dense, pruned, masks, data, plan):
     """Fold the mean of what was removed into the intercepts.
 
     With a the inputs of a block in the dense estimator, and ã those in the pruned
@@ -31,9 +33,5 @@ def fold(dense, pruned, masks, data):
         shift = mean @ removed
         if layer:
             shift = shift + (mean - data.mean(after)) @ weights
-        pruned[layer] = block._replace(intercept=_shifted(block.intercept, shift))
-
-
-def _shifted(intercept, shift):
-    dtype = np.asarray(intercept).dtype
-    return np.asarray(intercept + shift).astype(dtype)[()]
+        shift = np.where(alone(pruned, masks, layer), 0.0, shift)
+        pruned[layer] = block.shifted(shift)

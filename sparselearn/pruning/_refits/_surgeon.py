@@ -7,7 +7,7 @@ from sparselearn._solvers._surgeon import correction
 __all__ = ["obs"]
 
 
-def obs(dense, pruned, masks, data):
+def obs(dense, pruned, masks, data, plan):
     """Correct the kept weights for those removed, as the optimal brain surgeon does.
 
     With S kept and R removed, and H the curvature of the loss at the fitted weights,
@@ -49,4 +49,5 @@ def _alike(kept):
     """Supports, and the outputs that share each; one Cholesky factor serves them."""
     distinct, which = np.unique(kept, axis=1, return_inverse=True)
     for k, mask in enumerate(distinct.T):
-        yield np.flatnonzero(mask), np.flatnonzero(which == k)
+        if mask.any():
+            yield np.flatnonzero(mask), np.flatnonzero(which == k)
