@@ -15,7 +15,10 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import sparselearn
 
 # Estimators that wrap another one, each with what to wrap here.
-WRAPPED = {"Pruner": [LogisticRegression(), Ridge()]}
+WRAPPED = {
+    "Pruner": [LogisticRegression(), Ridge()],
+    "PrunerCV": [LogisticRegression(), Ridge()],
+}
 
 
 # Transformers whose results are no codes: they promise no zeros.
@@ -53,8 +56,11 @@ def test_the_search_finds_them():
     assert {"Lasso", "ElasticNet", "KMeansCoder", "Pruner"} <= set(public_estimators())
 
 
-# Some of the checks' data have fewer distinct rows than the default centroids.
+# Some of the checks' data have fewer distinct rows than the default centroids, too
+# few of a class for the folds, or nothing that could be pruned at no cost.
 @pytest.mark.filterwarnings("ignore:.*distinct samples:UserWarning")
+@pytest.mark.filterwarnings("ignore:The least populated class:UserWarning")
+@pytest.mark.filterwarnings("ignore:The estimator is not pruned:UserWarning")
 @parametrize_with_checks(list(instances()))
 def test_scikit_learn_checks(estimator, check):
     check(estimator)

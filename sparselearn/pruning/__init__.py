@@ -7,6 +7,7 @@ from sparselearn.pruning._path import PruningPath, pruning_path
 from sparselearn.pruning._prune import importance, prune
 from sparselearn.pruning._pruner import Pruner
 from sparselearn.pruning._pruner_cv import PrunerCV
+from sparselearn.pruning._report import PruningReport
 from sparselearn.pruning._shrink import shrink
 from sparselearn.pruning._sizes import SparsityReport, sparsity_report
 
@@ -16,6 +17,7 @@ __all__ = [
     "Pruner",
     "PrunerCV",
     "PruningPath",
+    "PruningReport",
     "SparsityReport",
     "export",
     "importance",

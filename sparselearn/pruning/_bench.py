@@ -155,7 +155,7 @@ def _raced(bench, plan, candidates, judge, n_kept, base, figures, words):
     figures["strategy_results_"] = found.results
     if not found.beats_chance:
         words.append(
-            f"Of the criteria none was better than 'random': the best was "
+            f"Of the criteria all were worse than 'random': the best was "
             f"{found.winner.criterion!r}; see strategy_results_. Prune less, give more "
             "rows, or choose a criterion by its name."
         )

@@ -1,6 +1,7 @@
 """Scores of fitted estimators on rows kept apart, and how sure they are."""
 
 import numpy as np
+from sklearn import config_context
 from sklearn.base import is_classifier, is_regressor
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import (
@@ -64,7 +65,9 @@ class Judge:
             )
         options = {} if weight is None else {"sample_weight": weight}
         target = () if y is None else (y,)
-        return float(self.scorer(estimator, X, *target, **options))
+        # The weights are the caller's own: they are asked for by nobody else.
+        with config_context(enable_metadata_routing=False):
+            return float(self.scorer(estimator, X, *target, **options))
 
     def replicates(self, estimator):
         """Scores without one group of rows after the other; for `standard_error`."""

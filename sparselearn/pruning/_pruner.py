@@ -16,6 +16,8 @@ from sparselearn._compat import (
 from sparselearn.pruning._bench import Bench, prune_on
 from sparselearn.pruning._delegates import DelegatesMixin
 from sparselearn.pruning._judge import hold_out
+from sparselearn.pruning._later import LaterMixin
+from sparselearn.pruning._outcome import ResultsMixin
 from sparselearn.pruning._procedure import Plan, amount_of, check_parts
 from sparselearn.pruning._prune import CONSTRAINTS
 from sparselearn.pruning._routing import RoutesMixin
@@ -24,7 +26,14 @@ from sparselearn.pruning._wrappers import thawed
 __all__ = ["Pruner"]
 
 
-class Pruner(RoutesMixin, DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
+class Pruner(
+    LaterMixin,
+    ResultsMixin,
+    RoutesMixin,
+    DelegatesMixin,
+    MetaEstimatorMixin,
+    BaseEstimator,
+):
     r"""Fit an estimator, and set its least important weights to zero.
 
     The estimator is one or more affine maps ``z = a W + b``: the only one of a linear
@@ -193,6 +202,9 @@ class Pruner(RoutesMixin, DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
     cv : cross-validation generator, iterable or int, default=None
         Whose first split says which rows are kept apart, instead of
         `validation_fraction`.
+    shrink : bool, default=False
+        Whether to remove hidden units that do nothing any more, see
+        :func:`sparselearn.pruning.shrink`: predictions stay, arrays get smaller.
     keep_unpruned : bool, default=True
         Whether to keep the estimator as it was before pruning.
     random_state : int, RandomState instance or None, default=None
@@ -314,6 +326,7 @@ class Pruner(RoutesMixin, DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "scoring": [str, callable, None],
         "cv": ["cv_object"],
+        "shrink": ["boolean"],
         "keep_unpruned": ["boolean"],
         "random_state": ["random_state"],
         "n_jobs": [Integral, None],
@@ -338,6 +351,7 @@ class Pruner(RoutesMixin, DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
         validation_fraction=0.1,
         scoring=None,
         cv=None,
+        shrink=False,
         keep_unpruned=True,
         random_state=None,
         n_jobs=None,
@@ -358,6 +372,7 @@ class Pruner(RoutesMixin, DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
         self.validation_fraction = validation_fraction
         self.scoring = scoring
         self.cv = cv
+        self.shrink = shrink
         self.keep_unpruned = keep_unpruned
         self.random_state = random_state
         self.n_jobs = n_jobs
@@ -386,35 +401,31 @@ class Pruner(RoutesMixin, DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
         """
         plan, tolerance = self._plan()
         check_parts(self.estimator, self.granularity)
-        params, sample_weight, cv_params = self._routed(
-            sample_weight, groups, fit_params
-        )
-        seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
-        split = None
-        if tolerance is not None or self.criterion == "auto":
-            split = hold_out(
-                self.estimator,
-                X,
-                y,
-                fraction=self.validation_fraction,
-                cv=self.cv,
-                seed=seed,
-                **cv_params,
-            )
+        params, sample_weight, of_cv = self._routed(sample_weight, groups, fit_params)
+        seed, split = self._split(X, y, tolerance, **of_cv)
         estimator = clone(self.estimator)
         if tolerance is None or split is None:
             estimator.fit(X, y, **params)
         else:
             seen = [a if a is None else rows_of(a, split[0]) for a in (X, y)]
             estimator.fit(*seen, **rows_of_params(X, params, split[0]))
-        bench = Bench(
-            thawed(estimator),
-            *(X, y, sample_weight, split, self.calibration_size, seed),
-            *(self.scoring, self.n_jobs),
-        )
-        unpruned = bench.estimator if self.keep_unpruned else None
-        self._store(prune_on(bench, plan, tolerance), unpruned)
+        estimator, rows = thawed(estimator), (X, y, sample_weight)
+        self._prune_fitted(estimator, rows, split, seed, plan, tolerance)
         return self
+
+    def _split(self, X, y, tolerance, **of_cv):
+        """A seed, and which rows are kept apart, if any are needed."""
+        seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
+        if tolerance is None and self.criterion != "auto":
+            return seed, None
+        options = {"fraction": self.validation_fraction, "cv": self.cv, "seed": seed}
+        return seed, hold_out(self.estimator, X, y, **options, **of_cv)
+
+    def _prune_fitted(self, estimator, rows, split, seed, plan, tolerance):
+        options = self.calibration_size, seed, self.scoring, self.n_jobs
+        outcome = prune_on(Bench(estimator, *rows, split, *options), plan, tolerance)
+        unpruned = estimator if self.keep_unpruned else None
+        self._store(outcome, unpruned, shrink=self.shrink)
 
     def _plan(self):
         """How to prune, and how much of the score may be lost; one has the amount."""

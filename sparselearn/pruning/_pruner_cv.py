@@ -18,6 +18,7 @@ from sparselearn._parallel import map_threads
 from sparselearn.pruning._bench import Bench, prune_on
 from sparselearn.pruning._cross_validation import chosen, cross_validated
 from sparselearn.pruning._delegates import DelegatesMixin
+from sparselearn.pruning._outcome import ResultsMixin
 from sparselearn.pruning._procedure import check_parts
 from sparselearn.pruning._pruner import Pruner
 from sparselearn.pruning._routing import RoutesMixin
@@ -26,7 +27,9 @@ from sparselearn.pruning._wrappers import thawed
 __all__ = ["PrunerCV"]
 
 
-class PrunerCV(RoutesMixin, DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
+class PrunerCV(
+    ResultsMixin, RoutesMixin, DelegatesMixin, MetaEstimatorMixin, BaseEstimator
+):
     r"""Prune an estimator to the sparsity that cross-validation chooses.
 
     On every fold the estimator is fitted once, and pruned to all sparsities by the same
@@ -180,8 +183,12 @@ class PrunerCV(RoutesMixin, DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
         outcome = prune_on(whole, plan)
         outcome.figures.update(found)
         outcome.words[:0] = choice.words
-        self._store(outcome, whole.estimator if pruner.keep_unpruned else None)
+        unpruned = whole.estimator if pruner.keep_unpruned else None
+        self._keep(outcome, unpruned, pruner.shrink)
         return self
+
+    def _keep(self, outcome, unpruned, shrink):
+        self._store(outcome, unpruned, shrink=shrink)
 
     def _pruner(self):
         """How to prune: the Pruner that was given, or one with its defaults."""

@@ -54,6 +54,8 @@ class RoutesMixin:
             .add(caller="fit", callee="fit")
             .add(caller="score", callee="score")
         )
+        if hasattr(self._routed_to, "partial_fit"):
+            mapping.add(caller="partial_fit", callee="partial_fit")
         router = MetadataRouter(owner=self).add_self_request(self)
         router.add(estimator=self._routed_to, method_mapping=mapping)
         if hasattr(self.cv, "get_metadata_routing"):

@@ -451,7 +451,7 @@ def test_no_better_than_chance_is_told(problem, monkeypatch):
     monkeypatch.setitem(CRITERIA, "magnitude", worst)
     rows = [Candidate("magnitude", "fold"), Candidate("magnitude", "none")]
     monkeypatch.setitem(CANDIDATES, "linear element", rows)
-    with pytest.warns(UserWarning, match="none was better than 'random'") as caught:
+    with pytest.warns(UserWarning, match="all were worse than 'random'") as caught:
         Pruner(Ridge(), sparsity=0.8, random_state=0).fit(X, y)
     assert [warning.filename for warning in caught] == [__file__]
 
