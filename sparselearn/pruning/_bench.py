@@ -194,7 +194,7 @@ def _to_tolerance(bench, plan, candidates, tolerance):
         )
     n_kept = trials.n_kept(pruned.kept)
     masked, _ = trials.prune(n_kept, plan._replace(refit="none"))
-    figures |= {"pruned_score_": judge(masked), "score_": score}
+    figures |= {"pruned_score_": judge(masked), "score_": score, "n_kept_": n_kept}
     words += word_on_cut_layers(pruned)
     return Outcome(estimator, pruned, plan, figures, words)
 

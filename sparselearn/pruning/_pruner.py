@@ -242,6 +242,8 @@ class Pruner(
         of it with weights removed, and of `estimator_`.
     tolerance_ : float
         With `tolerance`: what it came to.
+    n_kept_ : int
+        With `tolerance`: the number of parts that are kept.
     path_ : dict of ndarray
         With `tolerance`: "sparsity", "n_nonzero_coefs", "score" and "threshold" of all
         that was tried, without training.
