@@ -1154,6 +1154,10 @@ def lamp_scores(w):
     return score
 
 
+def over_mean(values):
+    return values / (sum(values) / len(values))
+
+
 def spread(twin, values):
     return np.sqrt(twin.mean((values - twin.mean(values)) ** 2))
 
@@ -1297,7 +1301,8 @@ SCORES = {
     ("taylor", "feature"): lambda t: taylor_inputs(t)[:1],
     ("magnitude", "element"): lambda t: [abs(w) for w in t.weights],
     ("magnitude", "neuron"): lambda t: [
-        np.sqrt((w**2).sum(axis=0)) * v for w, v in zip(t.weights, t.outgoing())
+        over_mean(np.sqrt((w**2).sum(axis=0)) * v)
+        for w, v in zip(t.weights, t.outgoing())
     ],
     ("lamp", "element"): lambda t: [lamp_scores(w) for w in t.weights],
     ("wanda", "element"): lambda t: [

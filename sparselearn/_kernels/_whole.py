@@ -211,6 +211,8 @@ def _bound_few(known, panels, room, are_bytes, spherical, start, some):
     """
     places, factors, limits, bounds, near = room
     for p in range(panels.lanes.shape[0]):
+        panel, starts, terms = panels.lanes[p], panels.starts[p], panels.terms[p]
+        out, bits = bounds[p], near[:, p]
         for first in range(0, some, TILE_ROWS):
             for r in range(TILE_ROWS):
                 places[r] = start + min(first + r, some - 1)
@@ -221,12 +223,12 @@ def _bound_few(known, panels, room, are_bytes, spherical, start, some):
                 places,
                 factors,
                 first,
-                panels.lanes[p],
-                panels.starts[p],
-                panels.terms[p],
+                panel,
+                starts,
+                terms,
                 limits,
-                bounds[p],
-                near[:, p],
+                out,
+                bits,
             )
 
 

@@ -7,7 +7,7 @@ import scipy.sparse as sp
 
 from sparselearn._kernels import _lloyd as kernels
 from sparselearn._kernels._tiles import multiplies_integers
-from sparselearn._solvers._sketch import SHORTS, Integers, Sketch, rests
+from sparselearn._solvers._sketch import BYTES, SHORTS, Integers, Sketch, rests
 
 __all__ = ["BLOCK", "Coordinates", "Frame", "dense", "frame_near", "slices"]
 
@@ -101,6 +101,14 @@ class Frame(NamedTuple):
     def has_reaches(self):
         """Whether they are coordinates, beside the leading ones."""
         return self.integers is None and not self.spherical
+
+    @property
+    def options(self):
+        """What there is to choose from, for a `Choice`."""
+        floats = {None: self.shift.itemsize / 4}
+        kinds = () if self.integers is None else (SHORTS, BYTES)
+        prices = {k: k.price for k in kinds if self.shift.size <= k.n_most}
+        return {"spherical": self.spherical, "prices": prices | floats}
 
     def moved(self, rows):
         """Rows in the other unit, in float64."""

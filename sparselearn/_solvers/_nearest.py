@@ -21,7 +21,7 @@ from sparselearn._solvers._frame import (
     frame_near,
     slices,
 )
-from sparselearn._solvers._sketch import choose_products
+from sparselearn._solvers._sketch import choose_integers, choose_products
 from sparselearn._solvers._whole import WholeTargets, keep_whole, whole_rows
 
 __all__ = [
@@ -43,6 +43,8 @@ WIDTH = 64
 # Rows a task, at least; and tasks, at most. They do not depend on the threads.
 TASK = 4096
 TASKS = 32
+# Rows of which a few are tried first.
+MANY = 2**12
 
 
 class Assignment(NamedTuple):
@@ -243,8 +245,7 @@ class DenseRows:
                 lambda rows: frame.moved(self.X[rows]),
                 self.X.shape[0],
                 moved,
-                spherical=frame.spherical,
-                whole=frame.integers is not None,
+                **frame.options,
             )
         )
         self.frame, n_rows = frame, self.X.shape[0]
@@ -337,6 +338,13 @@ def nearest_centroids(X, centroids, *, spherical=False, labels=None, run=map):
     if labels is not None:
         found.labels[:] = labels
     targets = make_targets(centroids, spherical=spherical, like=X)
+    if not sp.issparse(X) and X.shape[0] > MANY:
+        frame = targets.frame
+        moved = dense(centroids) if spherical else frame.moved(centroids)
+        integers = choose_integers(
+            lambda rows: frame.moved(X[rows]), X.shape[0], moved, **frame.options
+        )
+        targets = dense_targets(centroids, frame._replace(integers=integers))
 
     def assign(rows):
         targets.assign(X[rows], found.part(rows))

@@ -11,7 +11,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["BYTES", "SHORTS", "Integers", "Sketch", "choose_products", "rests"]
+__all__ = [
+    "BYTES",
+    "SHORTS",
+    "Integers",
+    "Sketch",
+    "choose_integers",
+    "choose_products",
+    "rests",
+]
 
 # Rows that principal directions are made of, and rows that are tried, at most.
 ROWS = 4096
@@ -26,8 +34,6 @@ MORE = 100
 LATER = 0.5
 # A sketch pays from so small a share of the time on.
 ENOUGH = 0.9
-# Coordinates whose products of bytes have a sum in int32.
-MOST_BYTES = 2**16
 # What rounding may add to a length, relatively.
 ROUNDED = 1.0 + 1e-6
 
@@ -69,6 +75,8 @@ class Integers(NamedTuple):
         Added to those of rows.
     price : float
         Of a product, in those of float32.
+    n_most : int
+        Coordinates whose products have a sum in int32.
     """
 
     dtype: np.dtype
@@ -76,6 +84,7 @@ class Integers(NamedTuple):
     most: int
     offset: int
     price: float
+    n_most: int
 
     @property
     def n_in_lane(self):
@@ -103,12 +112,12 @@ class Integers(NamedTuple):
         return whole, units[:, 0], lengths, float(share.max()) * ROUNDED
 
 
-BYTES = Integers(np.uint8, np.int8, 127, 128, 0.25)
-SHORTS = Integers(np.int16, np.int16, 2**15 - 1, 0, 0.5)
+BYTES = Integers(np.uint8, np.int8, 127, 128, 0.25, 2**16)
+SHORTS = Integers(np.int16, np.int16, 2**15 - 1, 0, 0.5, 2**31)
 
 
-def choose_products(rows, n_rows, centroids, *, spherical, whole):
-    """What makes passes the fastest: the `integers` and the `sketch` of a frame.
+class Choice:
+    """What products of each kind would cost, by a few rows that are tried.
 
     Parameters
     ----------
@@ -119,57 +128,76 @@ def choose_products(rows, n_rows, centroids, *, spherical, whole):
     centroids : float64 ndarray (n_components, n_features)
         In the same unit and from the same origin; with `spherical` of length 1.
     spherical : bool
-    whole : bool
-        Whether products of integers may be made.
+    prices : dict
+        Of a product of `Integers`, and of floats: of None.
     """
+
+    def __init__(self, rows, n_rows, centroids, *, spherical, prices):
+        self.rows = rows(np.linspace(0, n_rows - 1, min(n_rows, TRIED)).astype(int))
+        self.centroids, self.spherical, self.prices = centroids, spherical, prices
+        self.squares = np.square(self.rows).sum(axis=1)
+        self.centroid_squares = np.square(centroids).sum(axis=1)
+        products = self._least(self.rows @ centroids.T)
+        self.needed = products.max(axis=1, keepdims=True)
+
+    def _least(self, products):
+        if self.spherical:
+            return np.abs(products)
+        return products - 0.5 * self.centroid_squares
+
+    def cost(self, kind, z, c):
+        """Multiplications of floats for a row and a centroid with some coordinates."""
+        if kind is None:
+            bounds = self._least(z @ c.T)
+        else:
+            bounds, slacks = _whole_products(kind, z, c)
+            bounds = self._least(bounds) + slacks
+        bounds += np.outer(
+            rests(self.squares, z, 0.0), rests(self.centroid_squares, c, 0.0)
+        )
+        n_measured = np.count_nonzero(bounds >= self.needed) / len(z) - 1.0
+        n_components, n_features = self.centroids.shape
+        n_measured *= LATER * DEAR * (n_features + MORE) / n_components
+        return self.prices[kind] * (z.shape[1] + 2) + n_measured
+
+    def integers(self):
+        """The cheapest kind for all coordinates, and its cost."""
+        costs = {
+            kind: self.cost(kind, self.rows, self.centroids) for kind in self.prices
+        }
+        best = min(costs, key=costs.get)
+        return best, costs[best]
+
+
+def choose_integers(rows, n_rows, centroids, **options):
+    """What makes one pass the fastest, of a `Choice` with all coordinates."""
+    return Choice(rows, n_rows, centroids, **options).integers()[0]
+
+
+def choose_products(rows, n_rows, centroids, **options):
+    """What makes many passes the fastest: the `integers` and the `sketch` of a frame.
+
+    All parameters are those of `Choice`.
+    """
+    choice = Choice(rows, n_rows, centroids, **options)
+    integers, cost = choice.integers()
     n_components, n_features = centroids.shape
-    kinds = [SHORTS] if whole else [None]
-    if whole and n_features <= MOST_BYTES:
-        kinds.append(BYTES)
     if n_rows * n_components < n_features**2 or n_features < 8:
-        return {"integers": kinds[0], "sketch": None}
+        return {"integers": integers, "sketch": None}
     some = rows(np.linspace(0, n_rows - 1, min(n_rows, ROWS)).astype(int))
     _, basis = np.linalg.eigh(some.T @ some)
     basis = basis[:, ::-1]
-    tried = rows(np.linspace(0, n_rows - 1, min(n_rows, TRIED)).astype(int))
-    squares = np.square(tried).sum(axis=1)
-    centroid_squares = np.square(centroids).sum(axis=1)
-
-    def least(products):
-        if spherical:
-            return np.abs(products)
-        return products - 0.5 * centroid_squares
-
-    needed = least(tried @ centroids.T).max(axis=1, keepdims=True)
-
-    def cost(kind, z, c):
-        reaches = np.outer(rests(squares, z, 0.0), rests(centroid_squares, c, 0.0))
-        if kind is None:
-            bounds = least(z @ c.T)
-        else:
-            bounds, slacks = _whole_products(kind, z, c)
-            bounds = least(bounds) + slacks
-        n_measured = np.count_nonzero(bounds + reaches >= needed) / len(tried) - 1.0
-        n_measured *= LATER * DEAR * (n_features + MORE) / n_components
-        return _price(kind) * (z.shape[1] + 2) + n_measured
-
-    plain = {kind: cost(kind, tried, centroids) for kind in kinds}
-    integers = min(plain, key=plain.get)
-    best, sketch = ENOUGH * plain[integers], None
-    z, c = tried @ basis, centroids @ basis
+    z, c = choice.rows @ basis, centroids @ basis
+    best, sketch = ENOUGH * cost, None
     for d in sorted({max(1, round(share * n_features)) for share in SHARES}):
-        for kind in kinds:
-            if _price(kind) * d >= best:
+        for kind, price in choice.prices.items():
+            if price * d >= best:
                 continue
-            spent = cost(kind, z[:, :d], c[:, :d])
-            if spent < best:
-                best, integers = spent, kind
-                sketch = Sketch(basis[:, :d].copy(), spent)
+            cost = choice.cost(kind, z[:, :d], c[:, :d])
+            if cost < best:
+                best, integers = cost, kind
+                sketch = Sketch(basis[:, :d].copy(), cost)
     return {"integers": integers, "sketch": sketch}
-
-
-def _price(kind):
-    return 1.0 if kind is None else kind.price
 
 
 def _whole_products(kind, z, c):

@@ -299,16 +299,17 @@ def _assigned(X, book, n_jobs, nearest, chosen):
     """The `Assignment` of the rows of X, of which the last pass found some, or all."""
     if nearest is None:
         return assign_rows(X, book, n_jobs)
-    labels = np.full(X.shape[0], -1, dtype=np.int32)
-    labels[chosen] = nearest[0]
-    # Directions of float32 are made longer, to 1, and rows are whitened in other parts:
-    # rounding may decide otherwise.
-    is_same = not book.spherical and book.whitening is None
-    if not is_same or chosen.size < X.shape[0]:
-        return assign_rows(X, book, n_jobs, labels)
-    squares = np.empty(X.shape[0])
-    squares[chosen] = nearest[1]
-    return Assignment(labels, squares, np.ones(X.shape[0]))
+    found = Assignment.empty(X.shape[0])
+    found.labels[chosen], found.squares[chosen] = nearest
+    if book.spherical or book.whitening is not None:
+        # Directions of float32 are made longer, to 1, and rows whitened in other parts:
+        # rounding may decide otherwise.
+        return assign_rows(X, book, n_jobs, found.labels)
+    others = np.flatnonzero(found.labels < 0)  # without weight, or met before
+    if others.size:
+        rest = assign_rows(_frozen(X[others]), book, n_jobs)
+        found.labels[others], found.squares[others] = rest.labels, rest.squares
+    return found
 
 
 def _in_space(X, space, run, *, keep=False):

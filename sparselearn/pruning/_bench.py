@@ -139,7 +139,7 @@ def _to_amount(bench, plan, candidates):
         plan = _raced(bench, plan, candidates, judge, [n_kept], base, figures, words)
     trials = bench.trials(plan, part=None)
     estimator, pruned = trials.prune(plan.amount, plan)
-    words += word_on_cut_layers(pruned)
+    words += word_on_cut_layers(pruned, plan)
     return Outcome(estimator, pruned, plan, figures, words)
 
 
@@ -195,7 +195,7 @@ def _to_tolerance(bench, plan, candidates, tolerance):
     n_kept = trials.n_kept(pruned.kept)
     masked, _ = trials.prune(n_kept, plan._replace(refit="none"))
     figures |= {"pruned_score_": judge(masked), "score_": score, "n_kept_": n_kept}
-    words += word_on_cut_layers(pruned)
+    words += word_on_cut_layers(pruned, plan)
     return Outcome(estimator, pruned, plan, figures, words)
 
 

@@ -67,6 +67,16 @@ class Block(NamedTuple):
         new = (old + np.reshape(shift, old.shape)).astype(old.dtype)
         return self._replace(intercept=new[()])
 
+    def holding(self, matrix, constants):
+        """The block with other numbers, in its own shapes, order and types."""
+        weights = np.empty_like(self.weights)
+        self.by_input(weights).reshape(matrix.shape)[...] = matrix
+        intercept = self.intercept
+        if intercept is not None:
+            like = np.asarray(intercept)
+            intercept = constants.reshape(like.shape).astype(like.dtype)[()]
+        return self._replace(weights=weights, intercept=intercept)
+
 
 # As functions of the pre-activations; the names are scikit-learn's.
 ACTIVATIONS = {

@@ -21,6 +21,7 @@ from sparselearn.pruning._criteria import score_parts
 from sparselearn.pruning._granularity import cut, parts_of, weight_masks
 from sparselearn.pruning._masks import make_masks
 from sparselearn.pruning._refits import REFITS
+from sparselearn.pruning._thresholds import threshold_of
 from sparselearn.pruning._wrappers import as_seen_by_last_step, last_step
 
 __all__ = [
@@ -29,7 +30,6 @@ __all__ = [
     "Subject",
     "amount_of",
     "check_parts",
-    "choose_parts",
     "observe",
     "prune_in_place",
     "word_on_cut_layers",
@@ -53,6 +53,25 @@ class Plan(NamedTuple):
     min_density: float = 0.0
     exclude: tuple = ()
     refit: str = "fold"
+
+    def masks(self, importances, subject, *, within=None):
+        """Which parts are kept, as :func:`make_masks` has it, and the threshold."""
+        amount = dict(self.amount)
+        if "threshold" in amount:
+            amount["threshold"] = threshold_of(
+                amount["threshold"], importances, self, *subject
+            )
+        return make_masks(
+            importances,
+            scope=self.scope,
+            granularity=self.granularity,
+            layer_sparsity=self.layer_sparsity,
+            min_density=self.min_density,
+            exclude=self.exclude,
+            subject=subject,
+            within=within,
+            **amount,
+        )
 
 
 class Subject(NamedTuple):
@@ -146,20 +165,6 @@ def observe(estimator, X, y=None, sample_weight=None, random_state=0, size=None)
     return Subject(blocks, data)
 
 
-def choose_parts(plan, importances, subject):
-    """Masks of the parts that `plan` keeps, and the threshold; see `make_masks`."""
-    return make_masks(
-        importances,
-        scope=plan.scope,
-        granularity=plan.granularity,
-        layer_sparsity=plan.layer_sparsity,
-        min_density=plan.min_density,
-        exclude=plan.exclude,
-        subject=subject,
-        **plan.amount,
-    )
-
-
 def prune_in_place(estimator, subject, plan, importances=None):
     """Prune a fitted estimator in place.
 
@@ -180,7 +185,7 @@ def prune_in_place(estimator, subject, plan, importances=None):
     final = last_step(estimator)
     if importances is None:
         importances = score_parts(plan.criterion, plan.granularity, dense, data)
-    kept, threshold = choose_parts(plan, importances, subject)
+    kept, threshold = plan.masks(importances, subject)
     masks = weight_masks(plan.granularity, dense, kept)
     pruned = cut(dense, masks)
     refit = REFITS[plan.refit]
@@ -194,8 +199,10 @@ def prune_in_place(estimator, subject, plan, importances=None):
     return Pruned(pruned, importances, masks, kept, threshold)
 
 
-def word_on_cut_layers(pruned):
+def word_on_cut_layers(pruned, plan):
     """What to say of layers that lost all weights: a list of at most one text."""
+    if plan.granularity == "node":  # trees are side by side
+        return []
     cut_off = [
         block.name for block, mask in zip(pruned.blocks, pruned.masks) if not mask.any()
     ]

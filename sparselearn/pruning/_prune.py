@@ -30,7 +30,7 @@ CONSTRAINTS = {
     "criterion": [StrOptions(set(CRITERIA)), callable],
     "sparsity": [Interval(Real, 0, 1, closed="left"), None],
     "n_nonzero_coefs": [Interval(Integral, 0, None, closed="left"), None],
-    "threshold": [Interval(Real, None, None, closed="neither"), None],
+    "threshold": [Interval(Real, None, None, closed="neither"), str, None],
     "granularity": [StrOptions(set(GRANULARITIES)), tuple],
     "scope": [StrOptions(set(SCOPES))],
     "layer_sparsity": [StrOptions(set(ALLOCATIONS)), dict, list, None],
@@ -185,6 +185,7 @@ def prune(
         refit=refit,
     )
     subject = observe(pruned, X, y, sample_weight, random_state)
-    for word in word_on_cut_layers(prune_in_place(pruned, subject, plan)):
+    done = prune_in_place(pruned, subject, plan)
+    for word in word_on_cut_layers(done, plan):
         warnings.warn(word, stacklevel=3)  # whoever called: this is decorated
     return pruned

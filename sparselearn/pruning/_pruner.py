@@ -76,8 +76,8 @@ class Pruner(
 
         - "magnitude": :math:`|w_{ij}|` in a perceptron, and
           :math:`|w_{ij}| \, \mathrm{std}(x_i)` in a linear model, where features have
-          units; of units :math:`\|W_{\cdot j}\| \, \|V_{j \cdot}\|`; of support
-          vectors :math:`|\alpha_i| \sqrt{k(x_i, x_i)}`;
+          units; of units :math:`\|W_{\cdot j}\| \, \|V_{j \cdot}\|`, over its mean in
+          the layer; of support vectors :math:`|\alpha_i| \sqrt{k(x_i, x_i)}`;
         - "lamp": the share of :math:`w_{ij}^2` (in the linear model's units) in the sum
           of it and all larger ones of its layer, so that layers compare;
         - "wanda": :math:`|w_{ij}| \sqrt{\mathrm{mean}(a_i^2)}`;
@@ -128,8 +128,12 @@ class Pruner(
         `sparsity`, `n_nonzero_coefs`, `threshold` and `tolerance` may be given.
     n_nonzero_coefs : int, default=None
         Number of weights to keep; more than there are keeps all.
-    threshold : float, default=None
-        Weights of at least this importance are kept.
+    threshold : float or str, default=None
+        Weights of at least this importance are kept. "median", or a multiple such as
+        "1.5*median": of all importances. "universal", for magnitudes of a linear
+        model: :math:`\hat\sigma \sqrt{2 \log(p) / n}`, which p weights without
+        effect would hardly exceed; :math:`\hat\sigma` is the standard deviation of
+        residuals, or that of a logistic loss.
     tolerance : float or "1se", default=None
         Prune as much as costs at most this much of the score, on rows that neither the
         fit nor the calibration has seen, see `validation_fraction`: in units of the
@@ -166,7 +170,7 @@ class Pruner(
     exclude : list or tuple, default=()
         Layers that are not pruned, by position (-1 is the last one) or name. Their
         weights do not count in `sparsity`, `n_nonzero_coefs` and `min_density`.
-    refit : {"auto", "fold", "lstsq", "none", "obs"}, default="auto"
+    refit : str, default="auto"
         What is done to the weights that are left; "auto" is what suits the criterion.
 
         - "fold" adds to each intercept the mean of what was removed,
@@ -185,7 +189,13 @@ class Pruner(
           the kept weights S the values that are optimal without the others,
           :math:`w_S \leftarrow w_S + H_{SS}^{-1} H_{SR} w_R`: of least squares and
           ridge regressions the fit on S, of other models one Newton step towards it
-          from the fitted weights. It needs no targets.
+          from the fitted weights. It needs no targets;
+        - "same", for linear models, fits the estimator itself to the features that are
+          kept, with its own parameters;
+        - "ols" and "ridge", for linear models of squared loss, are least squares on
+          the kept weights of each output, "ridge" with a penalty of 1% of the features'
+          mean variance; "relaxed" goes the share of the way from there to the pruned
+          weights, 0, 0.1, ... or 1, that is best in 5-fold cross-validation.
     calibration_size : int or None, default=5000
         How many rows the estimator is observed on, drawn at random where X has more;
         None takes all.

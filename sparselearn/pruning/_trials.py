@@ -6,7 +6,7 @@ from sklearn.pipeline import Pipeline
 
 from sparselearn.pruning._allocation import positions
 from sparselearn.pruning._criteria import score_parts
-from sparselearn.pruning._procedure import Plan, Subject, choose_parts, prune_in_place
+from sparselearn.pruning._procedure import Plan, Subject, prune_in_place
 
 __all__ = ["Trials"]
 
@@ -44,7 +44,7 @@ class Trials:
     def n_wanted(self, amount):
         """How many parts the keyword argument `amount` of `make_masks` keeps."""
         plan = self.plan._replace(amount=amount)
-        return self.n_kept(choose_parts(plan, self.importances, self.subject)[0])
+        return self.n_kept(plan.masks(self.importances, self.subject)[0])
 
     def prune(self, amount, plan=None):
         """A pruned copy, and what was done to it.

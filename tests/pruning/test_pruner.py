@@ -223,10 +223,10 @@ def test_half_is_pruned_unless_told(X, y):
         ({"sparsity": -0.1}, "sparsity"),
         ({"n_nonzero_coefs": -1}, "n_nonzero_coefs"),
         ({"n_nonzero_coefs": 0.5}, "n_nonzero_coefs"),
-        ({"threshold": "median"}, "threshold"),
+        ({"threshold": "mean"}, "threshold"),
         ({"criterion": "best"}, "criterion"),
         ({"scope": "row"}, "scope"),
-        ({"refit": "ols"}, "refit"),
+        ({"refit": "lasso"}, "refit"),
     ],
 )
 def test_wrong_parameters_are_named(X, y, params, message):

@@ -68,7 +68,7 @@ class LinearAdapter(Adapter):
         (a,) = data.inputs(blocks)
         n_inputs, n_outputs = block.matrix().shape
         ridge = np.broadcast_to(_ridge(estimator, data.total_weight), n_outputs)
-        slopes = _output_curvature(estimator, block, a)
+        slopes = self.output_curvature(estimator, block, a)
         groups = np.arange(n_outputs)[:, None]
         if slopes is None and np.all(ridge == ridge[0]):
             groups = np.arange(n_outputs)[None]
@@ -91,28 +91,32 @@ class LinearAdapter(Adapter):
         # Of one dimension where it has one: of two, predictions would be columns.
         estimator.coef_ = sp.csr_array(dense(estimator.coef_))
 
+    def has_link(self, estimator):
+        """Whether it predicts something else than the linear function itself."""
+        return _power_of_mean(estimator) is not None or _link(estimator) != "identity"
+
+    def output_curvature(self, estimator, block, a):
+        """Second derivatives of each row's loss in each output; None where all are 1.
+
+        Those that are expected under the fitted model, which are never negative. Losses
+        without any, such as the hinge, are taken as squared.
+        """
+        power = _power_of_mean(estimator)
+        if block.activation == "identity" and power is None:
+            return None
+        z = a @ block.matrix().astype(np.float64) + block.constants()
+        if power is not None:
+            return np.exp(power * z)
+        is_binary = block.activation == "logistic"
+        probabilities = expit(z) if is_binary else softmax(z, axis=1)
+        return probabilities * (1.0 - probabilities)
+
 
 def _link(estimator):
     """Key of `ACTIVATIONS`: how the linear model turns z into what it predicts."""
     if not is_classifier(estimator) or not hasattr(estimator, "predict_proba"):
         return "identity"
     return "logistic" if len(estimator.classes_) == 2 else "softmax"
-
-
-def _output_curvature(estimator, block, a):
-    """Second derivatives of each row's loss in each output; None where all are 1.
-
-    Those that are expected under the fitted model, which are never negative. Losses
-    without any, such as the hinge, are taken as squared.
-    """
-    power = _power_of_mean(estimator)
-    if block.activation == "identity" and power is None:
-        return None
-    z = a @ block.matrix().astype(np.float64) + block.constants()
-    if power is not None:
-        return np.exp(power * z)
-    probabilities = expit(z) if block.activation == "logistic" else softmax(z, axis=1)
-    return probabilities * (1.0 - probabilities)
 
 
 def _power_of_mean(estimator):
@@ -139,9 +143,8 @@ def _ridge(estimator, total):
     if isinstance(estimator, (Ridge, RidgeClassifier, RidgeCV, RidgeClassifierCV)):
         return np.asarray(alpha) / total
     if isinstance(estimator, LogisticRegression):
-        return _share_of_l2(estimator.penalty, l1_ratio) / (
-            np.ravel(getattr(estimator, "C_", estimator.C)) * total
-        )
+        C = estimator.C_ if hasattr(estimator, "C_") else estimator.C
+        return _share_of_l2(estimator.penalty, l1_ratio) / (np.ravel(C) * total)
     if isinstance(estimator, (SGDClassifier, SGDRegressor)):
         return alpha * _share_of_l2(estimator.penalty, l1_ratio)
     if isinstance(estimator, (PoissonRegressor, GammaRegressor, TweedieRegressor)):
@@ -155,4 +158,4 @@ def _share_of_l2(penalty, l1_ratio):
         return 0.0
     if penalty == "l2":
         return 1.0
-    return 1.0 - (l1_ratio or 0.0)
+    return 1.0 - np.array([ratio or 0.0 for ratio in np.ravel(l1_ratio)])

@@ -23,16 +23,17 @@ def magnitude(blocks, data):
 
 
 def magnitude_of_units(blocks, data):
-    """``||W_in[:, j]|| ||W_out[j, :]||``, which no scaling of a ReLU unit changes.
+    """``||W_in[:, j]|| ||W_out[j, :]||``, over the mean of that in the layer.
 
-    A unit that computes c relu(z) with its outgoing weights divided by c is the same
-    unit. Needs no data.
+    No scaling of a ReLU unit changes it: c relu(z) with outgoing weights divided by c
+    is the same unit. The mean is there because norms grow with the number of weights:
+    without it a small layer would be emptied first. Needs no data.
     """
-    incoming = [
-        np.linalg.norm(block.matrix().astype(np.float64), axis=0)
-        for block in blocks[:-1]
+    products = [
+        np.linalg.norm(block.matrix().astype(np.float64), axis=0) * outgoing
+        for block, outgoing in zip(blocks[:-1], outgoing_norms(blocks))
     ]
-    return [w * v for w, v in zip(incoming, outgoing_norms(blocks))]
+    return [values / (values.mean() or 1.0) for values in products]
 
 
 def magnitude_of_vectors(blocks, data):

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from sparselearn.pruning._refits._fold import fold
 from sparselearn.pruning._refits._least_squares import least_squares
+from sparselearn.pruning._refits._support import ols, relaxed, ridge, same
 from sparselearn.pruning._refits._surgeon import obs
 
 __all__ = ["REFITS", "Refit"]
@@ -32,4 +33,8 @@ REFITS = {
     "lstsq": Refit(of_blocks=least_squares),
     "none": Refit(),
     "obs": Refit(of_blocks=obs),
+    "ols": Refit(of_estimator=ols),
+    "relaxed": Refit(of_estimator=relaxed),
+    "ridge": Refit(of_estimator=ridge),
+    "same": Refit(of_blocks=fold, of_estimator=same),
 }

@@ -36,13 +36,7 @@ def obs(dense, pruned, masks, data, plan):
             after[np.ix_(rows, curvature.outputs[outputs])] += step
         moved = before[:, curvature.outputs] - after[:, curvature.outputs]
         constants[curvature.outputs] += curvature.centre @ moved[curvature.inputs]
-    weights = pruned[0].weights.copy(order="K")
-    block.by_input(weights).reshape(after.shape)[...] = after
-    intercept = block.intercept
-    if intercept is not None:
-        like = np.asarray(intercept)
-        intercept = constants.reshape(like.shape).astype(like.dtype)[()]
-    pruned[0] = pruned[0]._replace(weights=weights, intercept=intercept)
+    pruned[0] = block.holding(after, constants)
 
 
 def _alike(kept):
