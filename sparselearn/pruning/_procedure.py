@@ -160,7 +160,9 @@ def observe(estimator, X, y=None, sample_weight=None, random_state=0, size=None)
     def training():
         return as_seen_by_last_step(estimator, X), y, sample_weight
 
-    total = n_rows if sample_weight is None else float(np.sum(sample_weight))
+    total = (
+        n_rows if sample_weight is None else float(np.sum(np.asarray(sample_weight)))
+    )
     data = Calibration(adapter, final, seen, *sample[1:], seed, training, total)
     return Subject(blocks, data)
 

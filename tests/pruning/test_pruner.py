@@ -39,13 +39,12 @@ ignore_convergence = pytest.mark.filterwarnings(
     "ignore::sklearn.exceptions.ConvergenceWarning"
 )
 CHECKED = [
-    Pruner(LogisticRegression()),
-    Pruner(Ridge()),
-    Pruner(Ridge(), scope="layer", refit="none"),
+    Pruner(Ridge(), sparsity=0.5, criterion="magnitude", scope="layer", refit="none"),
     Pruner(
         MLPRegressor(
             hidden_layer_sizes=(8,), solver="lbfgs", max_iter=40, random_state=0
-        )
+        ),
+        sparsity=0.5,
     ),
 ]
 
