@@ -6,6 +6,9 @@ Top-k codes of 1000 and 4096 units, and the deep network 784-64-32-64-784 with s
 codes and cross-entropy, in float32. Codes, divided by their root mean square, go to
 scikit-learn's logistic regression; the error is that on the 10000 test images. The
 published one of 1000 units, 25 of them in a code, is 1.35 % (Makhzani and Frey, 2014).
+As there, more non-zeros are kept for the classifier than in training: three times as
+many. That and the strength of the classifier's penalty were chosen by 10000 of the
+training images, with encoders that learned from 20000 others.
 """
 
 import os
@@ -33,6 +36,10 @@ MODELS = {
 }
 
 
+KEPT = 3
+C = 0.03
+
+
 class Itself:
     """What `measure.save` wants of a library."""
 
@@ -48,9 +55,12 @@ def images(file, n_rows):
 
 def test_error(autoencoder, training, test):
     """The share of test images that a linear model of their codes gets wrong."""
+    if autoencoder.n_nonzero_coefs is not None:
+        wanted = KEPT * autoencoder.n_nonzero_coefs
+        autoencoder.set_params(n_nonzero_coefs=wanted)
     codes = autoencoder.transform(training[0])
     size = np.sqrt((codes * codes).mean())
-    classifier = LogisticRegression(max_iter=200)
+    classifier = LogisticRegression(C=C, max_iter=100)
     with warnings.catch_warnings():
         # The last digits of the weights take most of the time, and decide nothing.
         warnings.simplefilter("ignore", ConvergenceWarning)

@@ -945,11 +945,12 @@ def sparse_autoencoder_gradient(
     return s.T @ X, by_decoder, s.sum(axis=0), by_theta, e.sum(axis=0)
 
 
-def adam(values, gradient, moments, number, rate, beta_1=0.9, beta_2=0.999):
-    """One step of Adam, the `number`-th, as Kingma and Ba (2015) print it."""
+def adam_by_rows(values, gradient, moments, number, rate, beta_1=0.9, beta_2=0.999):
+    """One step of Adam, the `number`-th, with one mean of squares for each row."""
     first, second = moments
     first[:] = beta_1 * first + (1.0 - beta_1) * gradient
-    second[:] = beta_2 * second + (1.0 - beta_2) * gradient**2
+    squares = np.mean(gradient**2, axis=1, keepdims=True)
+    second[:] = beta_2 * second + (1.0 - beta_2) * squares
     mean = first / (1.0 - beta_1**number)
     square = second / (1.0 - beta_2**number)
     return values - rate * mean / (np.sqrt(square) + 1e-8)

@@ -13,9 +13,16 @@ where c_i is the row's share of an L1 penalty. All of a unit's rows stay in the 
 cache until they are done with, and no gradient is stored (`descend`); or matrix
 products have made all gradients, where pairs are many (`move_all`).
 
-d_j moves on the sphere: its gradient loses the part along d_j, and after the step of
-Adam, which is not quite along the sphere, d_j is divided by its length. Where the
-encoder is tied, w_j is d_j and the two gradients are added.
+Of the squares of a row's gradient Adam remembers one mean, not one for each entry
+(Zhang et al., 2024, Adam-mini): the rate is that of the unit, and the row moves along
+its mean gradient. Features that hardly vary have small gradients, and get small
+weights. With a rate of their own they would move as far as all others: an encoder ended
+with most of its length on them, and a row in which one of them is not as usual was
+encoded as noise. To rotate the features rotates what is learned, and no more.
+
+d_j moves on the sphere: its gradient loses the part along d_j, and after the step,
+which is not quite along the sphere for its momentum, d_j is divided by its length.
+Where the encoder is tied, w_j is d_j and the two gradients are added.
 """
 
 import math
@@ -29,6 +36,7 @@ __all__ = [
     "Pairs",
     "Rule",
     "Signals",
+    "Squares",
     "Units",
     "descend",
     "move_all",
@@ -38,7 +46,7 @@ __all__ = [
 
 
 class Units(NamedTuple):
-    """Parameters of all units, or moments of these, which are laid out alike.
+    """Parameters of all units, or means of their gradients, which are laid out alike.
 
     Attributes
     ----------
@@ -46,6 +54,24 @@ class Units(NamedTuple):
         (0, p) where it is the decoder.
     decoder : (m, p)
     bias : (m,)
+    threshold : (m,)
+        (0,) where units have none.
+    """
+
+    encoder: np.ndarray
+    decoder: np.ndarray
+    bias: np.ndarray
+    threshold: np.ndarray
+
+
+class Squares(NamedTuple):
+    """Means of squared gradients, of each row of `Units` one.
+
+    Attributes
+    ----------
+    encoder : (m,)
+        (0,) where it is the decoder.
+    decoder, bias : (m,)
     threshold : (m,)
         (0,) where units have none.
     """
@@ -143,34 +169,38 @@ def _slope(signals, rule, row, value, dot, theta):
 
 
 @inlined(fastmath=REASSOCIATE)
-def _move(w, g, m, v, rule, keep):
-    """Adam on the row `w` by its gradient `g`; `keep` is what is left of `v`."""
+def _move(w, g, m, v, j, rule, keep):
+    """Adam on `w`, row j of an array, by its gradient `g`.
+
+    Row j of `m`, where there is one, and ``v[j]`` are its means, of which the share
+    `keep` is left of the second.
+    """
     one = w.dtype.type(1)
-    gain = one - rule.beta_2
+    square = w.dtype.type(0)
+    for f in range(w.size):
+        square += g[f] * g[f]
+    v[j] = keep * v[j] + (one - rule.beta_2) * (square / w.dtype.type(w.size))
+    step = rule.rate / (math.sqrt(v[j]) + rule.epsilon)
     if rule.beta_1 == 0:
         for f in range(w.size):
-            second = keep * v[f] + gain * g[f] * g[f]
-            v[f] = second
-            w[f] -= rule.rate * g[f] / (math.sqrt(second) + rule.epsilon)
+            w[f] -= step * g[f]
         return
     other = one - rule.beta_1
     for f in range(w.size):
-        first = rule.beta_1 * m[f] + other * g[f]
-        second = keep * v[f] + gain * g[f] * g[f]
-        m[f] = first
-        v[f] = second
-        w[f] -= rule.rate * first / (math.sqrt(second) + rule.epsilon)
+        mean = rule.beta_1 * m[j, f] + other * g[f]
+        m[j, f] = mean
+        w[f] -= step * mean
 
 
 @inlined(fastmath=REASSOCIATE)
-def _move_on_sphere(w, g, m, v, rule, keep):
+def _move_on_sphere(w, g, m, v, j, rule, keep):
     """`_move` of a row of unit length, which keeps it; `g` loses its part along w."""
     along = square = w.dtype.type(0)
     for f in range(w.size):
         along += g[f] * w[f]
     for f in range(w.size):
         g[f] -= along * w[f]
-    _move(w, g, m, v, rule, keep)
+    _move(w, g, m, v, j, rule, keep)
     for f in range(w.size):
         square += w[f] * w[f]
     scale = w.dtype.type(1) / math.sqrt(square)
@@ -195,31 +225,16 @@ def _move_number(values, first, second, j, slope, rule, keep):
 def _move_unit(units, first, second, j, gradients, slope, pull, rule, moved):
     """All of unit j, by the gradients of its rows, of its bias and of its threshold."""
     to_encoder, to_decoder = gradients
-    # Of arrays that do not exist row 0 of others stands in; it is not touched.
-    m = j if rule.beta_1 != 0 else 0
-    some_first = first if rule.beta_1 != 0 else second
     keep = rule.beta_2
     if rule.beta_1 == 0:
         power = rule.beta_2 ** (rule.now - moved[j])
         keep = second.bias.dtype.type(power)  # that of a float32 is a float64
         moved[j] = rule.now
     if not rule.tied:
-        _move(
-            units.encoder[j],
-            to_encoder,
-            some_first.encoder[m],
-            second.encoder[j],
-            rule,
-            keep,
-        )
-    _move_on_sphere(
-        units.decoder[j],
-        to_decoder,
-        some_first.decoder[m],
-        second.decoder[j],
-        rule,
-        keep,
-    )
+        row = units.encoder[j]
+        _move(row, to_encoder, first.encoder, second.encoder, j, rule, keep)
+    atom = units.decoder[j]
+    _move_on_sphere(atom, to_decoder, first.decoder, second.decoder, j, rule, keep)
     _move_number(units.bias, first.bias, second.bias, j, slope, rule, keep)
     if units.threshold.size:
         _move_number(
@@ -239,8 +254,10 @@ def descend(
     start, stop : int
     pairs : Pairs
     signals : Signals
-    units, first, second : Units
-        Parameters and moments; overwritten.
+    units, first : Units
+        Parameters, and means of their gradients; overwritten.
+    second : Squares
+        Overwritten.
     rule : Rule
     moved : int (m,)
         The step by which each unit last moved, with beta_1 = 0; overwritten.
@@ -348,7 +365,8 @@ def move_all(start, gradients, totals, pairs, units, first, second, rule, moved)
     totals : (2, n_moved)
         By the biases and by the thresholds.
     pairs : Pairs
-    units, first, second : Units
+    units, first : Units
+    second : Squares
     rule : Rule
     moved : int (m,)
     """
@@ -372,5 +390,8 @@ def move_all(start, gradients, totals, pairs, units, first, second, rule, moved)
 
 @kernel(fastmath=REASSOCIATE)
 def move_row(row, gradient, first, second, rule):
-    """Adam on one row of parameters: the bias of the output, say."""
-    _move(row, gradient, first, second, rule, rule.beta_2)
+    """Adam on one row of parameters, the bias of the output, say.
+
+    `first`, (1, p) or (0, p), and `second` (1,) are as of one unit.
+    """
+    _move(row, gradient, first, second, 0, rule, rule.beta_2)

@@ -216,7 +216,7 @@ def fold(coefs, intercepts, thresholds, mean, sigma, *, homogeneous, dtype):
 
 
 def center_and_spread(X, weights, chunks):
-    """The mean row of X, and the root of the mean variance of a feature, or 1.
+    """The mean row of X, deviations from it, and the root of their mean square, or 1.
 
     Parameters
     ----------
@@ -226,25 +226,28 @@ def center_and_spread(X, weights, chunks):
 
     Returns
     -------
-    mean : float64 ndarray (n_features,)
+    mean, deviations : float64 ndarray (n_features,)
+        Standard deviations of the features.
     sigma : float
     """
     total = weights.sum()
     if sp.issparse(X):
         mean = X.T @ weights / total
         inside = np.repeat(weights, np.diff(X.indptr))
-        stored = inside @ (X.data - mean[X.indices]) ** 2
+        squares = inside * (X.data - mean[X.indices]) ** 2
+        stored = np.bincount(X.indices, squares, minlength=mean.size)
         outside = total - np.bincount(X.indices, inside, minlength=mean.size)
-        scatter = stored + np.maximum(outside, 0.0) @ mean**2
+        scatter = stored + np.maximum(outside, 0.0) * mean**2
     else:
         mean = sum(weights[rows] @ X[rows] for rows in chunks) / total
         # What the mean has been rounded by is the mean of what is left.
         mean += sum(weights[rows] @ (X[rows] - mean) for rows in chunks) / total
-        scatter = sum(weights[rows] @ _squares(X[rows] - mean) for rows in chunks)
-    size = np.sqrt(scatter / (total * mean.size))
+        scatter = sum(weights[rows] @ np.square(X[rows] - mean) for rows in chunks)
+    deviations = np.sqrt(scatter / total)
+    size = np.sqrt(deviations @ deviations / mean.size)
     # Of a constant X nothing is left but rounding.
     rounding = 64 * np.finfo(X.dtype).eps * np.sqrt(mean @ mean / mean.size)
-    return mean, float(size) if size > rounding else 1.0
+    return mean, deviations, float(size) if size > rounding else 1.0
 
 
 def _squares(rows):

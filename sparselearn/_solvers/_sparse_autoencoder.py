@@ -34,6 +34,7 @@ from sparselearn._kernels._units import (
     Pairs,
     Rule,
     Signals,
+    Squares,
     Units,
     descend,
     move_all,
@@ -57,6 +58,8 @@ PARTS = 8
 EPSILON = 1e-8
 # A rate below this share of the highest is on its way to zero.
 FALLEN = 0.99
+# So many times the non-zeros are kept where annealing begins.
+LOOSE = 4
 # Of `SparseLearner.state`.
 COUNTERS = ("n_steps", "seen", "_counted")
 
@@ -86,6 +89,9 @@ class SparseSpec(NamedTuple):
     bandwidth : float
         Width of the window in which thresholds learn, in standard deviations of p
         before training.
+    anneal : float
+        The share of the training over which "topk" comes down to `n_nonzero`, from
+        `LOOSE` times as many; it is told where it is by `hear`.
     beta_1, beta_2 : float
         Of Adam. With beta_1 = 0 there are no first moments, which saves a third of the
         memory, and steps exactly equal those of Adam while only units that are kept are
@@ -102,6 +108,7 @@ class SparseSpec(NamedTuple):
     revive: str | None = "auxk"
     patience: float = 10_000.0
     bandwidth: float = 0.5
+    anneal: float = 0.0
     beta_1: float = 0.9
     beta_2: float = 0.999
     seed: int = 0
@@ -182,12 +189,12 @@ class SparseLearner(Learner):
         self.output_bias = np.zeros(n_features, dtype=dtype)
         if output_bias is not None:
             self.output_bias[:] = output_bias
-        moments = (*self.units, self.output_bias)
-        *second, self._second_output = [np.zeros_like(values) for values in moments]
-        if spec.beta_1 == 0.0:
-            moments = [values[:0] for values in moments]
-        *first, self._first_output = [np.zeros_like(values) for values in moments]
-        self._first, self._second = Units(*first), Units(*second)
+        n_rows = 0 if spec.beta_1 == 0.0 else None
+        means = [values[:n_rows] for values in (*self.units, self.output_bias[None])]
+        *first, self._first_output = [np.zeros_like(values) for values in means]
+        self._first = Units(*first)
+        self._second = Squares(*[np.zeros(len(w), dtype=dtype) for w in self.units])
+        self._second_output = np.zeros(1, dtype=dtype)
         self.n_steps, self.seen = 0, 0.0
         self._moved = np.zeros(n_components, dtype=np.int64)
         self.last_kept = np.zeros(n_components)
@@ -198,6 +205,17 @@ class SparseLearner(Learner):
         self._buffers = None
 
     # -- a step ---------------------------------------------------------------
+
+    def hear(self, share_done):
+        """Keep as many as are due: kept by many rows, all units find a place first.
+
+        The number falls along a line, and then stays (Makhzani and Frey, 2014).
+        """
+        if self.spec.anneal > 0.0:
+            last = self.spec.n_nonzero
+            first = min(LOOSE * last, self.units.bias.size)
+            left = max(0.0, 1.0 - share_done / self.spec.anneal)
+            self.selection.n_nonzero = round(last + left * (first - last))
 
     def step(self, batch, rate, run):
         self._rate, self._top_rate = rate, max(rate, self._top_rate)

@@ -57,6 +57,9 @@ class Learner(ABC):
             apart.
         """
 
+    def hear(self, share_done):  # noqa: B027, most have no schedule
+        """Hear, before a step of `train`, what share of the training is over."""
+
     def end_epoch(self, run):
         """What is due once an epoch; a dict of figures for the history.
 
@@ -141,7 +144,9 @@ def train(learner, batches, *, n_epochs, rate, run, max_time=None, done=0):
         loss = mass = 0.0
         for batch, place in batches():
             # Whatever ends first, epochs or time: the rate has been annealed by then.
-            now = rate(max((number + place) / n_epochs, used))
+            share_done = max((number + place) / n_epochs, used)
+            learner.hear(share_done)
+            now = rate(share_done)
             loss += learner.step(batch, now, run)
             mass += len(batch.rows) if batch.weights is None else batch.weights.sum()
             if max_time is not None:

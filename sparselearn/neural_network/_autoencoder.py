@@ -98,6 +98,10 @@ class SparseAutoencoder(AutoencoderLearner):
         zeros and one layer. "auxk" lets them learn what the others leave over, by a
         second loss; "resample" puts them, after an epoch, where samples are rebuilt
         badly. "auto" is "auxk" where that applies.
+    anneal : float in [0, 1), default=0.5
+        The share of the epochs, or of the time, over which "topk" comes down to
+        `n_nonzero_coefs` non-zeros, from 4 times as many: at first all units learn.
+        In one layer, with ``learning_rate="annealed"``, and not where learning goes on.
     refine : {"ols", "nnls"} or None, default=None
         Whether `transform` fits the non-zeros of a code anew, by least squares of the
         sample on their atoms, or by non-negative ones.
@@ -194,9 +198,12 @@ class SparseAutoencoder(AutoencoderLearner):
 
     References
     ----------
-    Makhzani and Frey (2014), k-Sparse autoencoders.
+    Makhzani and Frey (2014), k-Sparse autoencoders (`anneal`).
 
     Gao et al. (2024), Scaling and evaluating sparse autoencoders ("topk", "auxk").
+
+    Zhang et al. (2024), Adam-mini: use fewer learning rates to gain more (steps in one
+    layer of codes with zeros).
 
     Bussmann, Leask and Nanda (2024), BatchTopK sparse autoencoders.
 
@@ -234,6 +241,7 @@ class SparseAutoencoder(AutoencoderLearner):
         "tied_weights": ["boolean"],
         "l2": [Interval(Real, 0, None, closed="left")],
         "revive": [StrOptions({"auto", "auxk", "resample"}), None],
+        "anneal": [Interval(Real, 0, 1, closed="left")],
         "refine": [StrOptions({"ols", "nnls"}), None],
         "solver": [StrOptions({"adam", "lbfgs"})],
         "shuffle": ["boolean"],
@@ -252,6 +260,7 @@ class SparseAutoencoder(AutoencoderLearner):
         tied_weights=False,
         l2=0.0,
         revive="auto",
+        anneal=0.5,
         refine=None,
         solver="adam",
         learning_rate="annealed",
@@ -278,6 +287,7 @@ class SparseAutoencoder(AutoencoderLearner):
         self.tied_weights = tied_weights
         self.l2 = l2
         self.revive = revive
+        self.anneal = anneal
         self.refine = refine
         self.solver = solver
         self.learning_rate = learning_rate

@@ -55,8 +55,8 @@ class Course:
         What an earlier call has kept.
     is_stream : bool
         Whether `partial_fit` was called, so that X may be a part of all there is.
-    mean : float64 ndarray (n_features,)
-        Of X.
+    mean, deviations : float64 ndarray (n_features,)
+        Means and standard deviations of the features of X.
     shift, sigma : float64 ndarray (n_features,), float
         The learner sees ``(x - shift) / sigma``.
     learner : Learner
@@ -72,7 +72,7 @@ class Course:
     def __post_init__(self):
         X, past = self.X, self.past
         chunks = row_chunks(X.shape[0], SAMPLE)
-        self.mean, sigma = center_and_spread(X, self.weights, chunks)
+        self.mean, self.deviations, sigma = center_and_spread(X, self.weights, chunks)
         if past is not None:
             self.shift, self.sigma = past["shift"], past["sigma"]
         elif self.design.loss == "squared_error":
@@ -104,10 +104,15 @@ class Course:
         steps = (np.arange(SAMPLE) + 0.5) / SAMPLE * self.mass
         some = np.searchsorted(np.cumsum(self.weights), steps)
         sample = np.empty((some.size, self.X.shape[1]), dtype=self.X.dtype)
+        design = self.design
+        if self.past is not None or self.is_stream:
+            # What has been learned for so many non-zeros is not to see more again.
+            design = design._replace(anneal=0.0)
         return make_learner(
-            self.design,
+            design,
             rows.gather(some, sample),
             self.mean - self.shift,
+            self.deviations,
             self._patience(),
             np.random.RandomState(self.seed),
         )

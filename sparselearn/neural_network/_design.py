@@ -58,6 +58,8 @@ class Design(NamedTuple):
     target : float or None
         Mean activation that a KL penalty asks for.
     revive : {"auxk", "resample", None}
+    anneal : float
+        The share of the training over which "topk" comes down to `n_nonzero`.
     full : bool
         Whether all samples are taken at once, by L-BFGS.
     refine : {"ols", "nnls", None}
@@ -73,6 +75,7 @@ class Design(NamedTuple):
     alpha: float | None
     target: float | None
     revive: str | None
+    anneal: float
     full: bool
     refine: str | None
 
@@ -168,9 +171,20 @@ def make_design(estimator, n_features):
         alpha=None if alpha is None else float(alpha),
         target=_target(estimator) if activation == "sigmoid" else None,
         revive=revive,
+        anneal=float(estimator.anneal) if _anneals(estimator, one_layer) else 0.0,
         full=estimator.solver == "lbfgs",
         refine=estimator.refine,
     )
+
+
+def _anneals(estimator, one_layer):
+    """Whether the number of non-zeros comes down, beside a rate that is scheduled too.
+
+    With a constant rate an epoch is the last if the loss has stopped falling, and it
+    rises while the number comes down.
+    """
+    scheduled = estimator.learning_rate == "annealed"
+    return estimator.activation == "topk" and one_layer and scheduled
 
 
 def check_refine(refine, activation, linear, n_layers):
@@ -213,7 +227,7 @@ def _target(estimator):
     return TARGET if estimator.sparsity_target is None else estimator.sparsity_target
 
 
-def make_learner(design, sample, mean, patience, random_state):
+def make_learner(design, sample, mean, deviations, patience, random_state):
     """A new learner.
 
     Parameters
@@ -223,6 +237,8 @@ def make_learner(design, sample, mean, patience, random_state):
         Some rows as the learner will see them, of the dtype of all.
     mean : float64 ndarray (n_features,)
         Of all rows as the learner will see them.
+    deviations : float64 ndarray (n_features,)
+        Of the features, in any unit.
     patience : float
         Sum of the weights of rows none of which has made a unit fire if it is dead.
     random_state : RandomState
@@ -236,12 +252,26 @@ def make_learner(design, sample, mean, patience, random_state):
     if design.loss == "cross_entropy":
         share = np.clip(mean, RAREST, 1.0 - RAREST)
         output_bias = np.log(share / (1.0 - share))
-    make = _sparse_learner if design.sparse else _dense_learner
-    return make(design, sample, mean, output_bias, patience, random_state)
+    if not design.sparse:
+        return _dense_learner(design, sample, mean, output_bias, random_state)
+    atoms = _directions(design.sizes[1], deviations, random_state)
+    return _sparse_learner(
+        design, sample, mean, output_bias, atoms, patience, random_state
+    )
 
 
-def _sparse_learner(design, sample, mean, output_bias, patience, random_state):
-    n_components = design.sizes[1]
+def _directions(n_components, deviations, random_state):
+    """Normal rows, of entries that vary as the features do.
+
+    What features that hardly vary have of an encoder at the start, they keep.
+    """
+    if not deviations.any():
+        deviations = np.ones_like(deviations)
+    normal = random_state.standard_normal((n_components, deviations.size))
+    return normal * (deviations / deviations.max())
+
+
+def _sparse_learner(design, sample, mean, output_bias, atoms, patience, random_state):
     spec = SparseSpec(
         selection=design.activation,
         n_nonzero=design.n_nonzero,
@@ -250,10 +280,11 @@ def _sparse_learner(design, sample, mean, output_bias, patience, random_state):
         tied=design.tied,
         revive=design.revive,
         patience=patience,
+        anneal=design.anneal,
         seed=random_state.randint(2**31),
     )
     learner = SparseLearner(
-        spec, sample, n_components, random_state, output_bias=output_bias
+        spec, sample, len(atoms), random_state, atoms=atoms, output_bias=output_bias
     )
     # Codes start as if rows were centred.
     encoder = learner.units.decoder if design.tied else learner.units.encoder
@@ -261,7 +292,7 @@ def _sparse_learner(design, sample, mean, output_bias, patience, random_state):
     return learner
 
 
-def _dense_learner(design, sample, mean, output_bias, patience, random_state):
+def _dense_learner(design, sample, mean, output_bias, random_state):
     n_layers = len(design.sizes) - 1
     activations = ["relu"] * n_layers
     activations[design.n_encoding - 1] = design.activation

@@ -193,7 +193,7 @@ def _to_tolerance(bench, plan, candidates, tolerance):
             f"tried (path_ has all of them). Give a larger tolerance, or sparsity.",
         )
     n_kept = trials.n_kept(pruned.kept)
-    masked, _ = trials.prune(n_kept, plan._replace(refit="none"))
+    masked, _ = trials.prune(n_kept, plan._replace(refit="none", schedule="one-shot"))
     figures |= {"pruned_score_": judge(masked), "score_": score, "n_kept_": n_kept}
     words += word_on_cut_layers(pruned, plan)
     return Outcome(estimator, pruned, plan, figures, words)

@@ -1,5 +1,7 @@
 """The rows on which a fitted estimator is observed before it is pruned."""
 
+import copy
+
 import numpy as np
 import scipy.sparse as sp
 from sklearn.utils import get_tags
@@ -72,6 +74,12 @@ class Calibration:
             self.weights = np.broadcast_to(
                 row_weights(sample_weight, self.X), self.X.shape[0]
             )
+
+    def of(self, estimator):
+        """The same rows, to observe what has become of the estimator."""
+        data = copy.copy(self)
+        data.estimator = estimator
+        return data
 
     def generator(self):
         """A new random generator of the same seed."""

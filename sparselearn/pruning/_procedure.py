@@ -7,8 +7,11 @@ Data flow one way::
     make_masks         importances, amount -> which parts are kept
     weight_masks, cut  masks of parts -> masks of weights -> pruned blocks
     REFITS             blocks corrected without labels, then the estimator trained
+
+Once, or again and again by a schedule, each time within the masks before.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -16,11 +19,13 @@ from sklearn.utils import check_random_state
 
 from sparselearn._compat import n_rows_of, rows_of
 from sparselearn.pruning._adapters import adapter_of
+from sparselearn.pruning._allocation import positions
 from sparselearn.pruning._calibration import Calibration
 from sparselearn.pruning._criteria import score_parts
 from sparselearn.pruning._granularity import cut, parts_of, weight_masks
 from sparselearn.pruning._masks import make_masks
 from sparselearn.pruning._refits import REFITS
+from sparselearn.pruning._schedules import counts_of, rates_of
 from sparselearn.pruning._thresholds import threshold_of
 from sparselearn.pruning._wrappers import as_seen_by_last_step, last_step
 
@@ -53,6 +58,9 @@ class Plan(NamedTuple):
     min_density: float = 0.0
     exclude: tuple = ()
     refit: str = "fold"
+    refit_epochs: int = 10
+    schedule: str | Callable = "one-shot"
+    n_steps: int = 8
 
     def masks(self, importances, subject, *, within=None):
         """Which parts are kept, as :func:`make_masks` has it, and the threshold."""
@@ -168,7 +176,7 @@ def observe(estimator, X, y=None, sample_weight=None, random_state=0, size=None)
 
 
 def prune_in_place(estimator, subject, plan, importances=None):
-    """Prune a fitted estimator in place.
+    """Prune a fitted estimator in place, in as many steps as `plan` says.
 
     Parameters
     ----------
@@ -177,28 +185,74 @@ def prune_in_place(estimator, subject, plan, importances=None):
     subject : Subject
     plan : Plan
     importances : list of ndarray, default=None
-        As `plan` asks for, where they are known already.
+        As `plan` asks for, of `subject`, where they are known already.
 
     Returns
     -------
     pruned : Pruned
+        Its importances are those of the last step.
     """
     dense, data = subject
     final = last_step(estimator)
     if importances is None:
         importances = score_parts(plan.criterion, plan.granularity, dense, data)
     kept, threshold = plan.masks(importances, subject)
-    masks = weight_masks(plan.granularity, dense, kept)
-    pruned = cut(dense, masks)
+    counts = _counts_on_the_way(plan, subject, kept)
+    rates = rates_of(plan.refit_epochs, len(counts) + 1)
+    refit, now = REFITS[plan.refit], subject
+    for step, amount in enumerate([*counts, plan.amount]):
+        if counts:
+            within = kept if step else None
+            if step:
+                now = Subject(data.adapter.read(final), data.of(final))
+                importances = score_parts(plan.criterion, plan.granularity, *now)
+            this = plan._replace(amount=amount)
+            kept, threshold = this.masks(importances, now, within=within)
+        masks = weight_masks(plan.granularity, dense, kept)
+        # What was trained since is what is to be kept up.
+        teacher = subject if refit.training is None else now
+        pruned = _step(final, teacher, now, masks, plan, rates[step])
+    return Pruned(pruned, importances, masks, kept, threshold)
+
+
+def _counts_on_the_way(plan, subject, kept):
+    """The amount of each step before the last, as `make_masks` takes it."""
+    if plan.schedule == "one-shot":
+        return []
+    if plan.granularity in ("support_vector", "node"):
+        raise ValueError(
+            f"schedule={plan.schedule!r} is for weights, units and features; with "
+            f"granularity={plan.granularity!r} what is removed cannot be scored again: "
+            "take 'one-shot'."
+        )
+    if not plan.amount:
+        raise ValueError(
+            f"schedule={plan.schedule!r} needs sparsity, n_nonzero_coefs or threshold; "
+            "'one-shot' is for what granularity or layer_sparsity say in numbers."
+        )
+    excluded = positions(plan.exclude, "exclude", kept, subject.blocks)
+    masks = [mask for layer, mask in enumerate(kept) if layer not in excluded]
+    n_parts, n_kept = (int(sum(map(size, masks))) for size in (np.size, np.sum))
+    counts = counts_of(plan.schedule, plan.n_steps, n_parts, n_kept)
+    return [{"n_nonzero_coefs": count} for count in counts]
+
+
+def _step(final, teacher, now, masks, plan, rates):
+    """Cut what `now` is, correct it without labels, write it, and train."""
+    data = now.data
+    pruned = cut(now.blocks, masks)
     refit = REFITS[plan.refit]
     changed = not all(mask.all() for mask in masks)
     if changed and refit.of_blocks is not None:
-        refit.of_blocks(dense, pruned, masks, data, plan)
+        refit.of_blocks(teacher.blocks, pruned, masks, teacher.data, plan)
     data.adapter.write(final, pruned)
     if changed and refit.of_estimator is not None:
         refit.of_estimator(final, masks, data, plan)
         pruned = data.adapter.read(final)
-    return Pruned(pruned, importances, masks, kept, threshold)
+    if changed and refit.training is not None:
+        refit.training(final, masks, data, rates)
+        pruned = data.adapter.read(final)
+    return pruned
 
 
 def word_on_cut_layers(pruned, plan):

@@ -20,6 +20,7 @@ from sparselearn.pruning._procedure import (
     word_on_cut_layers,
 )
 from sparselearn.pruning._refits import REFITS
+from sparselearn.pruning._schedules import SCHEDULES
 from sparselearn.pruning._wrappers import thawed
 
 __all__ = ["CONSTRAINTS", "importance", "prune"]
@@ -37,6 +38,9 @@ CONSTRAINTS = {
     "min_density": [Interval(Real, 0, 1, closed="both")],
     "exclude": [tuple, list],
     "refit": [StrOptions(set(REFITS))],
+    "refit_epochs": [Interval(Integral, 0, None, closed="left")],
+    "schedule": [StrOptions(set(SCHEDULES)), callable],
+    "n_steps": [Interval(Integral, 1, None, closed="left")],
     "random_state": ["random_state"],
 }
 DATA_CONSTRAINTS = {
@@ -122,6 +126,9 @@ def prune(
     min_density=0.0,
     exclude=(),
     refit="fold",
+    refit_epochs=10,
+    schedule="one-shot",
+    n_steps=8,
     sample_weight=None,
     random_state=None,
 ):
@@ -138,7 +145,7 @@ def prune(
         Targets of the rows of X, for what needs them.
     criterion, granularity, sparsity, n_nonzero_coefs, threshold, scope
         As in :class:`Pruner`.
-    layer_sparsity, min_density, exclude, refit
+    layer_sparsity, min_density, exclude, refit, refit_epochs, schedule, n_steps
         As in :class:`Pruner`.
     sample_weight : array-like of shape (n_samples,), default=None
         Weights of the rows of X.
@@ -183,6 +190,9 @@ def prune(
         min_density=min_density,
         exclude=exclude,
         refit=refit,
+        refit_epochs=refit_epochs,
+        schedule=schedule,
+        n_steps=n_steps,
     )
     subject = observe(pruned, X, y, sample_weight, random_state)
     done = prune_in_place(pruned, subject, plan)

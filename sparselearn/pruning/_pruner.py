@@ -62,7 +62,8 @@ class Pruner(
         :class:`~sklearn.svm.OneClassSVM`, by its support vectors; a decision tree
         or a forest (:class:`~sklearn.ensemble.RandomForestClassifier`,
         :class:`~sklearn.ensemble.ExtraTreesClassifier` and their regressors), by its
-        nodes; a class known by
+        nodes; a :class:`~sparselearn.neural_network.SparseAutoencoder` of one layer, by
+        its units (``granularity="neuron"``); a class known by
         :func:`register_adapter`; or a :class:`~sklearn.pipeline.Pipeline` that ends
         in one of these, whose last step is pruned. To prune a fitted estimator
         without fitting it again, give ``FrozenEstimator(estimator)``: the X of `fit`
@@ -195,7 +196,22 @@ class Pruner(
         - "ols" and "ridge", for linear models of squared loss, are least squares on
           the kept weights of each output, "ridge" with a penalty of 1% of the features'
           mean variance; "relaxed" goes the share of the way from there to the pruned
-          weights, 0, 0.1, ... or 1, that is best in 5-fold cross-validation.
+          weights, 0, 0.1, ... or 1, that is best in 5-fold cross-validation;
+        - "train" does as "lstsq" and then trains on all rows of X and y, weights that
+          are pruned held at exactly 0: for perceptrons, whichever solver fitted them,
+          by Adam or momentum with a rate that falls to zero; and for linear models
+          with `partial_fit`.
+    refit_epochs : int, default=10
+        Epochs of "train", all steps together.
+    schedule : {"one-shot", "geometric", "cubic"} or callable, default="one-shot"
+        Whether parts are removed at once, or in `n_steps` steps. Each step scores what
+        is left, prunes within the parts that the one before kept, and refits.
+        "geometric" keeps the same share each time; "cubic" (Zhu and Gupta) prunes fast
+        first, :math:`1 - (1 - t)^3` of the way after the share t of the steps; a
+        callable gives this share of the way. At least a third of `refit_epochs` comes
+        after the last step. Steps pay with "train" and a sparsity above some 90 %.
+    n_steps : int, default=8
+        Steps of a `schedule` other than "one-shot".
     calibration_size : int or None, default=5000
         How many rows the estimator is observed on, drawn at random where X has more;
         None takes all.
@@ -359,6 +375,9 @@ class Pruner(
         min_density=0.0,
         exclude=(),
         refit="auto",
+        refit_epochs=10,
+        schedule="one-shot",
+        n_steps=8,
         calibration_size=5000,
         validation_fraction=0.1,
         scoring=None,
@@ -380,6 +399,9 @@ class Pruner(
         self.min_density = min_density
         self.exclude = exclude
         self.refit = refit
+        self.refit_epochs = refit_epochs
+        self.schedule = schedule
+        self.n_steps = n_steps
         self.calibration_size = calibration_size
         self.validation_fraction = validation_fraction
         self.scoring = scoring

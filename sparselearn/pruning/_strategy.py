@@ -94,10 +94,17 @@ def candidates_of(blocks, plan):
 
 def label_free(blocks, plan):
     """`plan` in one shot, with a refit that trains on nothing."""
-    if REFITS[plan.refit].of_estimator is None:
-        return plan
-    (row,) = candidates_of(blocks, plan._replace(refit="auto"))
-    return plan._replace(refit=row.refit)
+    plan = plan._replace(schedule="one-shot")
+    if trains(plan.refit):
+        (row,) = candidates_of(blocks, plan._replace(refit="auto"))[:1]
+        plan = plan._replace(refit=row.refit)
+    return plan
+
+
+def trains(refit):
+    """Whether a refit needs labels, or passes over the data."""
+    row = REFITS[refit]
+    return row.of_estimator is not None or row.training is not None
 
 
 class Race(NamedTuple):

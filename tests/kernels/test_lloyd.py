@@ -318,3 +318,22 @@ def test_products_of_integers(rng, are_bytes, are_sizes):
         for part in (bounds, near):
             assert not part[:2].any()
             assert not part[10:].any()
+
+
+@pytest.mark.skipif(not multiplies_integers(), reason="no instructions for them")
+@pytest.mark.parametrize("spherical", SPHERICAL)
+def test_the_kind_of_products_is_that_of_the_rows(rng, spherical):
+    """Bytes where they tell centroids apart; what is finer where they do not."""
+    X = rng.standard_normal((400, 60))
+    kinds = {}
+    for spread in (1.0, 0.02, 1e-6):
+        # From one row that all are near, or from what is far from all others.
+        Y = spread * X
+        Y[::10] = Y[::10] + 1.0 if spherical else X[::10]
+        Y = read_only(Y + 1.0 if spherical else Y)
+        centroids = unit_rows(Y[:200]) if spherical else Y[:200]
+        rows = rows_near(Y, centroids, spherical=spherical)
+        rows.keep(centroids, run=map)
+        kinds[spread] = rows.frame.integers
+    assert kinds[1.0] == BYTES
+    assert kinds[1e-6] is None

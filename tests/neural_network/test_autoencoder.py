@@ -22,6 +22,7 @@ from sparselearn._solvers._network import DenseLearner
 from sparselearn._solvers._sparse_autoencoder import SparseLearner
 from sparselearn.metrics import match_atoms
 from sparselearn.neural_network import SparseAutoencoder
+from sparselearn.neural_network._design import make_design, make_learner
 
 COMMON = {
     "n_components": 10,
@@ -238,9 +239,64 @@ def test_it_finds_planted_atoms(rng):
         row[rng.choice(12, 2, replace=False)] = 1.0 + rng.random(2)
     X = codes @ atoms + 0.01 * rng.standard_normal((2000, 16))
     model = SparseAutoencoder(
-        12, n_nonzero_coefs=2, max_iter=60, learning_rate_init=3e-3, random_state=0
+        24, n_nonzero_coefs=2, max_iter=40, learning_rate_init=3e-3, random_state=0
     ).fit(X)
-    assert match_atoms(atoms, model.components_, threshold=0.95).recovered >= 0.9
+    assert match_atoms(atoms, model.components_, threshold=0.95).recovered == 1.0
+
+
+def test_first_atoms_vary_as_the_features_do(rng):
+    spreads = np.array([0.0, 1.0, 1e-3, 20.0])
+    design = make_design(make("topk", n_components=4000), 4)
+
+    def sizes(deviations):
+        state, rows = np.random.RandomState(0), rng.standard_normal((9, 4))
+        args = (np.zeros(4), deviations, 9.0, state)
+        learner = make_learner(design, rows, *args)
+        np.testing.assert_array_equal(learner.units.encoder, learner.units.decoder)
+        return np.median(np.abs(learner.units.decoder), axis=0)
+
+    found = sizes(spreads)
+    assert found[0] == 0.0
+    # Of length 1, they are mostly the last feature's.
+    np.testing.assert_allclose(found[2] / found[1], 1e-3, rtol=0.15)
+    assert found[3] > 0.95
+    np.testing.assert_allclose(sizes(1e-300 * spreads), found, rtol=1e-12)
+    assert (sizes(np.zeros(4)) > 0.3).all()
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+def test_features_that_hardly_vary_have_small_weights(scale, rng):
+    """An encoder is blind to what the decoder has no use for."""
+    X = rng.standard_normal((300, 12)) @ rng.standard_normal((12, 12))
+    X[:, ::2] *= 1e-3
+    model = make("topk", max_iter=20).fit(scale * X)
+    squares = np.square(model.coefs_[0]).sum(axis=1)
+    assert squares[::2].sum() < 1e-4 * squares.sum()
+
+
+def test_the_number_of_nonzeros_comes_down(X):
+    """From four times as many, over the share of the epochs that is said."""
+    wide = {"max_iter": 10, "n_nonzero_coefs": 2, "n_components": 20}
+    model = make("topk", **wide).fit(X)
+    numbers = model.history_["n_nonzero_coefs"]
+    assert 5.0 < numbers[0] <= 8.0
+    assert (np.diff(numbers[:5]) < 0.0).all()
+    assert (numbers[5:] <= 2.0).all()
+    assert np.diff(model.transform(X).indptr).max() == 2
+
+    late = make("topk", anneal=0.8, **wide).fit(X).history_["n_nonzero_coefs"]
+    assert late[7] > 2.0 >= late[8]
+
+    def never(model):
+        return (model.history_["n_nonzero_coefs"][-2:] <= 2.0).all()
+
+    for changes in ({"anneal": 0.0}, {"learning_rate": "constant"}):
+        assert never(make("topk", **wide | {"max_iter": 2} | changes).fit(X))
+    assert never(make("topk", **wide).partial_fit(X).partial_fit(X))
+    # What has been learned is not unlearned.
+    again = model.set_params(warm_start=True, max_iter=2).fit(X)
+    assert again.n_iter_ == 12
+    assert never(again)
 
 
 def test_a_larger_penalty_makes_shorter_codes(X):
@@ -706,6 +762,7 @@ def test_codes_of_zeros_warn(X):
         ("topk", {"learning_rate_init": 0.02}),
         ("topk", {"learning_rate": "constant"}),
         ("topk", {"max_iter": 7}),
+        ("topk", {"anneal": 0.0}),
         ("topk", {"shuffle": False}),
         ("topk", {"random_state": 1}),
         ("topk", {"loss": "cross_entropy"}),

@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pytest
 from reference import (
-    adam,
+    adam_by_rows,
     dead_kept,
     output_loss,
     output_slope,
@@ -95,7 +95,7 @@ def gradients_of(learner, batch, run=map):
     loss = learner.step(batch, rate, run)
     first, scale = learner._first, 1.0 - learner.spec.beta_1
     found = [first.encoder, first.decoder, first.bias, first.threshold]
-    return loss, [values / scale for values in (*found, learner._first_output)]
+    return loss, [values / scale for values in (*found, learner._first_output[0])]
 
 
 def along_sphere(gradient, decoder):
@@ -219,14 +219,16 @@ def test_all_units_wanted_is_relu(rng, X):
 def test_steps_are_those_of_adam(selection, beta_1, dense, forced, rng, X):
     """On all parameters, moved or not, though units without pairs may be passed over.
 
-    The twin forms all gradients, and moves every parameter in every step.
+    The twin forms all gradients, and moves every parameter in every step. Biases and
+    thresholds are rows of one entry, that of the output is one row.
     """
     forced(dense)
     spec = SELECTIONS[selection]._replace(beta_1=beta_1, revive=None)
     learner = make(spec, X, rng)
     learner.units.bias[3] = -1e3  # never kept
     weights = weights_of(learner)
-    moments = [(np.zeros_like(w), np.zeros_like(w)) for w in weights]
+    shapes = [(M, P), (M, P), (M, 1), (M, 1), (1, P)]
+    moments = [(np.zeros(shape), np.zeros((shape[0], 1))) for shape in shapes]
     rates = [0.1, 0.05, 0.02, 0.05, 0.01, 0.05]
     for number, rate in enumerate(rates, 1):
         rows = np.ascontiguousarray(X[rng.permutation(N)[:4]])
@@ -247,14 +249,51 @@ def test_steps_are_those_of_adam(selection, beta_1, dense, forced, rng, X):
         gradient = list(gradient)
         gradient[1] = along_sphere(gradient[1], weights[1])
         weights = [
-            adam(w, g, m, number, rate, beta_1)
-            for w, g, m in zip(weights, gradient, moments)
+            adam_by_rows(
+                w.reshape(shape), g.reshape(shape), m, number, rate, beta_1
+            ).reshape(w.shape)
+            for w, g, m, shape in zip(weights, gradient, moments, shapes)
         ]
         weights[1] /= np.linalg.norm(weights[1], axis=1, keepdims=True)
         weights[3] = np.maximum(weights[3], 0.0)
         learner.step(Batch(rows, rows), rate, map)
         for mine, true in zip(weights_of(learner), weights):
             np.testing.assert_allclose(mine, true, atol=1e-9)
+
+
+@pytest.mark.parametrize("tied", [False, True])
+@every_selection
+def test_rotated_rows_are_learned_from_alike(selection, tied, rng, X):
+    """Steps do not know which directions are called features."""
+    rotation, _ = np.linalg.qr(rng.standard_normal((P, P)))
+    atoms = rng.standard_normal((M, P))
+    spec = SELECTIONS[selection]._replace(tied=tied, patience=30)
+    found = []
+    for turn in (np.eye(P), rotation):
+        rows = np.ascontiguousarray(X @ turn)
+        learner = SparseLearner(spec, rows, M, None, atoms=atoms @ turn)
+        for _ in range(6):
+            learner.step(Batch(rows, rows), 0.05, map)
+        assert np.abs(learner.units.decoder @ turn.T - atoms).max() > 0.1
+        W_e, W_d, b_e, theta, b_d = weights_of(learner)
+        found.append([W_e @ turn.T, W_d @ turn.T, b_e, theta, b_d @ turn.T])
+    for a, b in zip(*found):
+        np.testing.assert_allclose(a, b, atol=1e-9)
+
+
+def test_annealing_keeps_fewer_and_fewer(rng, X):
+    learner = make(SparseSpec("topk", K, anneal=0.5), X, rng)
+    due = []
+    for share in (0.0, 0.25, 0.49, 0.5, 0.9):
+        learner.hear(share)
+        due.append(learner.selection.n_nonzero)
+    assert due == [4 * K, 8, K, K, K]
+    few = make(SparseSpec("topk", K, anneal=0.5), X, rng, 5)
+    few.hear(0.0)
+    assert few.selection.n_nonzero == 5
+    steady = make(SparseSpec("topk", K), X, rng)
+    steady.hear(0.0)
+    assert steady.selection.n_nonzero == K
 
 
 @pytest.mark.parametrize("tied", [False, True])

@@ -38,7 +38,12 @@ from sklearn.svm import (
 )
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from sparselearn.neural_network import SparseMLPClassifier, SparseMLPRegressor
+from sparselearn.neural_network import (
+    SparseAutoencoder,
+    SparseMLPClassifier,
+    SparseMLPRegressor,
+)
+from sparselearn.pruning._adapters._autoencoder import AutoencoderAdapter
 from sparselearn.pruning._adapters._base import Adapter
 from sparselearn.pruning._adapters._kernel_machine import KernelMachineAdapter
 from sparselearn.pruning._adapters._linear import LinearAdapter
@@ -70,6 +75,8 @@ _SPARSE_MLP = SparseMLPAdapter()
 for _kind in (SparseMLPClassifier, SparseMLPRegressor):
     register_adapter(_kind, _SPARSE_MLP)
 
+
+register_adapter(SparseAutoencoder, AutoencoderAdapter())
 
 _TREE = TreeAdapter()
 for _kind in (

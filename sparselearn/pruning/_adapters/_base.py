@@ -72,6 +72,26 @@ class Adapter(ABC):
         """
         yield from forward(blocks, X)
 
+    def train(self, estimator, masks, X, y, sample_weight, *, rates, seed):
+        """Train `estimator` in place, and leave zeros where `masks` are False.
+
+        Parameters
+        ----------
+        masks : list of ndarray of bool
+            Of the weights of its blocks.
+        X, y, sample_weight
+            As `estimator` takes them.
+        rates : sequence of float
+            By what to multiply the learning rate, one an epoch.
+        seed : int
+            Of the order of the rows.
+        """
+        raise TypeError(
+            f"{type(estimator).__name__} cannot be trained with weights held at zero: "
+            "refit='train' is for perceptrons and for linear models with partial_fit. "
+            "Take refit='lstsq'."
+        )
+
     def shrink(self, estimator, blocks, kept):
         """Remove hidden units from `estimator`, and from what trains it.
 

@@ -17,6 +17,8 @@ from sklearn.linear_model import (
     TweedieRegressor,
 )
 
+from sparselearn._compat import n_rows_of, rows_of
+from sparselearn._parallel import row_chunks
 from sparselearn.linear_model import SparsePoissonRegressor
 from sparselearn.pruning._adapters._base import Adapter
 from sparselearn.pruning._adapters._registry import refusal
@@ -26,6 +28,7 @@ from sparselearn.pruning._curvature import Curvature, InputCurvature
 __all__ = ["LinearAdapter"]
 
 DAMPING = 0.01
+BATCH = 200  # rows after which what is pruned is zero again
 
 
 class LinearAdapter(Adapter):
@@ -86,6 +89,25 @@ class LinearAdapter(Adapter):
             inputs = np.arange(n_inputs)
             found.append(Curvature(outputs, inputs, form, form.centre, DAMPING))
         return found
+
+    def train(self, estimator, masks, X, y, sample_weight, *, rates, seed):
+        if not hasattr(estimator, "partial_fit"):
+            options = {"rates": rates, "seed": seed}
+            super().train(estimator, masks, X, y, sample_weight, **options)
+        old = estimator.coef_
+        if sp.issparse(old):
+            estimator.coef_ = dense(old)
+        rng = np.random.default_rng(seed)
+        for _ in rates:  # their own schedule goes on
+            order = rng.permutation(n_rows_of(X))
+            for rows in row_chunks(order.size, BATCH):
+                some = order[rows]
+                weights = {}
+                if sample_weight is not None:
+                    weights["sample_weight"] = rows_of(sample_weight, some)
+                estimator.partial_fit(rows_of(X, some), rows_of(y, some), **weights)
+                estimator.coef_[~masks[0]] = 0.0
+        estimator.coef_ = stored_like(old, estimator.coef_)
 
     def compress(self, estimator):
         # Of one dimension where it has one: of two, predictions would be columns.

@@ -3,6 +3,8 @@
 import scipy.sparse as sp
 
 from sparselearn import _compat
+from sparselearn._compat import n_rows_of
+from sparselearn.neural_network._fine_tuning import continued, fine_tuned
 from sparselearn.neural_network._slicing import forget_training, keep_units
 from sparselearn.pruning._adapters._base import Adapter
 from sparselearn.pruning._blocks import Block, dense, stored_like
@@ -38,6 +40,18 @@ class MLPAdapter(Adapter):
         ]
         estimator.intercepts_ = [block.intercept for block in blocks]
 
+    def train(self, estimator, masks, X, y, sample_weight, **options):
+        twin = fine_tuned(estimator, masks, X, y, sample_weight, **options)
+        self.write(estimator, self.read(twin))
+        losses = twin.loss_curve_
+        estimator.n_iter_ += len(losses)
+        estimator.loss_ = losses[-1]
+        if hasattr(estimator, "loss_curve_"):  # not after L-BFGS
+            estimator.loss_curve_ = [*estimator.loss_curve_, *losses]
+            estimator.t_ += len(losses) * n_rows_of(X)
+            if estimator.best_loss_ is not None:
+                estimator.best_loss_ = min(estimator.best_loss_, *losses)
+
     def shrink(self, estimator, blocks, kept):
         coefs, intercepts = self._smaller(estimator, blocks, kept)
         _compat.keep_units(estimator, coefs, intercepts, kept)
@@ -57,6 +71,15 @@ class MLPAdapter(Adapter):
 
 class SparseMLPAdapter(MLPAdapter):
     """Those of this package, which hold masks and an optimiser of their own."""
+
+    def train(self, estimator, masks, X, y, sample_weight, **options):
+        twin = fine_tuned(estimator, masks, X, y, sample_weight, **options)
+        history = continued(estimator.history_, twin.history_)
+        n_epochs = len(history["loss"])
+        for name in ("coefs_", "intercepts_", "masks_", "_past"):
+            setattr(estimator, name, getattr(twin, name))
+        estimator.history_ = history
+        estimator.n_iter_ = estimator.best_epoch_ = n_epochs
 
     def shrink(self, estimator, blocks, kept):
         keep_units(estimator, *self._smaller(estimator, blocks, kept), kept)

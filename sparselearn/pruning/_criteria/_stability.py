@@ -35,6 +35,12 @@ def stability(blocks, data):
 def _noises(blocks, data):
     """Mean variances of units over the draws at a row."""
     first, *rest = blocks
+    if first.activation not in ACTIVATIONS:
+        raise ValueError(
+            "criterion='stability' adds noise to units one by one, and those of "
+            f"{first.name}, activation {first.activation!r}, depend on one another or "
+            "on thresholds; criterion='signal' takes any activation."
+        )
     x = next(data.inputs(blocks))
     spread = NOISE * data.std(x)[:, None] * first.matrix().astype(np.float64)
     # With R'R = spread' spread, e R is distributed as e spread.

@@ -7,6 +7,7 @@ from sparselearn.pruning._refits._fold import fold
 from sparselearn.pruning._refits._least_squares import least_squares
 from sparselearn.pruning._refits._support import ols, relaxed, ridge, same
 from sparselearn.pruning._refits._surgeon import obs
+from sparselearn.pruning._refits._training import train
 
 __all__ = ["REFITS", "Refit"]
 
@@ -22,10 +23,14 @@ class Refit(NamedTuple):
     of_estimator : callable or None
         ``of_estimator(estimator, masks, data, plan)`` trains the last step, whose
         blocks are written, and leaves exact zeros where `masks` are False.
+    training : callable or None
+        ``training(estimator, masks, data, rates)`` does so by epochs, one for each of
+        `rates`.
     """
 
     of_blocks: Callable | None = None
     of_estimator: Callable | None = None
+    training: Callable | None = None
 
 
 REFITS = {
@@ -37,4 +42,5 @@ REFITS = {
     "relaxed": Refit(of_estimator=relaxed),
     "ridge": Refit(of_estimator=ridge),
     "same": Refit(of_blocks=fold, of_estimator=same),
+    "train": Refit(of_blocks=least_squares, training=train),
 }

@@ -1,0 +1,5 @@
+"""Selection of features, with what is known of its errors."""
+
+from sparselearn.feature_selection._stability_selector import StabilitySelector
+
+__all__ = ["StabilitySelector"]
