@@ -7,6 +7,7 @@ from sklearn.base import clone
 from sklearn.utils.metadata_routing import process_routing
 from sklearn.utils.validation import check_is_fitted
 
+from sparselearn._compat import fit_context
 from sparselearn.pruning._adapters import adapter_of
 from sparselearn.pruning._delegates import delegated
 from sparselearn.pruning._granularity import cut
@@ -65,6 +66,7 @@ class LaterMixin:
         self._count(estimator, blocks)
         return self
 
+    @fit_context(prefer_skip_nested_validation=False)
     def prune(self, X, y=None, sample_weight=None, groups=None):
         """Prune what `partial_fit` has trained, as :meth:`fit` prunes what it fits.
 
@@ -80,7 +82,6 @@ class LaterMixin:
         self : Pruner
         """
         check_is_fitted(self)
-        self._validate_params()
         plan, tolerance = self._plan()
         seed, split = self._split(X, y, tolerance, groups=groups)
         estimator = deepcopy(self.estimator_)
