@@ -49,9 +49,9 @@ CANDIDATES = {
         Candidate("obs", "obs", 2, SQUARE),
     ],
     "element": [
+        Candidate("lamp", "lstsq"),  # never empties a layer
         Candidate("wanda", "lstsq", 1),
         Candidate("obd", "lstsq", 2),
-        Candidate("lamp", "lstsq"),
     ],
     "feature": [
         Candidate("signal", "lstsq"),

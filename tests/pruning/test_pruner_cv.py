@@ -45,7 +45,7 @@ def test_path_is_prune_at_each_level(network):
     before = joblib.hash(model)
     path = pruning_path(model, X[:200], X_test=X[200:], y_test=y[200:])
     assert joblib.hash(model) == before
-    assert (path.criterion, path.refit) == ("wanda", "lstsq")
+    assert (path.criterion, path.refit) == ("lamp", "lstsq")
     n_parts = sum(W.size for W in model.coefs_)
     assert path.n_nonzero_coefs[0] == n_parts
     assert path.score[0] == model.score(X[200:], y[200:])
@@ -55,7 +55,7 @@ def test_path_is_prune_at_each_level(network):
             pruned = prune(
                 model,
                 X[:200],
-                criterion="wanda",
+                criterion="lamp",
                 refit=refit,
                 n_nonzero_coefs=path.n_nonzero_coefs[level],
             )
