@@ -3,6 +3,7 @@
 from sparselearn.pruning._adapters import Adapter, register_adapter
 from sparselearn.pruning._blocks import Block
 from sparselearn.pruning._export import export
+from sparselearn.pruning._obs_path import ObsPath, obs_path
 from sparselearn.pruning._path import PruningPath, pruning_path
 from sparselearn.pruning._prune import importance, prune
 from sparselearn.pruning._pruner import Pruner
@@ -14,6 +15,7 @@ from sparselearn.pruning._sizes import SparsityReport, sparsity_report
 __all__ = [
     "Adapter",
     "Block",
+    "ObsPath",
     "Pruner",
     "PrunerCV",
     "PruningPath",
@@ -21,6 +23,7 @@ __all__ = [
     "SparsityReport",
     "export",
     "importance",
+    "obs_path",
     "prune",
     "pruning_path",
     "register_adapter",
