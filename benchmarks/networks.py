@@ -8,8 +8,8 @@ mnist_train60k.npz, without which rows are made up. torch runs a loop written by
 over slices of one tensor: no DataLoader, whose collation would cost it more than the
 step. It does so twice, with Adam as it comes and with `fused=True`. scikit-learn has
 `MLPClassifier.partial_fit`, which sees a whole epoch in each call. sparselearn's rows
-are those of its solver, in the same loop. The judge computes the objective that each
-ends at, in double precision.
+are those of its own loop over such an epoch, below its estimators. The judge computes
+the objective that each ends at, in double precision.
 """
 
 import itertools

@@ -1286,6 +1286,77 @@ def surgeon_losses(twin):
     return found
 
 
+def unit_surgeon_rises(twin):
+    """What is lost as units go one by one, by the least squares of all that are left.
+
+    The curvature in a pre-activation is half the second difference of the loss,
+    averaged over the labels that the network itself gives.
+    """
+    found = []
+    layers = twin.layers()
+    for layer in range(1, len(twin.weights)):
+        a, V = layers[layer], twin.weights[layer]
+        H = np.cov(a.T, aweights=twin.row_weights, ddof=0)
+        alive = np.flatnonzero(np.diag(H) > 0.0)
+        H = H[np.ix_(alive, alive)] + 0.01 * np.diag(H)[alive].mean() * np.eye(
+            alive.size
+        )
+        V = V[alive] * np.sqrt(pre_activation_curvature(twin, layer))
+        rises, left, before, most = (
+            np.zeros(len(a.T)),
+            list(range(alive.size)),
+            0.0,
+            0.0,
+        )
+        while left:
+            costs = []
+            for unit in left:
+                gone = [u for u in range(alive.size) if u == unit or u not in left]
+                rest = [u for u in left if u != unit]
+                # min over v, zero on `gone`, of (v - V)' H (v - V) / 2
+                schur = H[np.ix_(gone, gone)]
+                if rest:
+                    cross = H[np.ix_(gone, rest)]
+                    inner = np.linalg.solve(H[np.ix_(rest, rest)], cross.T)
+                    schur = schur - cross @ inner
+                costs.append(0.5 * np.sum(V[gone] * (schur @ V[gone])))
+            best = int(np.argmin(costs))
+            most = max(most, costs[best] - before)
+            before = costs[best]
+            rises[alive[left.pop(best)]] = most
+        found.append(rises)
+    return found
+
+
+def pre_activation_curvature(twin, layer):
+    """Mean diagonal of the Gauss-Newton matrix in the pre-activations of a layer."""
+    z = twin.layers()[layer] @ twin.weights[layer] + twin.biases[layer]
+
+    def logits(z):
+        for w, b, act in zip(
+            twin.weights[layer + 1 :],
+            twin.biases[layer + 1 :],
+            twin.activations[layer:],
+        ):
+            z = TWIN_ACTIVATIONS[act](z) @ w + b
+        return z
+
+    p = TWIN_ACTIVATIONS[twin.activations[-1]](logits(z))
+    total = np.zeros(z.shape[1])
+    for unit in range(z.shape[1]):
+        step = np.zeros(z.shape[1])
+        step[unit] = 1e-6
+        J = (logits(z + step) - logits(z - step)) / 2e-6
+        if twin.activations[-1] == "softmax":
+            squares = (p * J**2).sum(axis=1) - (p * J).sum(axis=1) ** 2
+        elif twin.activations[-1] == "logistic":
+            squares = (p * (1.0 - p) * J**2).sum(axis=1)
+        else:
+            squares = (J**2).sum(axis=1)
+        total[unit] = twin.mean(squares)
+    return total
+
+
 # (criterion, granularity) -> importances, each as its definition has it.
 SCORES = {
     ("entropy", "neuron"): lambda t: [
@@ -1295,7 +1366,10 @@ SCORES = {
     ("obd", "element"): gauss_newton_losses,
     ("obd", "neuron"): lambda t: sums_over_units(gauss_newton_losses(t)),
     ("obd", "feature"): lambda t: [gauss_newton_losses(t)[0].sum(axis=1)],
-    ("obs", "element"): surgeon_losses,
+    ("obs", "element"): lambda t: [
+        lamp_scores(np.sqrt(loss)) for loss in surgeon_losses(t)
+    ],
+    ("obs", "neuron"): unit_surgeon_rises,
     ("obs", "feature"): lambda t: [surgeon_losses(t)[0].sum(axis=1)],
     ("taylor", "element"): taylor_weights,
     ("taylor", "neuron"): lambda t: taylor_inputs(t)[1:],

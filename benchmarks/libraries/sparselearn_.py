@@ -1,11 +1,13 @@
 """sparselearn: tol is the duality gap relative to the objective of w = 0."""
 
+from collections import deque
+
 import numpy as np
 
 from libraries.fitted import once
 from sparselearn import decomposition, penalties
 from sparselearn._parallel import stream
-from sparselearn._solvers._batches import Rows, batches
+from sparselearn._solvers._batches import Pass, Rows
 from sparselearn._solvers._folded_concave import follow_path
 from sparselearn._solvers._network import (
     Adam,
@@ -16,7 +18,7 @@ from sparselearn._solvers._network import (
 )
 from sparselearn._solvers._problem import make_problem
 from sparselearn._solvers._sparse_autoencoder import SparseLearner, SparseSpec
-from sparselearn._solvers._training import Batch
+from sparselearn._solvers._training import train as train_in_batches
 from sparselearn._validation import check_regression
 from sparselearn.cluster import KMeansCoder
 from sparselearn.linear_model import (
@@ -142,16 +144,19 @@ def train(problem, n_epochs, n_threads):
     network = Network(sizes, problem.X.dtype)
     network.values[:] = problem.values
     learner = DenseLearner(spec, network, Adam(network.values))
-    targets = np.eye(10, dtype=problem.X.dtype)[problem.y]
-    size = problem.batch_size
+    targets = None
+    if activations[-1] == "softmax":
+        targets = np.eye(10, dtype=problem.X.dtype)[problem.y]
+    rows, order = Rows(problem.X), np.arange(len(problem.X))
     with stream(n_threads) as run:
-        for _ in range(n_epochs):
-            for start in range(0, len(problem.X), size):
-                rows = problem.X[start : start + size]
-                batch = Batch(rows, rows)
-                if activations[-1] == "softmax":
-                    batch = Batch(rows, targets[start : start + size])
-                learner.step(batch, problem.rate, run)
+        epochs = train_in_batches(
+            learner,
+            lambda: Pass(rows, order, problem.batch_size, targets=targets),
+            n_epochs=n_epochs,
+            rate=lambda share: problem.rate,
+            run=run,
+        )
+        deque(epochs, maxlen=0)
     return network.values[:, None]
 
 
@@ -190,7 +195,7 @@ def topk(problem, n_jobs, variant, n_rows=None):
     )
     learner = SparseLearner(spec, X[:1], len(problem.atoms), None, atoms=problem.atoms)
     with stream(n_jobs) as run:
-        for batch, _ in batches(Rows(X), np.arange(len(X)), problem.batch_size):
+        for batch, _ in Pass(Rows(X), np.arange(len(X)), problem.batch_size):
             learner.step(batch, problem.rate, run)
     units = learner.units
     parts = [units.decoder, units.encoder, units.bias[:, None]]

@@ -3,7 +3,7 @@
 from sparselearn._kernels._activations import activate, multiply_by_slope
 from sparselearn._kernels._codes import add_pulls
 from sparselearn._kernels._jit import inlined
-from sparselearn._kernels._machine import gemm
+from sparselearn._kernels._machine import FEW_PRODUCTS, gemm
 from sparselearn._kernels._plan import (
     ACTIVATION,
     BIAS,
@@ -16,12 +16,70 @@ from sparselearn._kernels._plan import (
     TIED,
     WEIGHTS,
 )
-from sparselearn._kernels._sparse_rows import list_nonzeros, product_of_lists
+from sparselearn._kernels._sparse_rows import product_of_lists
 
-__all__ = ["THIN", "ahead", "back", "bias_gradient", "first_layer", "weight_gradient"]
+__all__ = [
+    "SHARD",
+    "THIN",
+    "ahead",
+    "back",
+    "bias_gradient",
+    "multiply",
+    "shift_and_activate",
+    "weight_gradient",
+]
 
+# Rows of a batch that a thread takes through all layers together: with fewer a product
+# of matrices is slow, with more a batch of the usual size would be one thread's.
+SHARD = 64
 # Outputs of a first layer from which on lists of its rows' entries pay.
 THIN = 128
+# Dot products that are few for a BLAS that copies no matrices, and how long they must
+# be for it to be faster so.
+FEW_DOTS = 1024
+DEEP = 256
+
+
+@inlined
+def product(trans_a, trans_b, m, n, k, a, lda, b, ldb, beta, c, ldc):
+    """Overwrite C by ``op(A) op(B) + beta C`` in pieces; see `gemm`.
+
+    The pieces are such that none has more than `FEW_PRODUCTS`, nor, where B is
+    transposed, more than `FEW_DOTS` results.
+    """
+    rows, columns, depth = m, n, k
+    if trans_b:
+        if FEW_PRODUCTS > 0 and k >= DEEP:
+            columns, depth = FEW_DOTS // SHARD, _piece(k, FEW_PRODUCTS // FEW_DOTS)
+    elif m * n * k > FEW_PRODUCTS > 0:
+        columns, depth = SHARD, _piece(k, FEW_PRODUCTS // SHARD**2)
+    if columns < n or depth < k:
+        rows = SHARD
+    one = c.dtype.type(1.0)
+    for i in range(0, m, rows):
+        for j in range(0, n, columns):
+            for p in range(0, k, depth):
+                gemm(
+                    trans_a,
+                    trans_b,
+                    min(rows, m - i),
+                    min(columns, n - j),
+                    min(depth, k - p),
+                    a[(p * lda + i if trans_a else i * lda + p) :],
+                    lda,
+                    b[(j * ldb + p if trans_b else p * ldb + j) :],
+                    ldb,
+                    beta if p == 0 else one,
+                    c[i * ldc + j :],
+                    ldc,
+                )
+
+
+@inlined
+def _piece(size, most):
+    """About the same length for each of so few pieces that none is longer than that."""
+    n_pieces = -(-size // most)
+    return -(-size // n_pieces)
 
 
 @inlined
@@ -32,7 +90,7 @@ def multiply(layers, values, rows, acts, level, start, stop):
     if level > 0:
         below, at = acts, layers[level - 1, PLACE] + start * n_in
     tied = layers[level, TIED] == 1
-    gemm(
+    product(
         False,
         tied,
         stop - start,
@@ -59,28 +117,20 @@ def shift_and_activate(layers, values, acts, level, start, stop):
 
 
 @inlined
-def ahead(layers, values, rows, acts, first, last, start, stop):
-    """Values of the layers `first` to `last` - 1, for rows `start` to `stop` - 1."""
+def ahead(layers, values, rows, acts, first, last, start, stop, lists, few):
+    """Values of the layers `first` to `last` - 1, for rows `start` to `stop` - 1.
+
+    Of the first of all by the rows' lists, if they are `few`.
+    """
     for level in range(first, last):
-        multiply(layers, values, rows, acts, level, start, stop)
+        if level == 0 and few:
+            n_out = layers[0, N_OUT]
+            out = acts[layers[0, PLACE] :]
+            weights = values[layers[0, WEIGHTS] :]
+            product_of_lists(lists, start, stop, weights, n_out, out)
+        else:
+            multiply(layers, values, rows, acts, level, start, stop)
         shift_and_activate(layers, values, acts, level, start, stop)
-
-
-@inlined
-def first_layer(plan, batch, work, s):
-    """Values of the first layer for a shard, by its lists if it has few entries."""
-    layers, values, acts, lists = plan.layers, work.values, work.acts, work.lists
-    start, stop, n_out = plan.shards[s], plan.shards[s + 1], layers[0, N_OUT]
-    few = n_out >= THIN
-    few = few and list_nonzeros(batch.rows, layers[0, N_IN], start, stop, lists)
-    lists.few[s] = few
-    if few:
-        out = acts[layers[0, PLACE] :]
-        weights = values[layers[0, WEIGHTS] :]
-        product_of_lists(lists, start, stop, weights, n_out, out)
-    else:
-        multiply(layers, values, batch.rows, acts, 0, start, stop)
-    shift_and_activate(layers, values, acts, 0, start, stop)
 
 
 @inlined
@@ -94,7 +144,7 @@ def back(layers, code, slope, shares, work, s, start, stop):
         n_in, n_out = layers[level, N_IN], layers[level, N_OUT]
         below = layers[level - 1, PLACE]
         tied = layers[level, TIED] == 1
-        gemm(
+        product(
             False,
             not tied,
             stop - start,
@@ -144,7 +194,7 @@ def weight_gradient(layers, level, start, stop, n_rows, rows, acts, deltas, add,
     size = stop - start
     zero, one = out.dtype.type(0.0), out.dtype.type(1.0)
     beta = one if add else zero
-    gemm(
+    product(
         True,
         False,
         size,
@@ -162,7 +212,7 @@ def weight_gradient(layers, level, start, stop, n_rows, rows, acts, deltas, add,
         # The other use of the same weights: W^T is what it multiplies.
         delta = deltas[layers[partner, PLACE] + start :]
         below = acts[layers[partner - 1, PLACE] :]
-        gemm(
+        product(
             True, False, size, n_out, n_rows, delta, n_in, below, n_out, one, out, n_out
         )
 
@@ -173,6 +223,18 @@ def bias_gradient(layers, level, n_rows, deltas, add, out):
     n_out, place = layers[level, N_OUT], layers[level, PLACE]
     if not add:
         out[:] = out.dtype.type(0.0)
-    for i in range(n_rows):
+    rows = deltas[place : place + n_rows * n_out]
+    i = 0
+    while i + 4 <= n_rows:
+        # Several rows at a time: sums are read and written once for all.
+        row = rows[i * n_out : (i + 4) * n_out]
+        r0, r1 = row[:n_out], row[n_out : 2 * n_out]
+        r2, r3 = row[2 * n_out : 3 * n_out], row[3 * n_out :]
         for j in range(n_out):
-            out[j] += deltas[place + i * n_out + j]
+            out[j] += (r0[j] + r1[j]) + (r2[j] + r3[j])
+        i += 4
+    while i < n_rows:
+        row = rows[i * n_out : (i + 1) * n_out]
+        for j in range(n_out):
+            out[j] += row[j]
+        i += 1

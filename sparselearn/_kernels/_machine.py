@@ -10,13 +10,18 @@ import os
 
 import numba
 import numpy as np
-from llvmlite import ir
+from llvmlite import binding, ir
 from numba.core import cgutils
 from numba.extending import intrinsic, overload
 
 from sparselearn._kernels._jit import inlined
 
-__all__ = ["gemm", "meet", "power_of_two"]
+__all__ = ["FEW_PRODUCTS", "claim", "gemm", "meet", "power_of_two"]
+
+# Multiplications up to which a product of matrices needs no copies of them. The BLAS
+# that comes with scipy has such kernels where there is AVX-512, and is then nearer to
+# what the machine can do in many small products than in one. None elsewhere.
+FEW_PRODUCTS = 10**6 if binding.get_host_cpu_features().get("avx512vl") else 0
 
 # Looks at a counter before a waiting thread offers its processor to others: about as
 # long as the system takes to wake one that sleeps.
@@ -147,8 +152,32 @@ def _arrived(meeting, n_arrivals):
     return meeting[0] >= n_arrivals or meeting[1] != 0
 
 
+def claim(claims, place, number):
+    """Whether this is the first of all threads' calls for `place` and `number`.
+
+    Parameters
+    ----------
+    claims : ndarray of int64
+        0 at first.
+    place : int
+    number : int
+        0 at first, and one more each time that all places have been claimed.
+    """
+    # No calls between the two: Python lets no other thread in.
+    if claims[place] != number:
+        return False
+    claims[place] = number + 1
+    return True
+
+
 def _give_way():
     pass
+
+
+def _address(context, builder, signature, args):
+    """Of the entry `args[1]` of the array `args[0]`."""
+    array = context.make_array(signature.args[0])(context, builder, args[0])
+    return builder.gep(array.data, [args[1]])
 
 
 @intrinsic
@@ -163,10 +192,20 @@ def _add_one(context, meeting):
 
 
 @intrinsic
+def _exchange(context, claims, place, number):
+    def generate(context, builder, signature, args):
+        where = _address(context, builder, signature, args)
+        more = builder.add(args[2], ir.Constant(ir.IntType(64), 1))
+        found = builder.cmpxchg(where, args[2], more, "seq_cst", "seq_cst")
+        return builder.extract_value(found, 1)
+
+    return numba.boolean(claims, numba.intp, numba.int64), generate
+
+
+@intrinsic
 def _read(context, meeting, place):
     def generate(context, builder, signature, args):
-        array = context.make_array(signature.args[0])(context, builder, args[0])
-        where = builder.gep(array.data, [args[1]])
+        where = _address(context, builder, signature, args)
         return builder.load_atomic(where, "seq_cst", 8)
 
     return numba.int64(meeting, numba.intp), generate
@@ -188,6 +227,11 @@ def _yield(context):
 @overload(_arrive)
 def _compiled_arrive(meeting):
     return lambda meeting: _add_one(meeting)
+
+
+@overload(claim)
+def _compiled_claim(claims, place, number):
+    return lambda claims, place, number: _exchange(claims, place, number)
 
 
 @overload(_arrived)

@@ -13,11 +13,12 @@ A step has three parts, between which its threads meet: rows up to the code, who
 over the batch the penalty needs; rows up to the output and back down; and blocks of the
 parameters, each with the gradient of the whole batch in a scratch that the optimiser
 reads while it is in cache. Shards of rows and blocks are the same for any number of
-threads, hence all results.
+threads, hence all results. To wake a thread takes as long as a small step: they stay
+awake for some.
 """
 
 from sparselearn._kernels._activations import loss_and_slope
-from sparselearn._kernels._adam import ADD, GRADIENT, SIZES, improve
+from sparselearn._kernels._adam import ADD, GRADIENT, SIZES, Rule, improve
 from sparselearn._kernels._codes import (
     add_norm_slopes,
     add_sizes,
@@ -29,13 +30,15 @@ from sparselearn._kernels._codes import (
 )
 from sparselearn._kernels._jit import inlined, kernel
 from sparselearn._kernels._layers import (
+    THIN,
     ahead,
     back,
     bias_gradient,
-    first_layer,
+    multiply,
+    shift_and_activate,
     weight_gradient,
 )
-from sparselearn._kernels._machine import meet
+from sparselearn._kernels._machine import claim, meet
 from sparselearn._kernels._plan import (
     BATCH_TOPK,
     BIAS,
@@ -46,17 +49,56 @@ from sparselearn._kernels._plan import (
     PARTNER,
     PLACE,
     WEIGHTS,
+    Batch,
 )
-from sparselearn._kernels._sparse_rows import gradient_of_lists
+from sparselearn._kernels._sparse_rows import gradient_of_lists, list_nonzeros
 
-__all__ = ["forward", "step"]
+__all__ = ["forward", "steps"]
 
 # Columns of `blocks`: rows START to STOP of the layer's weights; its bias (-1, -1).
 LAYER, START, STOP = range(3)
 
 
 @inlined
-def improve_block(plan, code, rule, mask, batch, block, work, part, fresh):
+def batch_of(lot, number, n_in, n_out, work):
+    """The rows of a step of the lot, where they are or where they will be gathered."""
+    n_steps = lot.inverse_masses.size
+    n_rows = lot.shares.size // n_steps
+    first, stop = number * n_rows, (number + 1) * n_rows
+    rows, targets = work.rows[: n_rows * n_in], work.targets[: n_rows * n_out]
+    if lot.places.size == 0:
+        rows = lot.rows[first * n_in : stop * n_in]
+        targets = lot.targets[first * n_out : stop * n_out]
+    if lot.targets.size == 0:
+        targets = rows
+    return Batch(
+        number, rows, targets, lot.shares[first:stop], lot.inverse_masses[number]
+    )
+
+
+@inlined
+def gather(lot, batch, n_in, n_out, work, start, stop):
+    """Bring the rows `start` to `stop` - 1 of a batch to where it has them."""
+    if lot.places.size == 0:
+        return
+    first, one = batch.number * batch.shares.size, work.rows.dtype.type(1.0)
+    for i in range(start, stop):
+        place = lot.places[first + i]
+        source = lot.rows[place * n_in : (place + 1) * n_in]
+        row = work.rows[i * n_in : (i + 1) * n_in]
+        if lot.shift.size > 0 or lot.scale != one:
+            for j in range(n_in):
+                shift = lot.shift[j] if lot.shift.size > 0 else source.dtype.type(0.0)
+                row[j] = (source[j] - shift) * lot.scale
+        else:
+            row[:] = source
+        if lot.targets.size > 0:
+            target = lot.targets[place * n_out : (place + 1) * n_out]
+            work.targets[i * n_out : (i + 1) * n_out] = target
+
+
+@inlined
+def improve_block(plan, code, rule, mask, batch, block, work, part):
     """The gradient of one block of parameters, and the optimiser's step on it."""
     layers, rows, n_rows = plan.layers, batch.rows, batch.shares.size
     level, start, stop = block[LAYER], block[START], block[STOP]
@@ -79,7 +121,7 @@ def improve_block(plan, code, rule, mask, batch, block, work, part, fresh):
         if few:
             delta = work.deltas[layers[0, PLACE] :]
             gradient_of_lists(
-                work.lists, part, n_rows, start, stop, fresh, delta, n_out, gradient
+                work.lists, part, n_rows, start, stop, delta, n_out, gradient
             )
         else:
             weight_gradient(
@@ -107,11 +149,10 @@ def improve_block(plan, code, rule, mask, batch, block, work, part, fresh):
 
 
 @inlined
-def up_and_down(plan, code, batch, work, s, first, slope):
-    """A shard's values from layer `first` on, its loss, and all of its deltas."""
+def down(plan, code, batch, work, s, slope):
+    """A shard's loss, from the values of the last layer, and all of its deltas."""
     layers, shares, acts = plan.layers, batch.shares, work.acts
     start, stop, last = plan.shards[s], plan.shards[s + 1], layers.shape[0] - 1
-    ahead(layers, work.values, batch.rows, acts, first, last + 1, start, stop)
     n_out, place = layers[last, N_OUT], layers[last, PLACE]
     total = 0.0
     for i in range(start, stop):
@@ -124,22 +165,29 @@ def up_and_down(plan, code, batch, work, s, first, slope):
             shares[i],
             work.deltas[at : at + n_out],
         )
-    work.losses[s] = total
+    work.losses[batch.number, s] = total
     back(layers, code, slope, shares, work, s, start, stop)
 
 
 @inlined
-def up_to_code(plan, code, batch, work, part, n_parts, arrivals):
-    """Values up to the code, and its sizes; how many arrivals were met, or -1."""
+def take_in(plan, lot, batch, work, s):
+    """A shard's rows, and lists of their entries if these are few and this pays."""
+    layers, start, stop = plan.layers, plan.shards[s], plan.shards[s + 1]
+    n_in, last = layers[0, N_IN], layers.shape[0] - 1
+    gather(lot, batch, n_in, layers[last, N_OUT], work, start, stop)
+    few = layers[0, N_OUT] >= THIN
+    work.lists.few[s] = few and list_nonzeros(batch.rows, n_in, start, stop, work.lists)
+
+
+@inlined
+def settle_code(plan, code, batch, work, part, n_parts, arrivals):
+    """What the code keeps, and its sizes; how many arrivals were met, or -1."""
     layers, n_rows = plan.layers, batch.shares.size
     n, place = layers[code.layer, N_OUT], layers[code.layer, PLACE]
     n_shards, values, acts = plan.shards.size - 1, work.values, work.acts
-    for s in range(part, n_shards, n_parts):
-        start, stop = plan.shards[s], plan.shards[s + 1]
-        first_layer(plan, batch, work, s)
-        ahead(layers, values, batch.rows, acts, 1, code.layer + 1, start, stop)
-        if code.selection > 0:
-            select(code, work, n, place, start, stop)
+    if code.selection > 0:
+        for s in range(part, n_shards, n_parts):
+            select(code, work, n, place, plan.shards[s], plan.shards[s + 1])
     if code.selection == BATCH_TOPK:
         if not meet(work.meeting, arrivals + n_parts):
             return -1
@@ -157,7 +205,8 @@ def up_to_code(plan, code, batch, work, part, n_parts, arrivals):
     if code.kind == L1:
         first, last = part * n // n_parts, (part + 1) * n // n_parts
         measure_norms(layers, code.layer + 1, values, work.norms, first, last)
-    return arrivals
+    arrivals += n_parts
+    return arrivals if meet(work.meeting, arrivals) else -1
 
 
 @inlined
@@ -178,46 +227,80 @@ def improve_thresholds(rule, work, no_mask):
         values[j] = max(values[j], zero)
 
 
-@kernel
-def step(part, n_parts, plan, code, rule, mask, batch, work):
-    """Do one of `n_parts` parts of a step, all of which must run at the same time.
-
-    Afterwards `work.losses` holds the shards' parts of the mean loss before it, and
-    `work.sums` those of the mean sizes of the codes. If `rule` is `SIZES` only these
-    are found; if it is `ADD` they are given, and a gradient is added to that of other
-    rows, of penalties no more than what back-propagation needs.
-    """
-    n_shards, slope = plan.shards.size - 1, work.slopes[part]
-    has_code, arrivals, split = code.kind > 0 or code.selection > 0, 0, 0
-    if has_code and rule.kind != ADD:
-        split = code.layer + 1
-        arrivals = up_to_code(plan, code, batch, work, part, n_parts, arrivals)
-        if arrivals < 0 or rule.kind == SIZES:
-            return
-        arrivals += n_parts
-        if not meet(work.meeting, arrivals):
-            return
-    if code.kind > 0:
-        find_slopes(code, work.sums, work.norms, slope)
-    for s in range(part, n_shards, n_parts):
-        if split == 0:
-            first_layer(plan, batch, work, s)
-        up_and_down(plan, code, batch, work, s, max(split, 1), slope)
-    if not meet(work.meeting, arrivals + n_parts):
-        return
-    fresh = True
-    for b in range(plan.blocks.shape[0]):
-        # A block goes to the part in whose share of all parameters its middle lies.
-        if plan.middles[b] * n_parts // work.values.size == part:
-            block = plan.blocks[b]
-            improve_block(plan, code, rule, mask, batch, block, work, part, fresh)
-            fresh = False
+@inlined
+def step(part, n_parts, plan, code, rule, mask, lot, batch, work, arrivals):
+    """Do one part of a step; how many arrivals were met, or -1."""
+    layers, n_shards, slope = plan.layers, plan.shards.size - 1, work.slopes[part]
+    pauses = (code.kind > 0 or code.selection > 0) and rule.kind != ADD
+    split = code.layer + 1 if pauses else 0
+    for going_down in range(0 if pauses else 1, 2):
+        first, last = (split, layers.shape[0]) if going_down else (0, split)
+        if going_down and code.kind > 0:
+            find_slopes(code, work.sums, work.norms, slope)
+        for s in range(part, n_shards, n_parts):
+            start, stop = plan.shards[s], plan.shards[s + 1]
+            if first == 0:
+                take_in(plan, lot, batch, work, s)
+            few = work.lists.few[s]
+            ahead(
+                layers,
+                work.values,
+                batch.rows,
+                work.acts,
+                first,
+                last,
+                start,
+                stop,
+                work.lists,
+                few,
+            )
+            if going_down:
+                down(plan, code, batch, work, s, slope)
+        if not going_down:
+            arrivals = settle_code(plan, code, batch, work, part, n_parts, arrivals)
+            if arrivals < 0 or rule.kind == SIZES:
+                return arrivals
+    arrivals += n_parts
+    if not meet(work.meeting, arrivals):
+        return -1
+    n_blocks = plan.blocks.shape[0]
+    for turn in range(n_parts):
+        # Its own, which are in its cache, then those that others have not come to.
+        for b in range((part + turn) % n_parts, n_blocks, n_parts):
+            if claim(work.claims, b, batch.number):
+                improve_block(plan, code, rule, mask, batch, plan.blocks[b], work, part)
     if part == 0 and code.selection == JUMP:
         improve_thresholds(rule, work, mask[:0])
+    arrivals += n_parts
+    return arrivals if meet(work.meeting, arrivals) else -1
+
+
+@kernel
+def steps(part, n_parts, plan, code, rule, mask, lot, work):
+    """Do one of `n_parts` parts of some steps, all of which must run at the same time.
+
+    Afterwards `work.losses` holds the shards' parts of the mean losses before them, and
+    `work.sums` those of the mean sizes of the last one's codes. If `rule` is `SIZES`
+    only these are found; if it is `ADD` they are given, and a gradient is added to that
+    of other rows, of penalties no more than what back-propagation needs.
+    """
+    layers, arrivals = plan.layers, 0
+    n_in, n_out = layers[0, N_IN], layers[layers.shape[0] - 1, N_OUT]
+    for number in range(lot.inverse_masses.size):
+        batch = batch_of(lot, number, n_in, n_out, work)
+        rate, epsilon = lot.rates[number, 0], lot.rates[number, 1]
+        now = Rule(rule.kind, rate, rule.gain_1, rule.gain_2, epsilon)
+        arrivals = step(
+            part, n_parts, plan, code, now, mask, lot, batch, work, arrivals
+        )
+        if arrivals < 0:
+            return
 
 
 @kernel
 def forward(layers, values, rows, acts, last):
     """Values of the layers up to `last`, of as many rows as there are."""
     n_rows = rows.size // layers[0, N_IN]
-    ahead(layers, values, rows, acts, 0, last + 1, 0, n_rows)
+    for level in range(last + 1):
+        multiply(layers, values, rows, acts, level, 0, n_rows)
+        shift_and_activate(layers, values, acts, level, 0, n_rows)

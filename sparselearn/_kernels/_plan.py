@@ -27,6 +27,7 @@ __all__ = [
     "WEIGHTS",
     "Batch",
     "Code",
+    "Lot",
     "Plan",
     "Thresholds",
     "Workspace",
@@ -48,8 +49,7 @@ class Plan(NamedTuple):
     ----------
     layers : ndarray (n_layers, 8) of int64
     blocks : ndarray (n_blocks, 3) of int64
-    middles : ndarray (n_blocks,) of int64
-        The places of their middles among the parameters.
+        What each optimises: rows of a layer's weights, or its biases.
     shards : ndarray (n_shards + 1,) of int64
         Where the shards of rows begin, and the number of rows.
     loss, output : int
@@ -61,26 +61,59 @@ class Plan(NamedTuple):
 
     layers: np.ndarray
     blocks: np.ndarray
-    middles: np.ndarray
     shards: np.ndarray
     loss: int
     output: int
     strengths: np.ndarray
 
 
-class Batch(NamedTuple):
-    """The rows of a step.
+class Lot(NamedTuple):
+    """The rows of some steps that follow one another, as many in each.
 
     Attributes
     ----------
+    rows : ndarray (n_all * n_features,)
+        With those of the steps among them, and before they are shifted.
+    places : ndarray (n_steps * n_rows,) of int64
+        Which they are; empty where they are all, in their order, and as they are.
+    shift : ndarray (n_features or 0,)
+        What is taken from each row, unless it is empty.
+    scale : float
+        By what the rest is multiplied.
+    targets : ndarray (n_all * n_outputs,)
+        Empty where the rows are their own.
+    shares : ndarray (n_steps * n_rows,)
+        Weights of the rows, of sum 1 in each step.
+    inverse_masses : ndarray (n_steps,)
+        1 by the sums of their weights.
+    rates : ndarray (n_steps, 2)
+        Rate and epsilon of each step's rule.
+    """
+
+    rows: np.ndarray
+    places: np.ndarray
+    shift: np.ndarray
+    scale: float
+    targets: np.ndarray
+    shares: np.ndarray
+    inverse_masses: np.ndarray
+    rates: np.ndarray
+
+
+class Batch(NamedTuple):
+    """The rows of one of them.
+
+    Attributes
+    ----------
+    number : int
+        Of the step.
     rows : ndarray (n_rows * n_features,)
     targets : ndarray (n_rows * n_outputs,)
     shares : ndarray (n_rows,)
-        Weights of the rows, of sum 1.
     inverse_mass : float
-        1 by the sum of the weights.
     """
 
+    number: int
     rows: np.ndarray
     targets: np.ndarray
     shares: np.ndarray
@@ -145,7 +178,8 @@ class Workspace(NamedTuple):
     slopes : ndarray (n_parts, n_codes)
     norms : ndarray (n_codes,)
         Of the weights that a code has in the next layer.
-    losses : ndarray (n_shards,) of float64
+    losses : ndarray (most steps of a lot, n_shards) of float64
+        The shards' parts of the mean losses.
     before : ndarray
         Codes before any is dropped, if some are; scratch too.
     counts : ndarray (n_shards,) of int64
@@ -158,7 +192,11 @@ class Workspace(NamedTuple):
     lists : Lists
         Of the rows' entries other than zero.
     meeting : ndarray (2,) of int64
-        0 before each step.
+        0 before each lot.
+    claims : ndarray (n_blocks,) of int64
+        0 before each lot: how often a thread has taken a block.
+    rows, targets : ndarray (n_rows * n_features,), (n_rows * n_outputs,)
+        Where rows are gathered.
     """
 
     values: np.ndarray
@@ -179,3 +217,6 @@ class Workspace(NamedTuple):
     limit: np.ndarray
     lists: Lists
     meeting: np.ndarray
+    claims: np.ndarray
+    rows: np.ndarray
+    targets: np.ndarray

@@ -17,8 +17,8 @@ __all__ = ["SPAN", "Lists", "gradient_of_lists", "list_nonzeros", "product_of_li
 RARITY = 4
 # Features whose entries are sorted together, and outputs that are summed together:
 # what they need stays in cache.
-SPAN = 32
-WIDTH = 256
+SPAN = 16
+WIDTH = 1024
 
 
 class Lists(NamedTuple):
@@ -26,15 +26,13 @@ class Lists(NamedTuple):
 
     Attributes
     ----------
-    index : ndarray (n_rows * n_features // RARITY,) of int32
+    index : ndarray (n_rows * (n_features // RARITY + SPAN),) of int32
         Their features, rising in a row.
     value : ndarray, of that shape
-    begin, end : ndarray (n_rows,) of int64
-        Where a row's lie.
+    begin : ndarray (n_rows, n_spans + 1) of int64
+        Where those of each `SPAN` features of a row begin, and where the row's end.
     few : ndarray (n_shards,) of bool
         Whether a shard's rows are listed: they are not where zeros are few.
-    place : ndarray (n_parts, n_rows) of int64
-        How far each row's list has been read.
     row, sorted : ndarray (n_parts, SPAN * n_rows)
         Rows (int32) and values of the entries of `SPAN` features, `n_rows` for each.
     count : ndarray (n_parts, SPAN) of int64
@@ -44,9 +42,7 @@ class Lists(NamedTuple):
     index: np.ndarray
     value: np.ndarray
     begin: np.ndarray
-    end: np.ndarray
     few: np.ndarray
-    place: np.ndarray
     row: np.ndarray
     sorted: np.ndarray
     count: np.ndarray
@@ -55,28 +51,24 @@ class Lists(NamedTuple):
 @inlined
 def list_nonzeros(rows, n_features, start, stop, lists):
     """List entries of the rows `start` to `stop` - 1; False if they are too many."""
-    room = n_features // RARITY
-    at, last = start * room, stop * room
+    at = start * (n_features // RARITY + SPAN)
+    most = at + (stop - start) * (n_features // RARITY)
     zero = rows.dtype.type(0.0)
     for i in range(start, stop):
-        lists.begin[i] = at
+        begin = lists.begin[i]
         row = rows[i * n_features : (i + 1) * n_features]
-        # Written first and counted then: no branch to be guessed wrongly.
-        if at + n_features <= last:
-            for j in range(n_features):
+        for span in range(begin.size - 1):
+            begin[span] = at
+            first, end = span * SPAN, min((span + 1) * SPAN, n_features)
+            if at > most:
+                return False
+            for j in range(first, end):
+                # Written first and counted then: no branch to be guessed wrongly.
                 lists.index[at] = j
                 lists.value[at] = row[j]
                 at += row[j] != zero
-        else:
-            for j in range(n_features):
-                if row[j] != zero:
-                    if at == last:
-                        return False
-                    lists.index[at] = j
-                    lists.value[at] = row[j]
-                    at += 1
-        lists.end[i] = at
-    return True
+        begin[begin.size - 1] = at
+    return at <= most
 
 
 @inlined(fastmath=REASSOCIATE)
@@ -117,48 +109,35 @@ def product_of_lists(lists, start, stop, weights, n_out, out):
     for left in range(0, n_out, WIDTH):
         right = min(left + WIDTH, n_out)
         for i in range(start, stop):
-            begin, end = lists.begin[i], lists.end[i]
+            begin, end = lists.begin[i, 0], lists.begin[i, lists.begin.shape[1] - 1]
             row = out[i * n_out + left : i * n_out + right]
             index, value = lists.index[begin:end], lists.value[begin:end]
             _combine(index, value, weights, left, n_out, row)
 
 
 @inlined
-def _sort_entries(lists, part, n_rows, first, last, fresh):
-    """Entries of the features `first` to `last` - 1, those of each feature together.
-
-    `fresh`: no earlier features have been read since the rows were listed, or not those
-    just before `first`.
-    """
-    place, count = lists.place[part], lists.count[part]
-    rows, values = lists.row[part], lists.sorted[part]
+def _sort_entries(lists, part, n_rows, span):
+    """Entries of the features of a span, those of each feature together."""
+    count, rows, values = lists.count[part], lists.row[part], lists.sorted[part]
     count[:] = 0
     for i in range(n_rows):
-        at, end = place[i], lists.end[i]
-        if fresh:
-            at = lists.begin[i] + np.searchsorted(
-                lists.index[lists.begin[i] : end], first
-            )
-        while at < end and lists.index[at] < last:
-            feature = lists.index[at] - first
+        for at in range(lists.begin[i, span], lists.begin[i, span + 1]):
+            feature = lists.index[at] - span * SPAN
             k = feature * n_rows + count[feature]
             rows[k] = i
             values[k] = lists.value[at]
             count[feature] += 1
-            at += 1
-        place[i] = at
 
 
 @inlined
-def gradient_of_lists(lists, part, n_rows, start, stop, fresh, delta, n_out, out):
+def gradient_of_lists(lists, part, n_rows, start, stop, delta, n_out, out):
     """``rows^T delta`` for the features `start` to `stop` - 1, to `out`.
 
-    See `_sort_entries` for `fresh`; a part goes through features upwards.
+    `start` is where a span begins, and `stop` where one ends, or the features do.
     """
     for first in range(start, stop, SPAN):
-        last = min(first + SPAN, stop)
-        _sort_entries(lists, part, n_rows, first, last, fresh and first == start)
-        for feature in range(last - first):
+        _sort_entries(lists, part, n_rows, first // SPAN)
+        for feature in range(min(SPAN, stop - first)):
             k = feature * n_rows
             end = k + lists.count[part, feature]
             at = (first - start + feature) * n_out

@@ -7,7 +7,7 @@ import scipy.sparse as sp
 
 from sparselearn._solvers._training import Batch
 
-__all__ = ["BLOCK", "Rows", "batches", "is_mapped", "shuffled"]
+__all__ = ["BLOCK", "Pass", "Rows", "is_mapped", "is_plain", "shuffled"]
 
 # Rows of a memory map that are read together: a random order of single rows would
 # read every page of the file once a row. And blocks whose rows are mixed: files are
@@ -39,6 +39,11 @@ class Rows:
     def __len__(self):
         return self.X.shape[0]
 
+    @property
+    def is_plain(self):
+        """Whether these are rows of X as they lie there, but for shift and scale."""
+        return is_plain(self.X, self.dtype)
+
     def gather(self, places, out):
         """Write the rows at `places` to `out` (n_places, n_features)."""
         if sp.issparse(self.X):
@@ -55,6 +60,17 @@ class Rows:
         if self.scale != 1.0:
             out *= self.scale
         return out
+
+
+def is_plain(X, dtype):
+    """Whether X lies row by row in an array of `dtype`, of a kind that kernels read.
+
+    They are compiled for arrays that may be written: for others too would take as long
+    again, and these are gathered well enough without them.
+    """
+    if not isinstance(X, np.ndarray) or X.dtype != dtype:
+        return False
+    return X.flags.c_contiguous and X.flags.writeable
 
 
 def is_mapped(X):
@@ -86,8 +102,11 @@ def shuffled(places, random_state, *, block=None):
     )
 
 
-def batches(rows, order, batch_size, *, targets=None, weights=None):
-    """The batches of one epoch, and the share of it that is behind each.
+class Pass:
+    """One pass over rows in batches, the last of which may be smaller.
+
+    It iterates over pairs of a `Batch` and the share of the pass that is behind it.
+    `rows` of a batch is a buffer, which the next one overwrites.
 
     Parameters
     ----------
@@ -97,22 +116,53 @@ def batches(rows, order, batch_size, *, targets=None, weights=None):
     targets : ndarray (n_rows, n_outputs), optional
         None: the rows are their own targets.
     weights : ndarray (n_rows,), optional
-
-    Yields
-    ------
-    batch : Batch
-    share : float
     """
-    size = min(batch_size, order.size)
-    buffer = np.empty((size, rows.X.shape[1]), dtype=rows.dtype)
-    for start in range(0, order.size, size):
-        places = order[start : start + size]
-        found = rows.gather(places, buffer[: places.size])
-        yield (
-            Batch(
-                found,
-                found if targets is None else targets[places],
-                None if weights is None else weights[places],
-            ),
-            start / order.size,
+
+    def __init__(self, rows, order, batch_size, *, targets=None, weights=None):
+        self.rows, self.order = rows, order
+        self.size = min(batch_size, order.size)
+        self.targets, self.weights = targets, weights
+        self._buffer = np.empty((0, rows.X.shape[1]), dtype=rows.dtype)
+
+    def __len__(self):
+        return -(-self.order.size // self.size) if self.size else 0
+
+    def __iter__(self):
+        for number in range(len(self)):
+            yield self.batch(number), self.share(number)
+
+    @property
+    def is_plain(self):
+        """Whether kernels can gather rows and targets."""
+        targets = self.rows.X if self.targets is None else self.targets
+        return self.rows.is_plain and is_plain(targets, self.rows.dtype)
+
+    def share(self, number):
+        """The share of the pass that is behind batch `number` when it begins."""
+        return number * self.size / self.order.size
+
+    def alike(self, number):
+        """So many batches have the size of batch `number`, from that on."""
+        return max(1, self.order.size // self.size - number)
+
+    def places(self, number, n_batches=1):
+        """The places of some batches' rows."""
+        return self.order[number * self.size : (number + n_batches) * self.size]
+
+    def mass(self, number, n_batches):
+        """The sum of the weights of some batches' rows."""
+        places = self.places(number, n_batches)
+        return places.size if self.weights is None else self.weights[places].sum()
+
+    def batch(self, number, n_batches=1):
+        """Some batches as one."""
+        places = self.places(number, n_batches)
+        if places.size > len(self._buffer):
+            shape = (places.size, self.rows.X.shape[1])
+            self._buffer = np.empty(shape, dtype=self.rows.dtype)
+        found = self.rows.gather(places, self._buffer[: places.size])
+        return Batch(
+            found,
+            found if self.targets is None else self.targets[places],
+            None if self.weights is None else self.weights[places],
         )

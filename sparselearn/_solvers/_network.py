@@ -1,14 +1,13 @@
 r"""The learner of dense networks: how a step is cut, and what goes on from it.
 
-`_kernels/_network.py` computes; this file cuts rows and parameters into pieces that do
-not depend on the number of threads, and keeps buffers for all of them.
+`_kernels/_network.py` computes, several steps at a time where nothing has to be decided
+between them; `_workspace.py` cuts rows and parameters into pieces.
 """
 
 import numpy as np
 
-from sparselearn._kernels import _activations, _layers, _network, _plan
+from sparselearn._kernels import _activations, _network, _plan
 from sparselearn._kernels._adam import ADD, GRADIENT, SIZES, Rule
-from sparselearn._kernels._sparse_rows import RARITY, SPAN, Lists
 from sparselearn._solvers._network_spec import (
     ACTIVATIONS,
     CodeLayer,
@@ -21,6 +20,13 @@ from sparselearn._solvers._network_spec import (
 from sparselearn._solvers._optimizers import Adam, FullBatch, Momentum
 from sparselearn._solvers._sought import SoughtWeight
 from sparselearn._solvers._training import Learner
+from sparselearn._solvers._workspace import (
+    blocks_of,
+    lot_of_batch,
+    lot_of_pass,
+    new_workspace,
+    shards_of,
+)
 
 __all__ = [
     "Adam",
@@ -45,47 +51,16 @@ SELECTIONS = {
     "jumprelu": _plan.JUMP,
 }
 
-# Rows of a batch that a thread takes through all layers together: with fewer a product
-# of matrices is slow, with more a batch of the usual size would be one thread's.
-SHARD = 64
-# Parameters of a block: they, their moments and gradient stay in a core's cache.
-BLOCK = 2**16
-# Rows of a block, at most and at least, if its layer has them.
-MOST_ROWS, LEAST_ROWS = 64, 16
+# Floating-point operations of the steps that are made in one call: long beside the time
+# that a thread needs to wake, short for one who waits to interrupt.
+WORK = 4e9
+# The most steps, and numbers that are gathered for them where the kernel can not.
+MOST_STEPS, MOST_NUMBERS = 64, 2**20
 # Width of the window in which thresholds learn, in standard deviations of what a code's
 # layer gives at first.
 BANDWIDTH = 0.5
 # What a mean over the steps keeps of its past at each step.
 MEMORY = 0.99
-
-
-def _blocks(network):
-    """Blocks of rows of the layers' weights, and of biases; the middle of each."""
-    blocks, middles = [], []
-    for layer, (m, n) in enumerate(zip(network.sizes, network.sizes[1:])):
-        at, bias = network.places[layer]
-        if layer < network.n_own:
-            # Several of a small layer, each of rows enough for a product to be fast.
-            size = max(LEAST_ROWS, min(BLOCK // n, MOST_ROWS, -(-m // 4)))
-            for start in range(0, m, size):
-                stop = min(start + size, m)
-                blocks.append((layer, start, stop))
-                middles.append(at + (start + stop) * n // 2)
-        blocks.append((layer, -1, -1))
-        middles.append(bias + n // 2)
-    return np.array(blocks, dtype=np.int64), np.array(middles, dtype=np.int64)
-
-
-def _shards(n_rows):
-    """Where shards of about equal size begin, an even number of them, and `n_rows`."""
-    n_shards = 1 if n_rows <= SHARD // 2 else 2 * -(-n_rows // (2 * SHARD))
-    return np.arange(n_shards + 1, dtype=np.int64) * n_rows // n_shards
-
-
-def _flat(array, dtype):
-    """`array` in one dimension, row by row, writable as kernels are compiled for."""
-    array = np.ascontiguousarray(array, dtype=dtype)
-    return (array if array.flags.writeable else array.copy()).reshape(-1)
 
 
 class DenseLearner(Learner):
@@ -159,23 +134,44 @@ class DenseLearner(Learner):
 
     # -- steps ----------------------------------------------------------------
 
+    def n_at_once(self, passing):
+        """See `Learner.n_at_once`."""
+        if self._selection or self._alpha is not None:
+            return 1  # what follows from a step is not for kernels
+        size = passing.size
+        n_steps = WORK / (6.0 * size * self.network.values.size)
+        if not passing.is_plain:
+            n_steps = min(n_steps, MOST_NUMBERS / (size * self.network.sizes[0]))
+        return min(max(1, int(n_steps)), MOST_STEPS)
+
+    def steps(self, passing, first, rates, run):
+        """Steps of some batches; see `Learner.steps`."""
+        if len(rates) == 1:
+            return super().steps(passing, first, rates, run)
+        rules = [self.optimizer.next_rule(rate) for rate in rates]
+        dtype = self.network.values.dtype
+        lot, masses = lot_of_pass(passing, first, len(rules), dtype)
+        self._run(lot, masses, rules, run)
+        self._learn()
+        return self._loss
+
     def step(self, batch, rate, run):
         """Improve the parameters by one step; see `Learner.step`."""
         if self._selection == _plan.JUMP and not self._numbers["width"]:
             self._begin(batch)
-        self._run(batch, self.optimizer.next_rule(rate), run)
-        self._learn(batch)
+        self._step(batch, self.optimizer.next_rule(rate), run)
+        self._learn()
         return self._loss
 
     def loss_and_gradient(self, batch, run=map):
         """The loss of `batch`, summed; `gradient` becomes that of its mean."""
         self.gradient = np.empty_like(self.network.values)
-        self._run(batch, self._still(GRADIENT), run, gradient=self.gradient)
+        self._step(batch, self._still(GRADIENT), run, gradient=self.gradient)
         return self._loss
 
     def sizes(self, batch, run=map):
         """Weighted sums over the rows of the sizes of their codes: (n_codes,)."""
-        self._run(batch, self._still(SIZES), run)
+        self._step(batch, self._still(SIZES), run)
         n_shards = self._plan.shards.size - 1
         return self._work.sums[:n_shards].sum(axis=0) * self._mass
 
@@ -198,23 +194,24 @@ class DenseLearner(Learner):
             Of `batch`, weighted and summed.
         """
         rule = self._still(ADD)
-        self._run(batch, rule, run, gradient=gradient, mass=mass, sizes=sizes)
+        self._step(batch, rule, run, gradient=gradient, mass=mass, sizes=sizes)
         return self._loss
 
     def _still(self, kind):
         return Rule(kind, *[self.network.values.dtype.type(0.0)] * 4)
 
-    def _run(self, batch, rule, run, gradient=None, mass=None, sizes=None):
+    def _step(self, batch, rule, run, mass=None, **given):
+        lot, masses = lot_of_batch(batch, self.network.values.dtype, mass)
+        self._run(lot, masses, [rule], run, **given)
+
+    def _run(self, lot, masses, rules, run, gradient=None, sizes=None):
+        """Run the kernel on the steps of a lot, in as many threads as `run` has."""
         n_parts = getattr(run, "n_threads", 1)
-        n_rows = len(batch.rows)
-        self._prepare(n_rows, n_parts)
-        dtype = self.network.values.dtype
-        weights = np.ones(n_rows) if batch.weights is None else batch.weights
-        self._mass = mass = float(weights.sum()) if mass is None else mass
-        rows = _flat(batch.rows, dtype)
-        targets = rows if batch.targets is batch.rows else _flat(batch.targets, dtype)
-        shares = (weights / mass).astype(dtype)
-        inputs = _plan.Batch(rows, targets, shares, dtype.type(1.0 / mass))
+        n_steps = len(rules)
+        self._n_rows = lot.shares.size // n_steps
+        self._prepare(self._n_rows, n_parts)
+        rates = [(rule.rate, rule.epsilon) for rule in rules]
+        lot = lot._replace(rates=np.array(rates, self.network.values.dtype))
         work = self._work
         if gradient is not None:
             work = work._replace(gradient=gradient)
@@ -223,11 +220,12 @@ class DenseLearner(Learner):
             work.sums[0] = sizes
             self._measure_norms()
         work.meeting[:] = 0
+        work.claims[:] = 0
         plan, code, mask = self._plan, self._code(), self.mask
 
         def part(number):
             try:
-                _network.step(number, n_parts, plan, code, rule, mask, inputs, work)
+                _network.steps(number, n_parts, plan, code, rules[0], mask, lot, work)
             except BaseException:
                 work.meeting[1] = 1
                 raise
@@ -242,7 +240,8 @@ class DenseLearner(Learner):
             self._forget()
             raise
         n_shards = plan.shards.size - 1
-        self._loss = float(work.losses[:n_shards].sum()) * mass
+        losses = work.losses[:n_steps, :n_shards].sum(axis=1)
+        self._mass, self._loss = masses[-1], float(losses @ masses)
 
     def _measure_norms(self):
         code = self.spec.code
@@ -289,7 +288,7 @@ class DenseLearner(Learner):
         """
         code, numbers = self.spec.code, self._numbers
         numbers["width"] = 1.0  # any
-        self._run(batch, self._still(SIZES), map)
+        self._step(batch, self._still(SIZES), map)
         n_codes = self._thresholds.values.size
         values = self._work.before[: len(batch.rows) * n_codes]
         width = BANDWIDTH * float(np.std(values, dtype=np.float64)) or 1.0
@@ -300,11 +299,11 @@ class DenseLearner(Learner):
         numbers["width"] = width
         self._thresholds.values[:] = first
 
-    def _learn(self, batch):
+    def _learn(self):
         """What follows from a step for the next one."""
         if self.spec.code is None:
             return
-        work, n_rows = self._work, len(batch.rows)
+        work, n_rows = self._work, self._n_rows
         n_shards = self._plan.shards.size - 1
         self.n_nonzero = float(work.counts[:n_shards].sum()) / n_rows
         if self._selection == _plan.BATCH_TOPK:
@@ -326,69 +325,29 @@ class DenseLearner(Learner):
         if n_rows > self._capacity or n_parts > self._n_parts:
             self._capacity = max(n_rows, self._capacity)
             self._n_parts = max(n_parts, self._n_parts)
-            self._work, self._plan = self._new_workspace(), None
+            self._plan = None
+            self._work = new_workspace(
+                network,
+                self.optimizer,
+                self._thresholds,
+                n_rows=self._capacity,
+                n_parts=self._n_parts,
+                n_steps=MOST_STEPS,
+                code=spec.code,
+                selects=self._selection is not None,
+            )
         if self._plan is not None and self._plan.shards[-1] == n_rows:
             return
         codes = [ACTIVATIONS[name] for name in spec.activations]
         output, codes[-1] = codes[-1], ACTIVATIONS["identity"]
-        blocks, middles = _blocks(network)
         strengths = np.tile(np.array([self.l2, self.l1], dtype), (len(codes), 1))
         self._plan = _plan.Plan(
             layers=layer_table(network, codes, self._capacity),
-            blocks=blocks,
-            middles=middles,
-            shards=_shards(n_rows),
+            blocks=blocks_of(network),
+            shards=shards_of(n_rows),
             loss=LOSSES[spec.loss],
             output=output,
             strengths=strengths,
-        )
-
-    def _new_workspace(self):
-        network, optimizer = self.network, self.optimizer
-        dtype, n_parts, n_rows = network.values.dtype, self._n_parts, self._capacity
-        size = n_rows * sum(network.sizes[1:])
-        n_shards, n_codes = _shards(n_rows).size - 1, 1
-        if self.spec.code is not None:
-            n_codes = network.sizes[self.spec.code.index + 1]
-        pairs = zip(network.sizes, network.sizes[1:])
-        longest = max(max(min(m, MOST_ROWS), 1) * n for m, n in pairs)
-        return _plan.Workspace(
-            values=network.values,
-            first=optimizer.first,
-            second=optimizer.second,
-            gradient=np.empty(0, dtype),
-            acts=np.empty(size, dtype),
-            deltas=np.empty(size, dtype),
-            scratch=np.empty((n_parts, longest), dtype),
-            sums=np.zeros((n_shards, n_codes)),
-            slopes=np.zeros((n_parts, n_codes), dtype),
-            norms=np.zeros(n_codes, dtype),
-            losses=np.zeros(n_shards),
-            before=np.empty(n_rows * n_codes if self._selection else 0, dtype),
-            counts=np.zeros(n_shards, dtype=np.int64),
-            pulls=np.zeros((n_shards, self._thresholds.values.size)),
-            thresholds=self._thresholds,
-            limit=np.zeros(1, dtype),
-            lists=self._new_lists(n_shards),
-            meeting=np.zeros(2, dtype=np.int64),
-        )
-
-    def _new_lists(self, n_shards):
-        network, n_rows, n_parts = self.network, self._capacity, self._n_parts
-        n_features, dtype = network.sizes[0], network.values.dtype
-        if network.sizes[1] < _layers.THIN:
-            n_rows = 0
-        room = n_rows * (n_features // RARITY)
-        return Lists(
-            index=np.empty(room, dtype=np.int32),
-            value=np.empty(room, dtype),
-            begin=np.zeros(n_rows, dtype=np.int64),
-            end=np.zeros(n_rows, dtype=np.int64),
-            few=np.zeros(n_shards, dtype=bool),
-            place=np.zeros((n_parts, n_rows), dtype=np.int64),
-            row=np.empty((n_parts, SPAN * n_rows), dtype=np.int32),
-            sorted=np.empty((n_parts, SPAN * n_rows), dtype),
-            count=np.zeros((n_parts, SPAN), dtype=np.int64),
         )
 
     # -- what there is to keep ------------------------------------------------

@@ -51,10 +51,15 @@ class PenalisedLearner(DenseLearner):
         self.l1 = self._own_l1 = self.group_l1 = 0.0
         self._forget()
 
+    def n_at_once(self, passing):
+        """See `Learner.n_at_once`; proximal operators of units are no kernel's."""
+        alone = self._own_l1 > 0.0 or self.group_l1 > 0.0
+        return 1 if alone else super().n_at_once(passing)
+
     def step(self, batch, rate, run):
         """Improve the parameters by one step; see `Learner.step`."""
         rule = self.optimizer.next_rule(rate)
-        self._run(batch, rule, run)
+        self._step(batch, rule, run)
         if isinstance(self.optimizer, Momentum):
             if self._own_l1 > 0.0 or self.group_l1 > 0.0:
                 self._pull_back(rule.rate)

@@ -57,8 +57,34 @@ class Learner(ABC):
             apart.
         """
 
+    def n_at_once(self, passing):
+        """How many batches of a `Pass`, at most, to take in one call of `steps`."""
+        return 1
+
+    def steps(self, passing, first, rates, run):
+        """A step of each of some batches of a `Pass`; see `step`.
+
+        Parameters
+        ----------
+        passing : Pass
+        first : int
+            The first one's number.
+        rates : list of float
+            Learning rates, one for each batch; all are of one size.
+        run : callable
+
+        Returns
+        -------
+        loss : float
+            Of all.
+        """
+        loss = 0.0
+        for number, rate in enumerate(rates, first):
+            loss += self.step(passing.batch(number), rate, run)
+        return loss
+
     def hear(self, share_done):  # noqa: B027, most have no schedule
-        """Hear, before a step of `train`, what share of the training is over."""
+        """Hear, before a step of `train` or some, what share of training is over."""
 
     def end_epoch(self, run):
         """What is due once an epoch; a dict of figures for the history.
@@ -113,15 +139,14 @@ def annealed(rate, share_done):
     return rate * min(1.0, (1.0 - share_done) / DECAY)
 
 
-def train(learner, batches, *, n_epochs, rate, run, max_time=None, done=0):
+def train(learner, passes, *, n_epochs, rate, run, max_time=None, done=0):
     """Make a step of every batch, epoch after epoch.
 
     Parameters
     ----------
     learner : Learner
-    batches : callable
-        ``batches()`` gives the `Batch` objects of one epoch, in its order; it may be a
-        generator.
+    passes : callable
+        ``passes()`` is the `Pass` of one epoch.
     n_epochs : int
         How many to make now.
     rate : callable
@@ -130,7 +155,7 @@ def train(learner, batches, *, n_epochs, rate, run, max_time=None, done=0):
     run : callable
         See `Learner.step`.
     max_time : float, optional
-        Seconds after which no further step is made.
+        Seconds after which no further steps are begun.
     done : int
         Epochs that are behind the learner already, from which to count on.
 
@@ -142,13 +167,19 @@ def train(learner, batches, *, n_epochs, rate, run, max_time=None, done=0):
     used = 0.0  # the share of `max_time` that is over
     for number in range(n_epochs):
         loss = mass = 0.0
-        for batch, place in batches():
+        passing, at = passes(), 0
+        while at < len(passing):
+            n_steps = min(learner.n_at_once(passing), passing.alike(at))
             # Whatever ends first, epochs or time: the rate has been annealed by then.
-            share_done = max((number + place) / n_epochs, used)
-            learner.hear(share_done)
-            now = rate(share_done)
-            loss += learner.step(batch, now, run)
-            mass += len(batch.rows) if batch.weights is None else batch.weights.sum()
+            shares = [
+                max((number + passing.share(at + i)) / n_epochs, used)
+                for i in range(n_steps)
+            ]
+            learner.hear(shares[0])
+            rates = [rate(share) for share in shares]
+            loss += learner.steps(passing, at, rates, run)
+            mass += passing.mass(at, n_steps)
+            at += n_steps
             if max_time is not None:
                 used = (time.perf_counter() - start) / max_time
                 if used >= 1.0:
@@ -156,6 +187,6 @@ def train(learner, batches, *, n_epochs, rate, run, max_time=None, done=0):
         figures = learner.end_epoch(run)
         seconds = time.perf_counter() - start
         late = used >= 1.0
-        yield Epoch(done + number + 1, loss / mass, seconds, figures, late, now)
+        yield Epoch(done + number + 1, loss / mass, seconds, figures, late, rates[-1])
         if late:
             return

@@ -8,7 +8,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sparselearn._compat import Interval, StrOptions, fit_context
 from sparselearn._parallel import stream
-from sparselearn._solvers._batches import batches
+from sparselearn._solvers._batches import Pass
 from sparselearn._solvers._reconstruction import explained
 from sparselearn._solvers._training import train
 from sparselearn.neural_network._coding import surveyed
@@ -389,7 +389,7 @@ class SparseAutoencoder(AutoencoderLearner):
         with stream(self.n_jobs) as run:
             epochs = train(
                 course.learner,
-                lambda: batches(
+                lambda: Pass(
                     rows, places, self.batch_size, weights=course.row_weights()
                 ),
                 n_epochs=1,

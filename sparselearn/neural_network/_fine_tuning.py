@@ -24,6 +24,11 @@ SHARED = (
 FITTED = ("n_features_in_", "feature_names_in_", "classes_", "n_outputs_")
 BATCH = 200  # rows, at most, of batch_size="auto"
 RATE = 1e-3  # of a network that was fitted by L-BFGS, which has none
+# By what to multiply the rate to begin with. A network at its optimum that has lost
+# weights has some way to go, and Adam's rate falls to zero afterwards: on MNIST, 90% of
+# the weights pruned, 10 epochs from three times the rate cost held-out rows half of
+# what they do from the rate itself. Momentum may diverge at more than its own.
+HASTE = {"adam": 3.0, "sgd": 1.0}
 
 
 def twin_of(network):
@@ -74,7 +79,7 @@ def fine_tuned(network, masks, X, y, sample_weight, *, rates, seed):
     X, y, sample_weight
         As `network` took them.
     rates : sequence of float
-        By what to multiply `learning_rate_init`, one an epoch.
+        By what to multiply the rate, `HASTE` times `learning_rate_init`, one an epoch.
     seed : int
         Of the order of the rows.
     """
@@ -85,7 +90,7 @@ def fine_tuned(network, masks, X, y, sample_weight, *, rates, seed):
         # "balanced" is of all rows, which each epoch has.
         factors = compute_sample_weight(class_weight, y)
         sample_weight = factors if sample_weight is None else factors * sample_weight
-    first = twin.learning_rate_init
+    first = HASTE[twin.solver] * twin.learning_rate_init
     for rate in rates:
         twin.set_params(learning_rate_init=first * float(rate))
         twin.partial_fit(X, y, sample_weight)

@@ -18,7 +18,7 @@ from sklearn.utils import check_random_state
 
 from sparselearn._callbacks import CallbackSupport, progress, reports_progress
 from sparselearn._compat import Interval, StrOptions
-from sparselearn._solvers._batches import BLOCK, batches, is_mapped, shuffled
+from sparselearn._solvers._batches import BLOCK, Pass, is_mapped, shuffled
 from sparselearn._solvers._lbfgs import minimize
 from sparselearn._solvers._training import train
 
@@ -138,9 +138,7 @@ def epochs_of(
 
     def of_one_epoch():
         order = shuffled(places, random_state, block=block) if shuffle else places
-        return batches(
-            rows, order, estimator.batch_size, targets=targets, weights=weights
-        )
+        return Pass(rows, order, estimator.batch_size, targets=targets, weights=weights)
 
     epochs = train(
         learner,
@@ -162,7 +160,7 @@ def iterations_of(
     """Epochs that are iterations of L-BFGS on all rows; as :func:`epochs_of`."""
 
     def of_all():
-        return batches(rows, places, ROWS, targets=targets, weights=weights)
+        return Pass(rows, places, ROWS, targets=targets, weights=weights)
 
     epochs = minimize(
         learner,

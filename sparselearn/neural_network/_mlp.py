@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sparselearn._compat import Interval, StrOptions, check_sample_weight
 from sparselearn._parallel import row_chunks, stream
-from sparselearn._solvers._batches import Rows, batches
+from sparselearn._solvers._batches import Pass, Rows
 from sparselearn._solvers._lbfgs import minimize
 from sparselearn._solvers._network import (
     Adam,
@@ -441,7 +441,7 @@ def _of_all(learner, rows, places, targets, weights, plan, run):
     """Epochs that are iterations of L-BFGS on all rows."""
 
     def in_batches():
-        return batches(rows, places, ROWS, targets=targets, weights=weights)
+        return Pass(rows, places, ROWS, targets=targets, weights=weights)
 
     found = minimize(
         learner, in_batches, n_epochs=plan.max_iter, run=run, max_time=plan.max_time

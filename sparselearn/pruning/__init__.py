@@ -3,6 +3,7 @@
 from sparselearn.pruning._adapters import Adapter, register_adapter
 from sparselearn.pruning._blocks import Block
 from sparselearn.pruning._export import export
+from sparselearn.pruning._obs_path import ObsPath, obs_path
 from sparselearn.pruning._prune import importance, prune
 from sparselearn.pruning._pruner import Pruner
 from sparselearn.pruning._shrink import shrink
@@ -11,10 +12,12 @@ from sparselearn.pruning._sizes import SparsityReport, sparsity_report
 __all__ = [
     "Adapter",
     "Block",
+    "ObsPath",
     "Pruner",
     "SparsityReport",
     "export",
     "importance",
+    "obs_path",
     "prune",
     "register_adapter",
     "shrink",

@@ -127,8 +127,8 @@ def _outputs(blocks, data):
 
 def _divergence(block, dense, pruned):
     """Of each row, how far the outputs are from those of the dense estimator."""
-    if block.activation in {"softmax", "logistic"}:
-        if block.activation == "logistic":  # an output is a class and its contrary
+    if block.activation in {"softmax", "logistic", "sigmoid"}:
+        if block.activation != "softmax":  # an output is a class and its contrary
             dense, pruned = (np.hstack([p, 1.0 - p]) for p in (dense, pruned))
         tiny = np.finfo(np.float32).tiny
         ratio = np.log(np.maximum(dense, tiny)) - np.log(np.maximum(pruned, tiny))

@@ -93,8 +93,11 @@ class Pruner(DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
           with the least :math:`w_j^2 / (2 [H^{-1}]_{jj})`, H the curvature of the loss,
           after which the other weights are corrected. Of least squares this is
           backward elimination by :math:`|t|`. Of perceptrons the same quotient, with H
-          the covariance of what the layer reads (and 1% of its mean diagonal), for
-          ``refit="lstsq"`` to correct the others. At most 4000 inputs;
+          the covariance of what the layer reads (and 1% of its mean diagonal), as a
+          share as in "lamp"; ``refit="lstsq"`` corrects the others. At most 4000
+          inputs. Of units what the loss rises by as they go one by one, while least
+          squares over those that are left make up for each: with ``refit="lstsq"`` the
+          best criterion of units;
         - "ccp", of the nodes of trees: the complexity, ``ccp_alpha``, at which a node
           becomes a leaf, or goes with one above it;
         - "random": for comparison;
@@ -141,7 +144,8 @@ class Pruner(DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
           layer of f inputs and g outputs, so that small layers stay denser;
         - "owl", of weights: layers in which more of the
           :math:`|w_{ij}| \sqrt{\mathrm{mean}(a_i^2)}` exceed five times their mean
-          stay denser, by up to a factor of 1 + 0.16/0.3;
+          stay denser, by up to a factor of 1 + 0.16/0.3; made for transformers, and
+          on perceptrons no better than "uniform";
         - "sensitivity": each layer is pruned alone, to several sparsities, and those
           weights go first that change the outputs on X least, each: by the
           Kullback-Leibler divergence of the classes' probabilities, or by half the
@@ -184,8 +188,8 @@ class Pruner(DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
           weights, 0, 0.1, ... or 1, that is best in 5-fold cross-validation;
         - "train" does as "lstsq" and then trains on all rows of X and y, weights that
           are pruned held at exactly 0: for perceptrons, whichever solver fitted them,
-          by Adam or momentum with a rate that falls to zero; and for linear models
-          with `partial_fit`.
+          by Adam or momentum with a rate that falls to zero (of Adam from three times
+          `learning_rate_init`); and for linear models with `partial_fit`.
     refit_epochs : int, default=10
         Epochs of "train", all steps together.
     schedule : {"one-shot", "geometric", "cubic"} or callable, default="one-shot"

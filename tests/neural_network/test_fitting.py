@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from sparselearn._solvers._batches import Rows, batches, is_mapped, shuffled
+from sparselearn._solvers._batches import Pass, Rows, is_mapped, shuffled
 from sparselearn._solvers._training import Epoch, Learner, annealed
 from sparselearn.neural_network._fitting import (
     Training,
@@ -252,7 +252,7 @@ def test_a_batch_is_its_own_target_or_has_others(rng):
     X, Y = rng.standard_normal((5, 2)), rng.standard_normal((5, 1))
     order = np.array([3, 1, 0, 2, 4])
     for targets in (None, Y):
-        found = list(batches(Rows(X), order, 2, targets=targets))
+        found = list(Pass(Rows(X), order, 2, targets=targets))
         assert [share for _, share in found] == [0.0, 0.4, 0.8]
         (batch, _) = found[-1]
         assert len(batch.rows) == 1

@@ -8,6 +8,7 @@ import scipy.sparse as sp
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
+from sparselearn.neural_network import SparseAutoencoder
 from sparselearn.pruning import importance
 from sparselearn.pruning._criteria import CRITERIA, _backward, _layerwise
 from tests import reference
@@ -216,6 +217,34 @@ def test_stability_is_signal_to_noise(rng):
         np.testing.assert_allclose(found[layer], expected, rtol=0.2)
 
 
+@pytest.mark.parametrize("activation", ["relu", "topk", "sigmoid", "tanh"])
+def test_units_of_a_code(rng, activation):
+    """As of a network of one hidden layer; of top-k codes by what they are."""
+    X = rng.normal(size=(80, 6))
+    n_nonzero = {"n_nonzero_coefs": 2} if activation == "topk" else {}
+    model = SparseAutoencoder(
+        5, activation=activation, max_iter=2, random_state=0, **n_nonzero
+    ).fit(X)
+    how = {"granularity": "neuron", "random_state": 0}
+    codes = model.transform(X)
+    codes = codes.toarray() if sp.issparse(codes) else codes
+    norms = np.sqrt((model.coefs_[1].astype(float) ** 2).sum(axis=1))
+    (found,) = importance(model, X, criterion="signal", **how)
+    np.testing.assert_allclose(found, codes.std(axis=0) * norms, rtol=1e-5)
+    (entropy,) = importance(model, X, criterion="raw-entropy", **how)
+    assert np.all(entropy >= 0.0)
+    assert entropy.max() > 0.5
+    draws = X + 0.1 * X.std(axis=0) * rng.normal(size=(200, *X.shape))
+    noisy = [model.transform(x) for x in draws]
+    noisy = [c.toarray() if sp.issparse(c) else c for c in noisy]
+    noise = np.var(noisy, axis=0).mean(axis=0)
+    (found,) = importance(model, X, criterion="stability", **how)
+    np.testing.assert_allclose(found, codes.var(axis=0) / noise * norms, rtol=0.3)
+    for storage in (sp.csr_array, sp.csc_array):
+        (again,) = importance(model, storage(X), criterion="stability", **how)
+        np.testing.assert_allclose(again, found, rtol=1e-6)
+
+
 def test_many_outputs_are_drawn_without_bias(rng, monkeypatch):
     net = network(rng, sizes=(4, 5, 70))
     net.coefs_[-1] *= 0.3
@@ -250,7 +279,7 @@ def test_units_of_measure_only_scale(rng, criterion, power):
     X = rows(rng)
     granularity = "element" if criterion in {"obs", "lamp"} else "neuron"
     how = {"criterion": criterion, "granularity": granularity, "random_state": 0}
-    factor = {"signal": power, "obs": power**2}.get(criterion, 1.0)
+    factor = {"signal": power}.get(criterion, 1.0)
     assert_close(
         importance(other, power * X, **how),
         [factor * values for values in importance(net, X, **how)],

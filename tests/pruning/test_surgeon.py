@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import (
     ElasticNet,
     Lasso,
@@ -14,7 +15,7 @@ from sklearn.linear_model import (
 from sklearn.neural_network import MLPRegressor
 
 from sparselearn._solvers._surgeon import BLOCK, Quadratic, correction, eliminate
-from sparselearn.pruning import Pruner, importance, prune
+from sparselearn.pruning import Pruner, importance, obs_path, prune
 from tests import reference
 
 
@@ -304,6 +305,58 @@ def test_counts_are_weighted_by_their_means(X, y):
     np.testing.assert_allclose(
         pruned.coef_[support], model.coef_[support] + step[:-1], rtol=1e-7
     )
+
+
+# The whole path
+
+
+@pytest.mark.parametrize("storage", [np.asarray, sp.csr_array])
+def test_the_path_has_the_model_of_every_count(X, y, storage):
+    Y = np.column_stack([y, X[:, 0] - y])
+    labels = np.digitize(y, np.quantile(y, [0.3, 0.6]))
+    X = X / X.std(axis=0)
+    for model, target in (
+        (LinearRegression(), y),
+        (LinearRegression(fit_intercept=False), y),
+        (Ridge(alpha=5.0), Y),
+        (LogisticRegression(max_iter=2000), labels),
+        (LogisticRegression(max_iter=2000), labels > 0),
+    ):
+        model.fit(X, target)
+        path = obs_path(model, storage(X))
+        np.testing.assert_array_equal(np.sort(path.order), np.arange(8))
+        assert np.all(path.rises >= 0.0)
+        for k in range(9):
+            pruned = prune(
+                model,
+                storage(X),
+                criterion="obs",
+                granularity="feature",
+                refit="obs",
+                n_nonzero_coefs=k,
+            )
+            np.testing.assert_allclose(path.coefs[k], pruned.coef_, atol=1e-9)
+            np.testing.assert_allclose(path.intercepts[k], pruned.intercept_, rtol=1e-8)
+        assert path.coefs.shape == (9, *model.coef_.shape)
+
+
+def test_rises_of_least_squares_are_those_of_the_loss(X, y, rng):
+    weight = rng.random(len(X))
+    model = LinearRegression().fit(X / X.std(0), y, weight)
+    path = obs_path(model, X / X.std(0), sample_weight=weight)
+    losses = [
+        0.5 * np.average((y - X / X.std(0) @ w - b) ** 2, weights=weight)
+        for w, b in zip(path.coefs, path.intercepts)
+    ]
+    np.testing.assert_allclose(-np.diff(losses)[::-1], path.rises, rtol=1e-6)
+
+
+def test_the_path_is_of_linear_models(X, y):
+    network = MLPRegressor(hidden_layer_sizes=(3,), max_iter=1)
+    with pytest.warns(ConvergenceWarning):
+        network.fit(X, y)
+    with pytest.raises(TypeError, match="for linear models; got MLPRegressor"):
+        obs_path(network, X)
 
 
 # Degenerate data

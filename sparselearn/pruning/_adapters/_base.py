@@ -19,6 +19,11 @@ class Adapter(ABC):
 
     granularities = ("element", "feature", "neuron")
 
+    @property
+    def is_feed_forward(self):
+        """Whether what a block reads is the activation of the one before, no more."""
+        return type(self).inputs is Adapter.inputs
+
     def check(self, estimator, granularity):
         """Refuse what cannot be pruned, by the parameters of `estimator` alone.
 

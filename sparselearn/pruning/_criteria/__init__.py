@@ -38,6 +38,7 @@ from sparselearn.pruning._criteria._random import (
 )
 from sparselearn.pruning._criteria._stability import stability
 from sparselearn.pruning._criteria._surgeon import obs, obs_of_inputs
+from sparselearn.pruning._criteria._unit_surgeon import obs_of_units
 from sparselearn.pruning._criteria._weakest_link import ccp
 from sparselearn.pruning._granularity import parts_of
 
@@ -80,7 +81,12 @@ CRITERIA = {
     "obd": Criterion(
         element=obd, neuron=sum_over_units(obd), feature=sum_over_features(obd)
     ),
-    "obs": Criterion(element=obs, feature=obs_of_inputs, support_vector=obs_of_inputs),
+    "obs": Criterion(
+        element=obs,
+        neuron=obs_of_units,
+        feature=obs_of_inputs,
+        support_vector=obs_of_inputs,
+    ),
     "random": Criterion(
         element=random_elements,
         neuron=random_units,

@@ -3,16 +3,26 @@
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
+from sparselearn.pruning._criteria._magnitude import shares_of_layer
 from sparselearn.pruning._criteria._parts import like_weights
 from sparselearn.pruning._curvature import InputCurvature
 
-__all__ = ["MAX_INPUTS", "layerwise"]
+__all__ = ["MAX_INPUTS", "layerwise", "layerwise_losses"]
 
 MAX_INPUTS = 4000  # H and its inverse take 16 bytes a pair of inputs
 DAMPING = 0.01  # of the mean of the diagonal of H
 
 
 def layerwise(blocks, data):
+    """`layerwise_losses`, as shares of what is left of the layer.
+
+    A loss over the sum of it and all larger ones of its layer, as in "lamp": errors of
+    the pre-activations of different layers do not compare.
+    """
+    return [shares_of_layer(loss, 1) for loss in layerwise_losses(blocks, data)]
+
+
+def layerwise_losses(blocks, data):
     """``w_ij² / (2 [H⁻¹]_ii)``, with ``H = cov(a) + 0.01 mean var(a) I`` of a layer.
 
     Half of what the mean squared error of pre-activation j rises by when weight ij is

@@ -4,7 +4,13 @@ import numpy as np
 
 from sparselearn.pruning._criteria._parts import outgoing_norms
 
-__all__ = ["lamp", "magnitude", "magnitude_of_units", "magnitude_of_vectors"]
+__all__ = [
+    "lamp",
+    "magnitude",
+    "magnitude_of_units",
+    "magnitude_of_vectors",
+    "shares_of_layer",
+]
 
 
 def magnitude(blocks, data):
@@ -67,18 +73,18 @@ def lamp(blocks, data):
     J. Lee, S. Park, S. Mo, S. Ahn, J. Shin, "Layer-adaptive sparsity for the
     magnitude-based pruning", ICLR 2021.
     """
-    return [_tail_shares(magnitudes) for magnitudes in magnitude(blocks, data)]
+    return [shares_of_layer(values, 2) for values in magnitude(blocks, data)]
 
 
-def _tail_shares(magnitudes):
-    flat = magnitudes.ravel()
+def shares_of_layer(values, power):
+    """``v^power / sum u^power`` over the `values` u of a layer that are not below v."""
+    flat = values.ravel()
     largest = flat.max(initial=0.0)
     if largest == 0.0:
-        return magnitudes
-    squares = (flat / largest) ** 2  # no overflow, in whatever units
+        return values
+    terms = (flat / largest) ** power  # no overflow, in whatever units
     # Of equals the first is kept, as in ranking: it comes last here.
     descending = np.argsort(-flat, kind="stable")
-    tail = np.cumsum(squares[descending])
     shares = np.empty_like(flat)
-    shares[descending] = squares[descending] / tail
-    return shares.reshape(magnitudes.shape)
+    shares[descending] = terms[descending] / np.cumsum(terms[descending])
+    return shares.reshape(values.shape)

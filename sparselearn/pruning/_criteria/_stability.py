@@ -1,6 +1,9 @@
 """How steady a unit is when the data are noisy: "stability"."""
 
+import itertools
+
 import numpy as np
+import scipy.sparse as sp
 
 from sparselearn._parallel import row_chunks
 from sparselearn.pruning._blocks import ACTIVATIONS, forward
@@ -20,7 +23,8 @@ def stability(blocks, data):
     The variance of a unit over the rows, to that which normal noise on the features
     makes in it at a row, over ten draws a row, averaged. Noise comes to the first
     hidden layer as ``0.1 (std(x) e) W``, normal again, and is drawn there: so X is
-    not made dense, and a wide one costs no more than a narrow one.
+    not made dense, and a wide one costs no more than a narrow one. Where the units are
+    no function of pre-activations alone it is added to some rows at a time.
     """
     signals = [data.std(a) ** 2 for a in hidden(blocks, data)]
     noises = _noises(blocks, data)
@@ -34,30 +38,49 @@ def stability(blocks, data):
 
 def _noises(blocks, data):
     """Mean variances of units over the draws at a row."""
-    first, *rest = blocks
-    if first.activation not in ACTIVATIONS:
-        raise ValueError(
-            "criterion='stability' adds noise to units one by one, and those of "
-            f"{first.name}, activation {first.activation!r}, depend on one another or "
-            "on thresholds; criterion='signal' takes any activation."
-        )
+    draw = _drawer(blocks, data)
     x = next(data.inputs(blocks))
-    spread = NOISE * data.std(x)[:, None] * first.matrix().astype(np.float64)
-    # With R'R = spread' spread, e R is distributed as e spread.
-    root = np.linalg.qr(spread, mode="r")
-    act = ACTIVATIONS[first.activation]
-    rng = data.generator()
     totals = [np.zeros(block.matrix().shape[1]) for block in blocks[:-1]]
     for rows in row_chunks(x.shape[0], CHUNK_ROWS):
-        z = np.asarray(x[rows] @ first.matrix() + first.constants(), dtype=np.float64)
+        noisy = draw(x[rows])
         means = [0.0] * len(totals)
         squares = [0.0] * len(totals)
         for n in range(1, N_DRAWS + 1):
-            noisy = act(z + rng.standard_normal((len(z), len(root))) @ root)
-            for layer, a in enumerate(forward(rest, noisy)):
+            for layer, a in enumerate(noisy()):
                 step = a - means[layer]
                 means[layer] = means[layer] + step / n
                 squares[layer] = squares[layer] + step * (a - means[layer])
         for total, square in zip(totals, squares):
             total += data.weights[rows] @ square / (N_DRAWS - 1)
     return totals
+
+
+def _drawer(blocks, data):
+    """``draw(x)()``: the hidden layers of some rows, noise in x, anew at every call."""
+    first, *rest = blocks
+    rng = data.generator()
+    spread = NOISE * data.std(next(data.inputs(blocks)))
+    if data.adapter.is_feed_forward:
+        # With R'R = W'W, e R is distributed as e W.
+        weights = spread[:, None] * first.matrix().astype(np.float64)
+        root = np.linalg.qr(weights, mode="r")
+
+        def draw(x):
+            z = np.asarray(x @ first.matrix() + first.constants(), dtype=np.float64)
+            act = ACTIVATIONS[first.activation]
+            size = len(z), len(root)
+            return lambda: forward(rest, act(z + rng.standard_normal(size) @ root))
+
+    else:
+
+        def draw(x):
+            x = x.toarray() if sp.issparse(x) else x
+
+            def noisy():
+                moved = x + (spread * rng.standard_normal(x.shape)).astype(x.dtype)
+                inputs = data.adapter.inputs(data.estimator, blocks, moved)
+                return itertools.islice(inputs, 1, None)
+
+            return noisy
+
+    return draw

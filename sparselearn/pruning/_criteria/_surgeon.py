@@ -3,7 +3,11 @@
 import numpy as np
 
 from sparselearn._solvers._surgeon import Quadratic, eliminate
-from sparselearn.pruning._criteria._layerwise import MAX_INPUTS, layerwise
+from sparselearn.pruning._criteria._layerwise import (
+    MAX_INPUTS,
+    layerwise,
+    layerwise_losses,
+)
 from sparselearn.pruning._criteria._parts import sum_over_features
 
 __all__ = ["obs", "obs_of_inputs", "quadratics_of"]
@@ -54,7 +58,7 @@ def obs(blocks, data):
 def obs_of_inputs(blocks, data):
     """The same of inputs, each with its weights of all outputs."""
     if len(blocks) > 1:
-        return sum_over_features(layerwise)(blocks, data)
+        return sum_over_features(layerwise_losses)(blocks, data)
     joint = [quadratic for _, quadratic in quadratics_of(blocks, data)]
     n_inputs = len(blocks[0].matrix())
     path = eliminate(joint, n_inputs)
