@@ -145,7 +145,7 @@ def pruning_path(
     >>> path.n_nonzero_coefs
     array([10,  5,  1])
     >>> path.score.round(2)
-    array([0.52, 0.51, 0.41])
+    array([0.51, 0.51, 0.27])
     """
     check_parts(estimator, granularity)
     check_is_fitted(estimator)
