@@ -68,8 +68,9 @@ def batch_of(lot, number, n_in, n_out, work):
     rows, targets = work.rows[: n_rows * n_in], work.targets[: n_rows * n_out]
     if lot.places.size == 0:
         rows = lot.rows[first * n_in : stop * n_in]
-        targets = lot.targets[first * n_out : stop * n_out]
-    if lot.targets.size == 0:
+        if lot.targets.size > 0:
+            targets = lot.targets[first * n_out : stop * n_out]
+    if lot.targets.size == 0 and lot.classes.size == 0:
         targets = rows
     return Batch(
         number, rows, targets, lot.shares[first:stop], lot.inverse_masses[number]
@@ -79,9 +80,13 @@ def batch_of(lot, number, n_in, n_out, work):
 @inlined
 def gather(lot, batch, n_in, n_out, work, start, stop):
     """Bring the rows `start` to `stop` - 1 of a batch to where it has them."""
+    first, one = batch.number * batch.shares.size, work.rows.dtype.type(1.0)
+    if lot.classes.size > 0:
+        work.targets[start * n_out : stop * n_out] = work.rows.dtype.type(0.0)
+        for i in range(start, stop):
+            work.targets[i * n_out + lot.classes[first + i]] = one
     if lot.places.size == 0:
         return
-    first, one = batch.number * batch.shares.size, work.rows.dtype.type(1.0)
     for i in range(start, stop):
         place = lot.places[first + i]
         source = lot.rows[place * n_in : (place + 1) * n_in]
