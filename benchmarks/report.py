@@ -33,6 +33,7 @@ TITLES = {
     "patches": "Handwritten digits by codes of patches",
     "codes read": "Digits read from codes",
     "training networks": "Training of dense networks",
+    "pruned linear models": "Linear models without 99% of their weights",
     "top-k autoencoders": "Training steps of top-k autoencoders",
     "compile time": "The first fit in a fresh process",
 }
@@ -560,6 +561,32 @@ def first_fits(results):
     return intro + "\n\n" + markdown(header, rows)
 
 
+def pruned_linear(results):
+    """Accuracies of pruned models on each set, and the times of whole paths."""
+    problems = dict(results["problems"])
+    paths = problems.pop("path")
+    names = list(problems)
+    ways = list(problems[names[0]]["ways"])
+    rows = []
+    for way in ways:
+        cells = []
+        for name in names:
+            row = problems[name]["ways"][way]
+            mark = " *" if row["within"] else ""
+            cells.append(f"{row['mean']:.4f} ({row['weights']:.0f}){mark}")
+        rows.append([way, *cells])
+    errors = ", ".join(f"{problems[n]['error']:.4f} ({n})" for n in names)
+    times = ", ".join(
+        f"{row['seconds']:.2f} s for {width} features" for width, row in paths.items()
+    )
+    intro = (
+        "Accuracy in 5-fold cross-validation, and how many weights are not zero; * is "
+        f"within a standard error of the dense model: {errors}. The whole path of "
+        f"backward elimination, each model exact, takes {times}."
+    )
+    return intro + "\n\n" + markdown(["model", *names], rows)
+
+
 TABLES = {
     "path": times,
     "logistic path": times,
@@ -579,6 +606,7 @@ TABLES = {
     "patches": patches,
     "codes read": codes_read,
     "training networks": trainings,
+    "pruned linear models": pruned_linear,
     "top-k autoencoders": topk_steps,
     "compile time": first_fits,
 }

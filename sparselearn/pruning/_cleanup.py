@@ -38,14 +38,16 @@ def clean_up(blocks):
     while changed:
         changed = False
         for layer, stays in enumerate(kept):
-            if blocks[layer].activation not in OF_ONE_UNIT:
-                continue
             constant = stays & ~(blocks[layer].matrix() != 0.0).any(axis=0)
-            constant &= _fold_constants(blocks, layer, constant)
             readers = blocks[layer + 1].matrix() != 0.0
             if layer + 1 < len(kept):
                 readers &= kept[layer + 1]
-            gone = stays & (constant | ~readers.any(axis=1))
+            if blocks[layer].activation in OF_ONE_UNIT:
+                constant &= _fold_constants(blocks, layer, constant)
+                gone = stays & (constant | ~readers.any(axis=1))
+            else:  # units compete: one that may fire stays, though nothing reads it
+                never = constant & (blocks[layer].constants() <= 0.0)
+                gone = never & ~readers.any(axis=1)
             if (gone == stays).all():
                 gone[np.flatnonzero(stays)[0]] = False
             stays &= ~gone

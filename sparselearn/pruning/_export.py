@@ -96,13 +96,17 @@ def _difference(estimator, exported, X, format):
     (method,) = [name for name in METHODS if hasattr(estimator, name)][:1]
     largest = 0.0
     for rows in samples:
-        wanted = np.asarray(getattr(estimator, method)(rows))
+        wanted = getattr(estimator, method)(rows)
+        is_sparse = sp.issparse(wanted)
+        wanted = wanted.toarray() if is_sparse else np.asarray(wanted)
         try:
             found = getattr(exported, method)(rows)
         except Exception as error:
             raise ValueError(
                 _refusal(estimator, format, f"raises {error!r}")
             ) from error
+        if is_sparse:
+            found = found.toarray()
         if np.shape(found) != wanted.shape or sp.issparse(found):
             reason = f"gives {method} of shape {np.shape(found)}, not {wanted.shape}"
             raise ValueError(_refusal(estimator, format, reason))

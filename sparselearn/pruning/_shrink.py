@@ -23,8 +23,9 @@ def shrink(estimator):
     what is left.
 
     Features stay as many as they were; those that no weight reads are False in
-    ``feature_support_`` of the copy's last step. An estimator without hidden units is
-    copied with that mark alone.
+    ``feature_support_`` of the copy's last step. A linear model is copied with that
+    mark alone; trees and kernel machines, which are made smaller as they are pruned,
+    are copied as they are.
 
     Parameters
     ----------
@@ -68,9 +69,12 @@ def shrink_in_place(estimator):
     """
     final = last_step(estimator)
     adapter = adapter_of(final)
-    blocks, kept = clean_up(adapter.read(final))
+    blocks, kept = adapter.read(final), []
+    if "neuron" in adapter.granularities:
+        blocks, kept = clean_up(blocks)
     if not all(stays.all() for stays in kept):
         adapter.shrink(final, blocks, kept)
         blocks = adapter.read(final)
-    final.feature_support_ = (blocks[0].matrix() != 0.0).any(axis=1)
+    if {"neuron", "feature"} & set(adapter.granularities):  # so it reads features
+        final.feature_support_ = (blocks[0].matrix() != 0.0).any(axis=1)
     return kept

@@ -115,7 +115,7 @@ def sparsity_report(estimator, X=None, *, measure_time=False):
     adapter = adapter_of(final)
     blocks = adapter.read(final)
     rows = [_row(block) for block in blocks]
-    if X is not None:
+    if X is not None and "neuron" in adapter.granularities:
         data = Calibration(adapter, final, as_seen_by_last_step(estimator, X))
         counts = [len(units) for units in silent_units(blocks, data)]
         for row, count in zip(rows, [*counts, 0]):

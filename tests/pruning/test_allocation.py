@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
 from sklearn.neural_network import MLPRegressor
 
-from sparselearn.pruning import importance, prune
+from sparselearn.pruning import Pruner, importance, prune
 from sparselearn.pruning._allocation import ALLOCATIONS, LEVELS
 from sparselearn.pruning._criteria import score_parts
 from sparselearn.pruning._masks import make_masks
@@ -276,3 +278,35 @@ def test_through_the_public_door(rng):
     assert len(set(found.values())) >= 4
     with pytest.raises(ValueError, match="says which weights"):
         prune(net, X, layer_sparsity="erk", threshold=0.5)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"layer_sparsity": "erk", "sparsity": 0.6},
+        {"layer_sparsity": "sensitivity", "sparsity": 0.6, "criterion": "wanda"},
+        {"layer_sparsity": {"coefs_[0]": 0.5}},
+        {"scope": "output", "sparsity": 0.6},
+        {"min_density": 0.6, "sparsity": 0.5},
+        {"exclude": ("coefs_[1]",), "sparsity": 0.8},
+        {"granularity": (1, 2)},
+        {"criterion": "random", "sparsity": 0.5, "random_state": 3},
+    ],
+    ids=lambda params: next(iter(params)),
+)
+def test_pruner_prunes_as_the_function(rng, params):
+    """Each parameter reaches the masks, and changes them."""
+    X = rng.normal(size=(40, 8))
+    net = MLPRegressor(
+        hidden_layer_sizes=(6, 4), solver="lbfgs", max_iter=2000, random_state=0
+    )
+    net.fit(X, X[:, 0])
+    net.coefs_[1] *= 0.5  # so that ranking all together does not prune all alike
+    net.coefs_[2] *= 10.0
+    pruner = clone(Pruner(FrozenEstimator(net), refit="fold", **params)).fit(X)
+    pruned = prune(net, X, refit="fold", **params)
+    plain = prune(net, X, refit="fold", sparsity=params.get("sparsity", 0.5))
+    for found, expected in zip(pruner.estimator_.coefs_, pruned.coefs_):
+        np.testing.assert_array_equal(found, expected)
+    pairs = zip(pruned.coefs_, plain.coefs_)
+    assert any(np.any((a != 0) != (b != 0)) for a, b in pairs)

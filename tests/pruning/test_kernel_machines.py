@@ -250,6 +250,20 @@ def test_what_vectors_cannot_be_scored_by(X, y):
         prune(sigmoid, X, criterion="obs", **VECTORS)
 
 
+def test_least_squares_of_one_decision_and_a_refusal_of_several(X, y):
+    machine = SVR(gamma=GAMMA).fit(X, y)
+    options = {"sparsity": 0.8, **VECTORS}
+    dense = machine.predict(X)
+    gaps = [
+        np.mean((prune(machine, X, refit=refit, **options).predict(X) - dense) ** 2)
+        for refit in ("lstsq", "obs", "fold")
+    ]
+    assert gaps[0] < gaps[1] < gaps[2]
+    several = SVC(gamma=GAMMA).fit(X, labels_of(y, 3))
+    with pytest.raises(ValueError, match="refit='obs'"):
+        prune(several, X, refit="lstsq", **options)
+
+
 def test_in_a_search_over_counts(X, y):
     pipeline = make_pipeline(StandardScaler(), SVC(gamma=GAMMA))
     pruner = Pruner(pipeline, refit="obs", criterion="obs", **VECTORS)

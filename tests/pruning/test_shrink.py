@@ -6,14 +6,20 @@ import pickle
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.ensemble import RandomForestRegressor
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import Ridge
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVR
 
-from sparselearn.neural_network import SparseMLPClassifier, SparseMLPRegressor
-from sparselearn.pruning import Pruner, prune, shrink
+from sparselearn.neural_network import (
+    SparseAutoencoder,
+    SparseMLPClassifier,
+    SparseMLPRegressor,
+)
+from sparselearn.pruning import Adapter, Pruner, prune, shrink
 from sparselearn.pruning._adapters import adapter_of
 from sparselearn.pruning._cleanup import clean_up, silent_units
 from sparselearn.pruning._procedure import observe
@@ -196,3 +202,26 @@ def test_silent_units_are_told_but_stay(X, y):
     for weight, silent in ((None, False), (weights, True)):
         blocks, data = observe(network, loud, sample_weight=weight)
         assert (3 in silent_units(blocks, data)[0]) == silent
+
+
+@pytest.mark.parametrize("model", [RandomForestRegressor(3, random_state=0), SVR()])
+def test_what_has_no_units_is_copied(X, y, model):
+    model.fit(X, y)
+    smaller = shrink(model)
+    assert smaller is not model
+    assert not hasattr(smaller, "feature_support_")
+    np.testing.assert_array_equal(smaller.predict(X), model.predict(X))
+
+
+def test_units_that_cannot_be_removed_say_so(X, y, monkeypatch):
+    network = hollowed(network_of(MLPRegressor, X, y))
+    monkeypatch.setattr(type(adapter_of(network)), "shrink", Adapter.shrink)
+    with pytest.raises(TypeError, match="MLPRegressor cannot be removed"):
+        shrink(network)
+
+
+def test_units_that_compete_stay(X):
+    # Of these the largest of a row count: without a unit others would be among them.
+    model = SparseAutoencoder(6, n_nonzero_coefs=2, max_iter=2, random_state=0).fit(X)
+    model.coefs_[-1][3] = 0.0
+    np.testing.assert_array_equal(shrink(model).components_, model.components_)

@@ -6,6 +6,7 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn import config_context
 
+from sparselearn.neural_network._design import wanted_nonzeros
 from sparselearn.pruning._adapters._base import Adapter
 from sparselearn.pruning._blocks import Block
 
@@ -57,8 +58,8 @@ class AutoencoderAdapter(Adapter):
             # A unit that is never 0 fires or not; of the others this is the number.
             estimator.n_nonzero_coefs_ = float(estimator.activation_rate_.sum())
             estimator.sparsity_ = 1.0 - estimator.n_nonzero_coefs_ / removed.size
-        for name in ("_kept", "_mass", "explained_variance_"):
-            vars(estimator).pop(name, None)
+        vars(estimator).pop("explained_variance_", None)
+        self.forget_training(estimator)
 
     def counts(self, estimator, blocks):
         """Of units of the code."""
@@ -69,6 +70,33 @@ class AutoencoderAdapter(Adapter):
             "n_nonzero_coefs_": n_kept,
             "support_": np.flatnonzero(encoder.any(axis=1)),
         }
+
+    def shrink(self, estimator, blocks, kept):
+        """Codes get narrower, and `n_components` is how many columns are left."""
+        (stays,) = kept
+        if not stays.any():
+            stays = np.arange(stays.size) == 0
+        if estimator.n_nonzero_coefs is None and estimator.activation == "topk":
+            # None is a share of the units: of those there were.
+            estimator.n_nonzero_coefs = wanted_nonzeros(estimator, stays.size)
+        encoder, decoder = blocks
+        estimator.n_components = int(np.count_nonzero(stays))
+        estimator.coefs_ = [
+            np.ascontiguousarray(encoder.weights[:, stays]),
+            np.ascontiguousarray(decoder.weights[stays]),
+        ]
+        estimator.intercepts_ = [encoder.intercept[stays], decoder.intercept]
+        for name in ("thresholds_", "activation_rate_", "components_"):
+            if getattr(estimator, name) is not None:
+                setattr(estimator, name, getattr(estimator, name)[stays])
+        estimator.dead_units_ = np.flatnonzero(estimator.activation_rate_ == 0.0)
+        share = estimator.n_nonzero_coefs_ / estimator.n_components
+        estimator.sparsity_ = 1.0 - share
+        self.forget_training(estimator)
+
+    def forget_training(self, estimator):
+        for name in ("_kept", "_mass"):
+            vars(estimator).pop(name, None)
 
     def inputs(self, estimator, blocks, X):
         yield X

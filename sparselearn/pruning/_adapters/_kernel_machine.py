@@ -61,7 +61,7 @@ class KernelMachineAdapter(Adapter):
         return [
             Block(
                 name="dual_coef_",
-                weights=_decisions(estimator),
+                weights=_decisions(estimator, estimator.dual_coef_),
                 intercept=estimator.intercept_,
                 inputs_last=True,
                 scale_aware=False,
@@ -72,6 +72,12 @@ class KernelMachineAdapter(Adapter):
         (block,) = blocks
         kept = block.matrix().any(axis=1)
         dual_coef = _duals(estimator, block.weights)
+        if np.any(_decisions(estimator, dual_coef) != block.weights):
+            raise ValueError(
+                f"A decision between two classes of {type(estimator).__name__} is by "
+                "their own support vectors, and this refit gave it others; give "
+                "refit='obs'."
+            )
         keep_support(estimator, kept, dual_coef[:, kept], block.intercept)
 
     def counts(self, estimator, blocks):
@@ -150,9 +156,8 @@ def _class_of(estimator):
     return np.repeat(np.arange(counts.size), counts)
 
 
-def _decisions(estimator):
+def _decisions(estimator, dual_coef):
     """Coefficients of shape (n_decisions, n_vectors), zeros where there are none."""
-    dual_coef = estimator.dual_coef_
     dual_coef = dual_coef.toarray() if sp.issparse(dual_coef) else dual_coef
     if not is_classifier(estimator) or estimator.classes_.size == 2:
         return dual_coef
