@@ -4,6 +4,7 @@ from inspect import signature
 
 import numpy as np
 import scipy.sparse as sp
+from scipy.sparse import issparse
 from sklearn.base import _fit_context
 from sklearn.utils import _safe_indexing
 from sklearn.utils._param_validation import (
@@ -50,8 +51,16 @@ __all__ = [
 fit_context = _fit_context
 check_sample_weight = _check_sample_weight
 n_rows_of = _num_samples
-rows_of = _safe_indexing
 rows_of_params = _check_method_params
+
+
+def rows_of(array, rows):
+    """Rows of an array, data frame, sparse matrix or list, or of what becomes one."""
+    if not hasattr(array, "shape") and not isinstance(array, (list, tuple)):
+        array = np.asarray(array)
+    if issparse(array) and array.format not in ("csr", "csc"):
+        array = array.tocsr()
+    return _safe_indexing(array, rows)
 
 
 def takes_weights(scorer, estimator):

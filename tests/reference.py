@@ -1411,3 +1411,16 @@ def masked_ridge(a, residuals, masks, ridge, weights):
         right = np.concatenate([root[:, 0] * residuals[:, output], 0 * ridge[mask]])
         delta[mask, output] = np.linalg.lstsq(rows, right, rcond=None)[0]
     return delta
+
+
+# -- pruning: scores -----------------------------------------------------------
+
+
+def naive_jackknife(statistic, n_rows, n_groups=10):
+    """Standard error of a statistic of rows, from leaving out every tenth row."""
+    without = [
+        statistic(np.array([i for i in range(n_rows) if i % n_groups != left_out]))
+        for left_out in range(n_groups)
+    ]
+    mean = sum(without) / n_groups
+    return ((n_groups - 1) / n_groups * sum((r - mean) ** 2 for r in without)) ** 0.5

@@ -15,7 +15,10 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import sparselearn
 
 # Estimators that wrap another one, each with what to wrap here.
-WRAPPED = {"Pruner": [LogisticRegression(), Ridge()]}
+WRAPPED = {
+    "Pruner": [LogisticRegression(), Ridge()],
+    "PrunerCV": [LogisticRegression(), Ridge()],
+}
 
 
 # Transformers whose results are no codes: they promise no zeros.
@@ -55,9 +58,23 @@ def test_the_search_finds_them():
     assert {"Lasso", "ElasticNet", "KMeansCoder", "Pruner"} <= set(public_estimators())
 
 
-# Some of the checks' data have fewer distinct rows than the default centroids.
+def expected_to_fail(estimator):
+    """Checks that an estimator cannot pass, each with a reason."""
+    if type(estimator).__name__ != "Pruner" or is_regressor(estimator):
+        return {}
+    reason = "standard errors in the race of criteria are over rows, however weighted"
+    return {
+        f"check_sample_weight_equivalence_on_{kind}_data": reason
+        for kind in ("dense", "sparse")
+    }
+
+
+# Some of the checks' data have fewer distinct rows than the default centroids, too
+# few of a class for the folds, or nothing that could be pruned at no cost.
 @pytest.mark.filterwarnings("ignore:.*distinct samples:UserWarning")
-@parametrize_with_checks(list(instances()))
+@pytest.mark.filterwarnings("ignore:The least populated class:UserWarning")
+@pytest.mark.filterwarnings("ignore:The estimator is not pruned:UserWarning")
+@parametrize_with_checks(list(instances()), expected_failed_checks=expected_to_fail)
 def test_scikit_learn_checks(estimator, check):
     check(estimator)
 

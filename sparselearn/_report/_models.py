@@ -13,6 +13,7 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
+from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.neural_network import MLPClassifier, MLPRegressor
@@ -47,6 +48,9 @@ __all__ = [
 ]
 
 SPARSITIES = (0.0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98, 0.99)
+TREE_SPARSITIES = (0.0, 0.5, 0.75, 0.9)
+MOST_ROWS = 5000  # of a forest
+MOST_PAIRED = 4000  # features whose pairs are held in memory
 N_ALPHAS = 12
 ALPHA_EPS = 1e-3  # the smallest alpha, as a share of the largest
 MOST_CHOSEN = 256  # features of a matching pursuit
@@ -315,14 +319,39 @@ def _l1_levels(problem):
 
 
 def _pruned_linear(problem):
-    return [("pruner", Pruner(_linear(problem)))]
+    # The kept weights are corrected by the curvature, where that fits into memory.
+    refit = "obs" if problem.X.shape[1] <= MOST_PAIRED else "fold"
+    pruner = Pruner(_linear(problem), sparsity=0.0, criterion="magnitude", refit=refit)
+    return [("pruner", pruner)]
+
+
+def _pruned(network):
+    """A Pruner of a network's weights, that needs no labels after the fit."""
+    return Pruner(network, sparsity=0.0, criterion="lamp", refit="lstsq")
 
 
 def _pruned_perceptron(problem):
-    pruner = Pruner(_perceptron(problem))
+    pruner = _pruned(_perceptron(problem))
     if problem.task == "regression":
         pruner = _at_scale_one(pruner)
     return [("pruner", pruner)]
+
+
+def _pruned_forest(problem):
+    options = {"n_estimators": 30, "min_samples_leaf": 2, "random_state": problem.seed}
+    kind = RandomForestRegressor
+    if problem.task == "classification":
+        kind = RandomForestClassifier
+    pruner = Pruner(
+        kind(**options), sparsity=0.0, granularity="node", criterion="ccp", refit="none"
+    )
+    return [("pruner", pruner)]
+
+
+def _many_rows(problem):
+    if len(problem.y) <= MOST_ROWS:
+        return None
+    return f"forests of more than {MOST_ROWS} rows take long to grow again and again"
 
 
 def _at_scale_one(regressor):
@@ -377,6 +406,12 @@ MODELS = {
     "pruned-mlp": Model(
         build=_pruned_perceptron, grid=_perceptron_sparsities, unit="weights"
     ),
+    "pruned-forest": Model(
+        build=_pruned_forest,
+        grid=lambda problem: {"pruner__sparsity": list(TREE_SPARSITIES)},
+        unit="nodes",
+        unsuited=_many_rows,
+    ),
 }
 
 
@@ -410,12 +445,14 @@ def _weights(estimator):
 def input_weights(pipeline, n_before):
     """Size of the weights on each prepared feature, over all outputs; or None.
 
-    None where the model does not weigh prepared features, but codes: where more than
-    one step follows the `n_before` of the preparation.
+    None where the model does not weigh prepared features, but codes, as more than one
+    step follows the `n_before` of the preparation; or asks of them, as trees do.
     """
     if len(pipeline) > n_before + 1:
         return None
     weights = _weights(pipeline[-1])
+    if not weights:
+        return None
     if _parts(pipeline[-1], "coefs_"):
         return np.linalg.norm(weights[0], axis=1)
     return np.linalg.norm(np.vstack([np.atleast_2d(w) for w in weights]), axis=0)

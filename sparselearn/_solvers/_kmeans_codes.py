@@ -1,7 +1,7 @@
 """Codes of rows by centroids: one matrix product a chunk of rows, then a kernel.
 
-A chunk is a few hundred rows, whose products stay in the cache. To add an encoder: a
-kernel that turns products into codes, and a row of `ENCODERS`.
+A chunk is a thousand rows or fewer, whose products stay in a cache. To add an encoder:
+a kernel that turns products into codes, and a row of `ENCODERS`.
 """
 
 from collections.abc import Callable

@@ -25,9 +25,10 @@ from sparselearn._validation import check_codes, check_rows, check_weights
 
 __all__ = ["CentroidCodesMixin", "assign_rows", "chunk_rows", "count_codes"]
 
-# Rows a chunk: their products with a few hundred centroids stay in the cache. Fewer
+# Rows a chunk: their products with a few hundred centroids stay in a cache, and threads
+# of Python seldom hand over to one another, which takes as long as 100 rows do. Fewer
 # where a row or its code is so long that a chunk would be of more numbers than BLOCK.
-CHUNK = 512
+CHUNK = 1024
 BLOCK = 2**21
 
 

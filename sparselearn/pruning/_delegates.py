@@ -1,5 +1,7 @@
 """What a pruned estimator does as the estimator inside it does."""
 
+import warnings
+
 import numpy as np
 from sklearn import get_config
 from sklearn.utils import get_tags
@@ -7,10 +9,14 @@ from sklearn.utils.metadata_routing import process_routing
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-__all__ = ["DelegatesMixin"]
+from sparselearn.pruning._adapters import adapter_of
+from sparselearn.pruning._shrink import shrink_in_place
+from sparselearn.pruning._wrappers import last_step
+
+__all__ = ["DelegatesMixin", "delegated"]
 
 
-def _delegated(name):
+def delegated(name):
     """Whether the estimator inside has the method `name`, for `available_if`."""
 
     def check(pruner):
@@ -24,8 +30,7 @@ def _delegated(name):
 class DelegatesMixin:
     """Methods and attributes of `estimator_`, as far as it has them.
 
-    For a meta-estimator that has `estimator`, and after `fit` `estimator_`, `support_`
-    and `_n_inputs`.
+    For a meta-estimator that has `estimator`, and whose `fit` ends with `_store`.
     """
 
     @property
@@ -67,32 +72,47 @@ class DelegatesMixin:
         mask[self.support_] = True
         return mask
 
-    @_delegated("predict")
+    @delegated("predict")
     def predict(self, X):
         """Predict by the pruned estimator."""
         return self._fitted().predict(X)
 
-    @_delegated("predict_proba")
+    @delegated("predict_proba")
     def predict_proba(self, X):
         """Probabilities of the classes by the pruned estimator."""
         return self._fitted().predict_proba(X)
 
-    @_delegated("predict_log_proba")
+    @delegated("predict_log_proba")
     def predict_log_proba(self, X):
         """Logarithms of the probabilities of the classes by the pruned estimator."""
         return self._fitted().predict_log_proba(X)
 
-    @_delegated("decision_function")
+    @delegated("decision_function")
     def decision_function(self, X):
         """Decision function of the pruned estimator."""
         return self._fitted().decision_function(X)
 
-    @_delegated("transform")
+    @delegated("transform")
     def transform(self, X):
         """Transform by the pruned estimator."""
         return self._fitted().transform(X)
 
-    @_delegated("score")
+    @delegated("inverse_transform")
+    def inverse_transform(self, X):
+        """Undo `transform`, by the pruned estimator."""
+        return self._fitted().inverse_transform(X)
+
+    @delegated("get_feature_names_out")
+    def get_feature_names_out(self, input_features=None):
+        """Names of the features that `transform` gives."""
+        return self._fitted().get_feature_names_out(input_features)
+
+    @delegated("score_samples")
+    def score_samples(self, X):
+        """Scores of the rows by the pruned estimator."""
+        return self._fitted().score_samples(X)
+
+    @delegated("score")
     def score(self, X, y=None, **score_params):
         """Score of the pruned estimator, as it scores itself.
 
@@ -118,3 +138,47 @@ class DelegatesMixin:
         tags = get_tags(self.estimator)
         tags.array_api_support = False  # masks and means are numpy's
         return tags
+
+    def _count(self, estimator, blocks):
+        """Set the counts of non-zero weights."""
+        final = last_step(estimator)
+        vars(self).update(adapter_of(final).counts(final, blocks))
+        n_inputs = len(blocks[0].matrix())
+        self._n_inputs = getattr(final, "n_features_in_", n_inputs)
+
+    def _store(self, outcome, unpruned, *, shrink=False):
+        estimator, pruned, plan, figures, words = outcome
+        masks, blocks = pruned.masks, pruned.blocks
+        if shrink:
+            masks = _without(blocks, masks, shrink_in_place(estimator))
+            blocks = adapter_of(last_step(estimator)).read(last_step(estimator))
+        fitted = {
+            "estimator_": estimator,
+            "masks_": masks,
+            "importances_": pruned.importances,
+            "threshold_": pruned.threshold,
+            "criterion_": plan.criterion,
+            "refit_": plan.refit,
+            **figures,
+        }
+        if unpruned is not None:
+            fitted["unpruned_"] = unpruned
+        for name in [name for name in vars(self) if name.endswith("_")]:
+            delattr(self, name)
+        vars(self).update(fitted)
+        self._count(estimator, blocks)
+        for word in words[:1]:
+            warnings.warn(word, stacklevel=5)  # whoever called `fit`: it is decorated
+
+
+def _without(blocks, masks, kept):
+    """Masks of weights without the hidden units that are no longer there."""
+    found = []
+    for layer, (block, mask) in enumerate(zip(blocks, masks)):
+        mask = block.by_input(mask)
+        if layer:
+            mask = mask[kept[layer - 1]]
+        if layer < len(kept):
+            mask = mask[:, kept[layer]]
+        found.append(block.by_input(mask))
+    return found

@@ -11,7 +11,6 @@ Data flow one way::
 Once, or again and again by a schedule, each time within the masks before.
 """
 
-import warnings
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -38,6 +37,7 @@ __all__ = [
     "check_parts",
     "observe",
     "prune_in_place",
+    "word_on_cut_layers",
 ]
 
 
@@ -100,6 +100,8 @@ class Pruned(NamedTuple):
         One entry a part, as the granularity divides the blocks.
     masks : list of ndarray of bool
         Which weights are kept, shaped like the weights of the blocks.
+    kept : list of ndarray of bool
+        Which parts are kept, shaped like `importances`.
     threshold : float
         The smallest importance that was kept.
     """
@@ -107,40 +109,35 @@ class Pruned(NamedTuple):
     blocks: list
     importances: list
     masks: list
+    kept: list
     threshold: float
 
 
-def amount_of(
-    sparsity, n_nonzero_coefs, threshold, *, granularity="element", layer_sparsity=None
-):
-    """How much to prune, as the one keyword argument that was given.
+def amount_of(*, granularity="element", layer_sparsity=None, **amounts):
+    """How much to prune, as the one of the keyword arguments that is not None.
 
-    None, if `granularity` or numbers in `layer_sparsity` say it.
+    Empty if `granularity` or numbers in `layer_sparsity` say it, None if nothing does.
     """
-    amounts = {
-        "sparsity": sparsity,
-        "n_nonzero_coefs": n_nonzero_coefs,
-        "threshold": threshold,
-    }
     given = {name: value for name, value in amounts.items() if value is not None}
     if len(given) > 1:
+        *names, last = amounts
         got = ", ".join(f"{name}={value!r}" for name, value in given.items())
         raise ValueError(
-            "Give one of sparsity, n_nonzero_coefs and threshold, and leave the "
-            f"others None; got {got}."
+            f"Give one of {', '.join(names)} and {last}, and leave the others None; "
+            f"got {got}."
         )
     if given and isinstance(granularity, tuple):
         raise ValueError(
-            f"granularity={granularity!r} says how much is kept; leave sparsity, "
-            f"n_nonzero_coefs and threshold None; got {given}."
+            f"granularity={granularity!r} says how much is kept; leave "
+            f"{', '.join(amounts)} None; got {given}."
         )
     if "threshold" in given and layer_sparsity is not None:
         raise ValueError(
-            f"threshold={threshold!r} says which weights are kept; give sparsity or "
-            f"n_nonzero_coefs with layer_sparsity={layer_sparsity!r}."
+            f"threshold={given['threshold']!r} says which weights are kept; give "
+            f"sparsity or n_nonzero_coefs with layer_sparsity={layer_sparsity!r}."
         )
     said = isinstance(granularity, tuple) or isinstance(layer_sparsity, (dict, list))
-    return given or ({} if said else {"sparsity": 0.5})
+    return given or ({} if said else None)
 
 
 def check_parts(estimator, granularity):
@@ -171,7 +168,9 @@ def observe(estimator, X, y=None, sample_weight=None, random_state=0, size=None)
     def training():
         return as_seen_by_last_step(estimator, X), y, sample_weight
 
-    total = n_rows if sample_weight is None else float(np.sum(sample_weight))
+    total = (
+        n_rows if sample_weight is None else float(np.sum(np.asarray(sample_weight)))
+    )
     data = Calibration(adapter, final, seen, *sample[1:], seed, training, total)
     return Subject(blocks, data)
 
@@ -213,9 +212,7 @@ def prune_in_place(estimator, subject, plan, importances=None):
         # What was trained since is what is to be kept up.
         teacher = subject if refit.training is None else now
         pruned = _step(final, teacher, now, masks, plan, rates[step])
-    if plan.granularity != "node":  # trees are side by side
-        _warn_of_cut_layers(pruned, masks)
-    return Pruned(pruned, importances, masks, threshold)
+    return Pruned(pruned, importances, masks, kept, threshold)
 
 
 def _counts_on_the_way(plan, subject, kept):
@@ -258,11 +255,16 @@ def _step(final, teacher, now, masks, plan, rates):
     return pruned
 
 
-def _warn_of_cut_layers(pruned, masks):
-    cut_off = [block.name for block, mask in zip(pruned, masks) if not mask.any()]
-    if cut_off and len(pruned) > 1:
-        warnings.warn(
-            f"Pruning removed every weight of {', '.join(cut_off)}: the predictions no "
-            "longer depend on X. Keep more weights, or give a min_density.",
-            stacklevel=5,  # whoever called `fit` or `prune`, which are decorated
-        )
+def word_on_cut_layers(pruned, plan):
+    """What to say of layers that lost all weights: a list of at most one text."""
+    if plan.granularity == "node":  # trees are side by side
+        return []
+    cut_off = [
+        block.name for block, mask in zip(pruned.blocks, pruned.masks) if not mask.any()
+    ]
+    if not cut_off or len(pruned.blocks) == 1:
+        return []
+    return [
+        f"Pruning removed every weight of {', '.join(cut_off)}: the predictions no "
+        "longer depend on X. Keep more weights, or give a min_density."
+    ]

@@ -1,5 +1,6 @@
 """Pruning of a fitted estimator by functions: its importances, a pruned copy."""
 
+import warnings
 from copy import deepcopy
 from numbers import Integral, Real
 
@@ -16,6 +17,7 @@ from sparselearn.pruning._procedure import (
     check_parts,
     observe,
     prune_in_place,
+    word_on_cut_layers,
 )
 from sparselearn.pruning._refits import REFITS
 from sparselearn.pruning._schedules import SCHEDULES
@@ -39,10 +41,8 @@ CONSTRAINTS = {
     "refit_epochs": [Interval(Integral, 0, None, closed="left")],
     "schedule": [StrOptions(set(SCHEDULES)), callable],
     "n_steps": [Interval(Integral, 1, None, closed="left")],
-    "calibration_size": [Interval(Integral, 1, None, closed="left"), None],
     "random_state": ["random_state"],
 }
-ONLY_PRUNER = {"estimator", "calibration_size"}
 DATA_CONSTRAINTS = {
     "X": ["array-like", "sparse matrix", None],
     "y": ["array-like", None],
@@ -107,7 +107,7 @@ def importance(
 
 
 @validate_params(
-    {name: rule for name, rule in CONSTRAINTS.items() if name not in ONLY_PRUNER}
+    {name: rule for name, rule in CONSTRAINTS.items() if name != "estimator"}
     | DATA_CONSTRAINTS,
     prefer_skip_nested_validation=True,
 )
@@ -175,14 +175,14 @@ def prune(
     check_is_fitted(estimator)
     pruned = thawed(deepcopy(estimator))
     amount = amount_of(
-        sparsity,
-        n_nonzero_coefs,
-        threshold,
+        sparsity=sparsity,
+        n_nonzero_coefs=n_nonzero_coefs,
+        threshold=threshold,
         granularity=granularity,
         layer_sparsity=layer_sparsity,
     )
     plan = Plan(
-        amount,
+        {"sparsity": 0.5} if amount is None else amount,
         criterion=criterion,
         granularity=granularity,
         scope=scope,
@@ -195,5 +195,7 @@ def prune(
         n_steps=n_steps,
     )
     subject = observe(pruned, X, y, sample_weight, random_state)
-    prune_in_place(pruned, subject, plan)
+    done = prune_in_place(pruned, subject, plan)
+    for word in word_on_cut_layers(done, plan):
+        warnings.warn(word, stacklevel=3)  # whoever called: this is decorated
     return pruned

@@ -1,30 +1,39 @@
 """`Pruner`, the meta-estimator that fits an estimator and prunes it."""
 
-from sklearn import get_config
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
-from sklearn.pipeline import Pipeline
-from sklearn.utils.metadata_routing import (
-    MetadataRouter,
-    MethodMapping,
-    process_routing,
-)
+from numbers import Integral, Real
 
-from sparselearn._compat import fit_context
-from sparselearn.pruning._delegates import DelegatesMixin
-from sparselearn.pruning._procedure import (
-    Plan,
-    amount_of,
-    check_parts,
-    observe,
-    prune_in_place,
+import numpy as np
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
+from sklearn.utils import check_random_state
+
+from sparselearn._compat import (
+    Interval,
+    StrOptions,
+    fit_context,
+    rows_of,
+    rows_of_params,
 )
+from sparselearn.pruning._bench import Bench, prune_on
+from sparselearn.pruning._delegates import DelegatesMixin
+from sparselearn.pruning._judge import hold_out
+from sparselearn.pruning._later import LaterMixin
+from sparselearn.pruning._outcome import ResultsMixin
+from sparselearn.pruning._procedure import Plan, amount_of, check_parts
 from sparselearn.pruning._prune import CONSTRAINTS
-from sparselearn.pruning._wrappers import last_step, thawed
+from sparselearn.pruning._routing import RoutesMixin
+from sparselearn.pruning._wrappers import thawed
 
 __all__ = ["Pruner"]
 
 
-class Pruner(DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
+class Pruner(
+    LaterMixin,
+    ResultsMixin,
+    RoutesMixin,
+    DelegatesMixin,
+    MetaEstimatorMixin,
+    BaseEstimator,
+):
     r"""Fit an estimator, and set its least important weights to zero.
 
     The estimator is one or more affine maps ``z = a W + b``: the only one of a linear
@@ -59,11 +68,12 @@ class Pruner(DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
         in one of these, whose last step is pruned. To prune a fitted estimator
         without fitting it again, give ``FrozenEstimator(estimator)``: the X of `fit`
         then serves for calibration only.
-    criterion : str or callable, default="magnitude"
-        What a part is worth, for one of the granularities or more; means and standard
-        deviations are over the rows of X, weighted by `sample_weight`, a is what a
-        layer reads (of the first one x), and a unit j reads :math:`W_{\cdot j}` and is
-        read by :math:`V_{j \cdot}`.
+    criterion : str or callable, default="auto"
+        What a part is worth. "auto" compares, on rows kept apart, criteria that suit
+        the estimator, see the Notes. The others are for one of the granularities or
+        more; means and standard deviations are over the rows of X, weighted by
+        `sample_weight`, a is what a layer reads (of the first one x), and a unit j
+        reads :math:`W_{\cdot j}` and is read by :math:`V_{j \cdot}`.
 
         - "magnitude": :math:`|w_{ij}|` in a perceptron, and
           :math:`|w_{ij}| \, \mathrm{std}(x_i)` in a linear model, where features have
@@ -118,9 +128,8 @@ class Pruner(DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
         exactly, which says how much is pruned.
     sparsity : float in [0, 1), default=None
         Share of the weights to set to zero, all maps taken together. Zeros that the
-        fit made count, and go first. 0 changes nothing at all. If `sparsity`,
-        `n_nonzero_coefs` and `threshold` are all None, it is 0.5; at most one of the
-        three may be given.
+        fit made count, and go first. 0 changes nothing at all. At most one of
+        `sparsity`, `n_nonzero_coefs`, `threshold` and `tolerance` may be given.
     n_nonzero_coefs : int, default=None
         Number of weights to keep; more than there are keeps all.
     threshold : float or str, default=None
@@ -129,6 +138,12 @@ class Pruner(DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
         model: :math:`\hat\sigma \sqrt{2 \log(p) / n}`, which p weights without
         effect would hardly exceed; :math:`\hat\sigma` is the standard deviation of
         residuals, or that of a logistic loss.
+    tolerance : float or "1se", default=None
+        Prune as much as costs at most this much of the score, on rows that neither the
+        fit nor the calibration has seen, see `validation_fraction`: in units of the
+        score, or "1se", one standard error of it. What is used if none of the four is
+        given is 0.01 for scores whose best value is 1 (accuracy, R², AUC and the like)
+        and 1 % of the unpruned estimator's score for others.
     scope : {"global", "layer", "output"}, default="global"
         "global" ranks all weights together. "layer" ranks each layer by itself, and
         prunes all to the same sparsity, up to rounding; "output" does so with the
@@ -160,8 +175,8 @@ class Pruner(DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
     exclude : list or tuple, default=()
         Layers that are not pruned, by position (-1 is the last one) or name. Their
         weights do not count in `sparsity`, `n_nonzero_coefs` and `min_density`.
-    refit : str, default="fold"
-        What is done to the weights that are left.
+    refit : str, default="auto"
+        What is done to the weights that are left; "auto" is what suits the criterion.
 
         - "fold" adds to each intercept the mean of what was removed,
           :math:`b_j \leftarrow b_j + \sum_{i\,\mathrm{removed}} w_{ij}\,\bar a_i`,
@@ -204,9 +219,30 @@ class Pruner(DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
     calibration_size : int or None, default=5000
         How many rows the estimator is observed on, drawn at random where X has more;
         None takes all.
+    validation_fraction : float in (0, 1), default=0.1
+        Share of the rows that is kept apart to judge by: with `tolerance` from the fit
+        and the calibration, with ``criterion="auto"`` and another amount from the
+        calibration only. Every class keeps its share, and groups are not divided. If
+        fewer than 10 rows were apart, all serve for everything, and "auto" chooses by
+        rule.
+    scoring : str, callable or None, default=None
+        As in :func:`~sklearn.metrics.check_scoring`; None means the `score` of the
+        estimator, and for outlier detectors the share of rows on which the unpruned
+        estimator is agreed with.
+    cv : cross-validation generator, iterable or int, default=None
+        Whose first split says which rows are kept apart, instead of
+        `validation_fraction`.
+    shrink : bool, default=False
+        Whether to remove hidden units that do nothing any more, see
+        :func:`sparselearn.pruning.shrink`: predictions stay, arrays get smaller.
+    keep_unpruned : bool, default=True
+        Whether to keep the estimator as it was before pruning.
     random_state : int, RandomState instance or None, default=None
         Of the rows that are drawn, and of the criteria that draw; give an int for the
         same masks every time.
+    n_jobs : int or None, default=None
+        Threads, over the sparsities of a search and over the candidates of
+        ``criterion="auto"``. Any number gives the same masks.
 
     Attributes
     ----------
@@ -221,6 +257,8 @@ class Pruner(DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
         hidden layer, of features one array.
     threshold_ : float
         `threshold`, or the smallest importance that is kept (inf if none is).
+    criterion_, refit_ : str
+        Those that were used, where "auto" was given.
     sparsity_ : float
         Share of exact zeros among the weights of `estimator_`; above `sparsity`
         where the fit itself made more zeros.
@@ -229,6 +267,22 @@ class Pruner(DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
     support_ : ndarray of int
         Indices of the features that have a weight other than zero in the first map;
         in a pipeline they are the features that its last step sees.
+    base_score_, pruned_score_, score_ : float
+        With `tolerance`: the score on the rows kept apart, of the unpruned estimator,
+        of it with weights removed, and of `estimator_`.
+    tolerance_ : float
+        With `tolerance`: what it came to.
+    n_kept_ : int
+        With `tolerance`: the number of parts that are kept.
+    path_ : dict of ndarray
+        With `tolerance`: "sparsity", "n_nonzero_coefs", "score" and "threshold" of all
+        that was tried, without training.
+    strategy_results_ : dict of ndarray
+        With ``criterion="auto"``, where there was a race: a row for each candidate,
+        round and sparsity, with its score, "random" among them. A data frame can be
+        made of it.
+    unpruned_ : estimator
+        The fitted estimator before pruning, with `keep_unpruned`.
     n_features_in_ : int
         Number of features seen by `fit`, from `estimator_`.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -250,6 +304,21 @@ class Pruner(DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
     Weights of equal importance are kept in the order in which they are stored, lower
     indices first, earlier layers first. Hence what is kept at one sparsity is kept at
     any lower one.
+
+    ``tolerance`` tries about 12 sparsities in geometric steps of what is kept, in one
+    shot and without training. Scores need not fall with each of them: of these the
+    sparsest is taken that passes together with the one before it, and the interval to
+    the next one is bisected four times. Then the refit is done, and a less sparse
+    level taken if the score is out of tolerance after all. If no level passes, the
+    estimator is left unpruned, with a warning.
+
+    ``criterion="auto"`` lets the candidates for such an estimator compete at the given
+    amount, or around the sparsity that the first of them finds within the tolerance:
+    by successive halving on growing shares of the calibration rows, and in the end on
+    all of them. Of those within one standard error of the best the cheapest is taken.
+    The control "random" takes part in every round; that the winner is no better is
+    warned of. The score of a frozen estimator on its own training rows is optimistic;
+    give `fit` others.
 
     `sample_weight` weights both the fit of the estimator and the means and standard
     deviations over X. With metadata routing enabled each has its own request: that of
@@ -277,27 +346,50 @@ class Pruner(DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
     0.6
     """
 
-    _parameter_constraints = CONSTRAINTS
+    _parameter_constraints = CONSTRAINTS | {
+        "criterion": [*CONSTRAINTS["criterion"], StrOptions({"auto"})],
+        "refit": [*CONSTRAINTS["refit"], StrOptions({"auto"})],
+        "tolerance": [
+            Interval(Real, 0, None, closed="left"),
+            StrOptions({"1se"}),
+            None,
+        ],
+        "calibration_size": [Interval(Integral, 1, None, closed="left"), None],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "scoring": [str, callable, None],
+        "cv": ["cv_object"],
+        "shrink": ["boolean"],
+        "keep_unpruned": ["boolean"],
+        "random_state": ["random_state"],
+        "n_jobs": [Integral, None],
+    }
 
     def __init__(
         self,
         estimator,
         *,
-        criterion="magnitude",
+        criterion="auto",
         granularity="element",
         sparsity=None,
         n_nonzero_coefs=None,
         threshold=None,
+        tolerance=None,
         scope="global",
         layer_sparsity=None,
         min_density=0.0,
         exclude=(),
-        refit="fold",
+        refit="auto",
         refit_epochs=10,
         schedule="one-shot",
         n_steps=8,
         calibration_size=5000,
+        validation_fraction=0.1,
+        scoring=None,
+        cv=None,
+        shrink=False,
+        keep_unpruned=True,
         random_state=None,
+        n_jobs=None,
     ):
         self.estimator = estimator
         self.criterion = criterion
@@ -305,6 +397,7 @@ class Pruner(DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
         self.sparsity = sparsity
         self.n_nonzero_coefs = n_nonzero_coefs
         self.threshold = threshold
+        self.tolerance = tolerance
         self.scope = scope
         self.layer_sparsity = layer_sparsity
         self.min_density = min_density
@@ -314,19 +407,28 @@ class Pruner(DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
         self.schedule = schedule
         self.n_steps = n_steps
         self.calibration_size = calibration_size
+        self.validation_fraction = validation_fraction
+        self.scoring = scoring
+        self.cv = cv
+        self.shrink = shrink
+        self.keep_unpruned = keep_unpruned
         self.random_state = random_state
+        self.n_jobs = n_jobs
 
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y=None, sample_weight=None, **fit_params):
+    def fit(self, X, y=None, sample_weight=None, groups=None, **fit_params):
         """Fit a clone of the estimator, and prune it.
 
         Parameters
         ----------
         X : array-like or sparse array of shape (n_samples, n_features)
         y : array-like, default=None
-            As the estimator takes it.
+            As the estimator takes it. Without it a frozen estimator is validated
+            against its own predictions.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows, in the fit and in the calibration.
+            Weights of the rows, in the fit, in the calibration and in the validation.
+        groups : array-like of shape (n_samples,), default=None
+            Rows of one group are not divided between fit and validation.
         **fit_params : dict
             Passed to the estimator's `fit`; with metadata routing enabled, to
             whatever requested them.
@@ -335,60 +437,46 @@ class Pruner(DelegatesMixin, MetaEstimatorMixin, BaseEstimator):
         -------
         self : Pruner
         """
+        plan, tolerance = self._plan()
+        check_parts(self.estimator, self.granularity)
+        params, sample_weight, of_cv = self._routed(sample_weight, groups, fit_params)
+        seed, split = self._split(X, y, tolerance, **of_cv)
+        estimator = clone(self.estimator)
+        if tolerance is None or split is None:
+            estimator.fit(X, y, **params)
+        else:
+            seen = [a if a is None else rows_of(a, split[0]) for a in (X, y)]
+            estimator.fit(*seen, **rows_of_params(X, params, split[0]))
+        estimator, rows = thawed(estimator), (X, y, sample_weight)
+        self._prune_fitted(estimator, rows, split, seed, plan, tolerance)
+        return self
+
+    def _split(self, X, y, tolerance, **of_cv):
+        """A seed, and which rows are kept apart, if any are needed."""
+        seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
+        if tolerance is None and self.criterion != "auto":
+            return seed, None
+        options = {"fraction": self.validation_fraction, "cv": self.cv, "seed": seed}
+        return seed, hold_out(self.estimator, X, y, **options, **of_cv)
+
+    def _prune_fitted(self, estimator, rows, split, seed, plan, tolerance):
+        options = self.calibration_size, seed, self.scoring, self.n_jobs
+        outcome = prune_on(Bench(estimator, *rows, split, *options), plan, tolerance)
+        unpruned = estimator if self.keep_unpruned else None
+        self._store(outcome, unpruned, shrink=self.shrink)
+
+    def _plan(self):
+        """How to prune, and how much of the score may be lost; one has the amount."""
         amount = amount_of(
-            self.sparsity,
-            self.n_nonzero_coefs,
-            self.threshold,
+            sparsity=self.sparsity,
+            n_nonzero_coefs=self.n_nonzero_coefs,
+            threshold=self.threshold,
+            tolerance=self.tolerance,
             granularity=self.granularity,
             layer_sparsity=self.layer_sparsity,
         )
-        check_parts(self.estimator, self.granularity)
-        fit_params, sample_weight = self._routed(sample_weight, fit_params)
-        estimator = thawed(clone(self.estimator).fit(X, y, **fit_params))
+        if amount is None:
+            amount = {"tolerance": "auto"}
+        tolerance = amount.pop("tolerance", None)
         options = {name: getattr(self, name) for name in Plan._fields[1:]}
-        plan = Plan(amount, **options)
-        subject = observe(
-            estimator, X, y, sample_weight, self.random_state, self.calibration_size
-        )
-        pruned = prune_in_place(estimator, subject, plan)
-        self.estimator_ = estimator
-        self.masks_ = pruned.masks
-        self.importances_ = pruned.importances
-        self.threshold_ = pruned.threshold
-        final = last_step(estimator)
-        vars(self).update(subject.data.adapter.counts(final, pruned.blocks))
-        first = pruned.blocks[0]
-        n_inputs = len(first.by_input(first.weights))
-        self._n_inputs = getattr(final, "n_features_in_", n_inputs)
-        return self
-
-    def _routed(self, sample_weight, fit_params):
-        """What the estimator's `fit` gets, and the weights of the calibration."""
-        if get_config()["enable_metadata_routing"]:
-            if sample_weight is not None:
-                fit_params["sample_weight"] = sample_weight
-            routed = process_routing(self, "fit", **fit_params)
-            return routed.estimator.fit, sample_weight
-        prefix, estimator = "", self.estimator
-        while isinstance(estimator, Pipeline):
-            name, estimator = estimator.steps[-1]
-            prefix += f"{name}__"
-        key = f"{prefix}sample_weight"
-        if sample_weight is not None:
-            fit_params[key] = sample_weight
-        return fit_params, fit_params.get(key)
-
-    def get_metadata_routing(self):
-        """How metadata are routed: to the estimator, in `fit` and in `score`.
-
-        Returns
-        -------
-        routing : MetadataRouter
-        """
-        mapping = (
-            MethodMapping()
-            .add(caller="fit", callee="fit")
-            .add(caller="score", callee="score")
-        )
-        router = MetadataRouter(owner=self).add_self_request(self)
-        return router.add(estimator=self.estimator, method_mapping=mapping)
+        return Plan(amount, **options), tolerance

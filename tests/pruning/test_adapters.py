@@ -206,7 +206,8 @@ def test_registered_adapters_serve_subclasses(X, y, monkeypatch):
     class Special(TwoMaps):
         pass
 
-    pruner = Pruner(Special(), sparsity=0.4).fit(X, y)
+    pruner = Pruner(Special(), sparsity=0.4, criterion="magnitude", refit="fold")
+    pruner.fit(X, y)
     assert [mask.shape for mask in pruner.masks_] == [(4, 2), (2,)]
     assert sum(mask.sum() for mask in pruner.masks_) == 6
     scale = X.std(axis=0)[:, None]
@@ -234,7 +235,8 @@ def test_perceptrons_of_this_package_are_pruned_and_train_on(X, y, activation):
     network = SparseMLPRegressor(
         (6, 3), activation=activation, max_iter=20, batch_size=20, random_state=0
     )
-    pruner = Pruner(network, sparsity=0.6).fit(X, y)
+    pruner = Pruner(network, sparsity=0.6, criterion="magnitude", refit="fold")
+    pruner.fit(X, y)
     fitted = pruner.estimator_
     assert isinstance(fitted, SparseMLPRegressor)
     assert fitted.sparsity_ == pruner.sparsity_ == 0.6

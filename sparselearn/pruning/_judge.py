@@ -1,0 +1,141 @@
+"""Scores of fitted estimators on rows kept apart, and how sure they are."""
+
+import numpy as np
+from sklearn import config_context
+from sklearn.base import is_classifier, is_regressor
+from sklearn.metrics import check_scoring
+from sklearn.model_selection import (
+    GroupShuffleSplit,
+    ShuffleSplit,
+    StratifiedShuffleSplit,
+    check_cv,
+)
+
+from sparselearn._compat import n_rows_of, rows_of, takes_weights
+
+__all__ = ["Judge", "hold_out", "is_bounded", "standard_error"]
+
+FEWEST = 10  # rows to keep apart; with fewer all rows serve for everything
+N_GROUPS = 10  # of the jackknife
+
+# Metrics whose best value is 1, so that an absolute tolerance has a meaning.
+BOUNDED = {
+    "accuracy",
+    "adjusted_mutual_info_score",
+    "adjusted_rand_score",
+    "average_precision",
+    "balanced_accuracy",
+    "d2_absolute_error_score",
+    "d2_brier_score",
+    "d2_log_loss_score",
+    "explained_variance",
+    "matthews_corrcoef",
+    "r2",
+    "top_k_accuracy",
+}
+BOUNDED_FAMILIES = ("f1", "jaccard", "precision", "recall", "roc_auc")
+
+
+class Judge:
+    """Scores estimators on the rows that it holds; greater is better.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Fitted, of the kind that will be scored.
+    scoring : str, callable or None
+        As in :func:`~sklearn.metrics.check_scoring`.
+    X, y : array-like
+    sample_weight : array-like or None
+        Left out where the metric takes none.
+    """
+
+    def __init__(self, estimator, scoring, X, y, sample_weight=None):
+        self.scorer = check_scoring(estimator, scoring=scoring)
+        if not takes_weights(self.scorer, estimator):
+            sample_weight = None
+        self.rows = X, y, sample_weight
+
+    def __call__(self, estimator, rows=None):
+        """Score of a fitted estimator, on all rows or on some of them."""
+        X, y, weight = self.rows
+        if rows is not None:
+            X, y, weight = (
+                part if part is None else rows_of(part, rows) for part in self.rows
+            )
+        options = {} if weight is None else {"sample_weight": weight}
+        target = () if y is None else (y,)
+        # The weights are the caller's own: they are asked for by nobody else.
+        with config_context(enable_metadata_routing=False):
+            return float(self.scorer(estimator, X, *target, **options))
+
+    def replicates(self, estimator):
+        """Scores without one group of rows after the other; for `standard_error`."""
+        n_rows = n_rows_of(self.rows[0])
+        group = np.arange(n_rows) % min(N_GROUPS, n_rows)
+        return np.array(
+            [
+                self(estimator, np.flatnonzero(group != left_out))
+                for left_out in range(group.max() + 1)
+            ]
+        )
+
+
+def standard_error(replicates):
+    """Jackknife estimate of the standard error of a score, or of a difference.
+
+    With g replicates, ``se² = (g - 1) / g · sum (r_i - mean r)²``.
+
+    References
+    ----------
+    B. Efron, R. Tibshirani, "An introduction to the bootstrap", 1993, chapter 11.
+    """
+    n_groups = len(replicates)
+    deviations = replicates - np.mean(replicates)
+    return float(np.sqrt((n_groups - 1) / n_groups * np.sum(deviations**2)))
+
+
+def is_bounded(estimator, scoring):
+    """Whether 1 is the best score there can be."""
+    if scoring is None:
+        return is_classifier(estimator) or is_regressor(estimator)
+    return isinstance(scoring, str) and (
+        scoring in BOUNDED or scoring.startswith(BOUNDED_FAMILIES)
+    )
+
+
+def hold_out(estimator, X, y, *, fraction, cv=None, groups=None, seed=0):
+    """Rows to learn from, and rows kept apart; None if these were too few to judge by.
+
+    Parameters
+    ----------
+    estimator : estimator
+        For a classifier each class keeps its share of both parts, where it has enough
+        rows.
+    fraction : float
+        Share of the rows to keep apart.
+    cv : cross-validation generator, iterable, int or None
+        Its first split is taken, instead of one of `fraction`.
+    groups : array-like or None
+        A group is not divided.
+
+    Returns
+    -------
+    rows : pair of ndarray of int, or None
+    """
+    if cv is not None:
+        splitter = check_cv(cv, y, classifier=is_classifier(estimator))
+        return next(iter(splitter.split(X, y, groups)))
+    n_rows = n_rows_of(X)
+    n_apart = round(fraction * n_rows)
+    if n_apart < FEWEST:
+        return None
+    if groups is not None:
+        splitter = GroupShuffleSplit(1, test_size=fraction, random_state=seed)
+        return next(splitter.split(X, y, groups))
+    kind = ShuffleSplit
+    if is_classifier(estimator) and np.ndim(y) == 1:
+        sizes = np.unique(y, return_counts=True)[1]
+        if sizes.min() > 1 and sizes.size <= min(n_apart, n_rows - n_apart):
+            kind = StratifiedShuffleSplit
+    return next(kind(1, test_size=n_apart, random_state=seed).split(X, y))

@@ -1,0 +1,220 @@
+"""Which criterion and refit to take: a table of candidates, and a race among them."""
+
+import time
+from typing import NamedTuple
+
+import numpy as np
+
+from sparselearn._parallel import map_threads
+from sparselearn.pruning._criteria import CRITERIA
+from sparselearn.pruning._granularity import parts_of
+from sparselearn.pruning._judge import standard_error
+from sparselearn.pruning._refits import REFITS
+
+__all__ = ["CANDIDATES", "Candidate", "Race", "candidates_of", "label_free", "race"]
+
+
+class Candidate(NamedTuple):
+    """One row of the table.
+
+    Parameters
+    ----------
+    criterion, refit : str
+        Keys of `CRITERIA` and `REFITS`; the refit needs no labels.
+    cost : int
+        Of candidates that tie, the one of the least cost is taken.
+    most_inputs : float
+        More than so many inputs of a block are too many for it.
+    """
+
+    criterion: str
+    refit: str
+    cost: int = 0
+    most_inputs: float = np.inf
+
+
+SQUARE = 4000  # inputs whose pairs are held in memory
+
+# By granularity, in "linear" models and networks apart; the first of each is taken
+# where there is no race.
+CANDIDATES = {
+    "linear element": [
+        Candidate("magnitude", "fold"),
+        Candidate("magnitude", "obs", 1, SQUARE),
+        Candidate("obs", "obs", 2, SQUARE),
+    ],
+    "linear feature": [
+        Candidate("magnitude", "fold"),
+        Candidate("magnitude", "obs", 1, SQUARE),
+        Candidate("obs", "obs", 2, SQUARE),
+    ],
+    "element": [
+        Candidate("lamp", "lstsq"),  # never empties a layer
+        Candidate("wanda", "lstsq", 1),
+        Candidate("obd", "lstsq", 2),
+    ],
+    "feature": [
+        Candidate("signal", "lstsq"),
+        Candidate("wanda", "lstsq", 1),
+        Candidate("obd", "lstsq", 2),
+    ],
+    "neuron": [
+        Candidate("signal", "lstsq", 1),
+        Candidate("entropy", "lstsq", 1),
+        Candidate("stability", "lstsq", 2),
+        Candidate("magnitude", "lstsq"),
+    ],
+    "support_vector": [Candidate("obs", "obs", 1), Candidate("magnitude", "obs")],
+    "node": [Candidate("ccp", "none")],
+}
+CONTROL = "random"
+
+
+def rows_of_table(blocks, granularity):
+    """The rows for an estimator of these blocks that are not too large for it."""
+    parts = parts_of(granularity)
+    rows = CANDIDATES[parts]
+    if len(blocks) == 1:
+        rows = CANDIDATES.get(f"linear {parts}", rows)
+    n_inputs = max(len(block.matrix()) for block in blocks)
+    return [row for row in rows if n_inputs <= row.most_inputs]
+
+
+def candidates_of(blocks, plan):
+    """Candidates for an estimator of these blocks, as far as `plan` leaves a choice."""
+    rows = rows_of_table(blocks, plan.granularity)
+    if plan.criterion != "auto":
+        named = [row for row in rows if row.criterion == plan.criterion]
+        row = (named or rows)[0]
+        rows = [row._replace(criterion=plan.criterion)]
+    if plan.refit != "auto":
+        rows = [row._replace(refit=plan.refit) for row in rows]
+    return list(dict.fromkeys(rows))
+
+
+def label_free(blocks, plan):
+    """`plan` in one shot, with a refit that trains on nothing."""
+    plan = plan._replace(schedule="one-shot")
+    if trains(plan.refit):
+        (row,) = candidates_of(blocks, plan._replace(refit="auto"))[:1]
+        plan = plan._replace(refit=row.refit)
+    return plan
+
+
+def trains(refit):
+    """Whether a refit needs labels, or passes over the data."""
+    row = REFITS[refit]
+    return row.of_estimator is not None or row.training is not None
+
+
+class Race(NamedTuple):
+    """How candidates compared.
+
+    Parameters
+    ----------
+    winner : Candidate
+    results : dict of ndarray
+        One row a candidate, round and sparsity.
+    beats_chance : bool
+        Whether the winner is not worse than the control, or does no harm.
+    """
+
+    winner: Candidate
+    results: dict
+    beats_chance: bool
+
+
+def race(candidates, start, judge, n_kept, *, base, n_jobs=None):
+    """Compare candidates by successive halving.
+
+    Parameters
+    ----------
+    candidates : list of Candidate
+    start : callable
+        ``start(candidate, share)`` -> `Trials` of it, which has observed the estimator
+        on this share of the calibration rows.
+    judge : Judge
+    n_kept : list of int
+        Numbers of parts at which to compare; what counts is the mean score.
+    base : ndarray
+        Replicates of the unpruned estimator's score.
+    n_jobs : int or None
+        Threads, over candidates.
+
+    Returns
+    -------
+    race : Race
+
+    References
+    ----------
+    K. Jamieson, A. Talwalkar, "Non-stochastic best arm identification and
+    hyperparameter optimization", AISTATS 2016.
+    """
+    contenders = list(candidates)
+    control = contenders[0]._replace(criterion=CONTROL, cost=0)
+    n_rounds = max(int(np.ceil(np.log2(len(contenders)))) - 1, 0)
+    rows = []
+    for share in 0.5 ** np.arange(n_rounds, 0, -1):
+        legs = _run([*contenders, control], start, judge, n_kept, share, n_jobs)
+        rows += [row for leg in legs for row in leg.rows]
+        order = np.argsort([-leg.score for leg in legs[:-1]], kind="stable")
+        half = sorted(order[: -(-len(contenders) // 2)])
+        contenders = [contenders[i] for i in half]
+    legs = _run([*contenders, control], start, judge, n_kept, 1.0, n_jobs, final=True)
+    rows += [row for leg in legs for row in leg.rows]
+    *legs, chance = legs
+    best = max(legs, key=lambda leg: leg.score)
+    winner = min(
+        (leg for leg in legs if best.ties(leg)), key=lambda leg: leg.candidate.cost
+    )
+    harm = np.mean(base) - winner.score > standard_error(base)
+    names = rows[0].keys()
+    results = {name: np.array([row[name] for row in rows]) for name in names}
+    return Race(winner.candidate, results, not harm or winner.score >= chance.score)
+
+
+class _Leg(NamedTuple):
+    """One candidate in one round."""
+
+    candidate: Candidate
+    score: float
+    replicates: np.ndarray
+    rows: list
+
+    def ties(self, other):
+        """Whether `other` is within one standard error of the difference."""
+        error = standard_error(self.replicates - other.replicates)
+        return self.score - other.score <= error
+
+
+def _run(candidates, start, judge, n_kept, share, n_jobs, *, final=False):
+    def leg(candidate):
+        begun = time.perf_counter()
+        trials = start(candidate, share)
+        scoring = time.perf_counter() - begun
+        rows, scores, replicates = [], [], []
+        for count in n_kept:
+            begun = time.perf_counter()
+            pruned, _ = trials.prune(count)
+            seconds = scoring + time.perf_counter() - begun
+            scores.append(judge(pruned))
+            error = np.nan
+            if final:
+                replicates.append(judge.replicates(pruned))
+                error = standard_error(replicates[-1])
+            rows.append(
+                {
+                    "criterion": candidate.criterion,
+                    "refit": candidate.refit,
+                    "calibration_share": share,
+                    "sparsity": 1 - count / trials.n_parts,
+                    "score": scores[-1],
+                    "standard_error": error,
+                    "seconds": seconds,
+                    "is_control": CRITERIA[candidate.criterion].is_control,
+                }
+            )
+        mean = np.mean(replicates, axis=0) if final else np.array([])
+        return _Leg(candidate, float(np.mean(scores)), mean, rows)
+
+    return map_threads(leg, candidates, n_jobs)
