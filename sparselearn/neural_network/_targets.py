@@ -103,7 +103,7 @@ class ClassCoding(NamedTuple):
                     f"y has shape {y.shape}; it must have a column for each of the "
                     f"{self.classes.size} labels."
                 )
-            return y.astype(dtype)
+            return y.astype(dtype, order="C")
         codes = self.codes(y)
         if self._binary:
             return codes.astype(dtype)[:, None]
