@@ -55,7 +55,7 @@ rows_of_params = _check_method_params
 
 
 def rows_of(array, rows, axis=0):
-    """Rows, or columns, of an array, data frame, sparse matrix or list, or of what becomes one."""
+    """Rows, or columns, of a list, or of anything that is or becomes an array."""
     if not hasattr(array, "shape") and not isinstance(array, (list, tuple)):
         array = np.asarray(array)
     if issparse(array) and array.format not in ("csr", "csc"):
