@@ -54,13 +54,13 @@ n_rows_of = _num_samples
 rows_of_params = _check_method_params
 
 
-def rows_of(array, rows):
-    """Rows of an array, data frame, sparse matrix or list, or of what becomes one."""
+def rows_of(array, rows, axis=0):
+    """Rows, or columns, of a list, or of anything that is or becomes an array."""
     if not hasattr(array, "shape") and not isinstance(array, (list, tuple)):
         array = np.asarray(array)
     if issparse(array) and array.format not in ("csr", "csc"):
         array = array.tocsr()
-    return _safe_indexing(array, rows)
+    return _safe_indexing(array, rows, axis=axis)
 
 
 def takes_weights(scorer, estimator):

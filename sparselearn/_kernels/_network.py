@@ -68,8 +68,9 @@ def batch_of(lot, number, n_in, n_out, work):
     rows, targets = work.rows[: n_rows * n_in], work.targets[: n_rows * n_out]
     if lot.places.size == 0:
         rows = lot.rows[first * n_in : stop * n_in]
-        targets = lot.targets[first * n_out : stop * n_out]
-    if lot.targets.size == 0:
+        if lot.targets.size > 0:
+            targets = lot.targets[first * n_out : stop * n_out]
+    if lot.targets.size == 0 and lot.classes.size == 0:
         targets = rows
     return Batch(
         number, rows, targets, lot.shares[first:stop], lot.inverse_masses[number]
@@ -77,11 +78,25 @@ def batch_of(lot, number, n_in, n_out, work):
 
 
 @inlined
+def copy(source, out):
+    """Overwrite `out` by `source`, of its size.
+
+    An assignment compiles the text of its error too, which takes as long as products.
+    """
+    for j in range(out.size):
+        out[j] = source[j]
+
+
+@inlined
 def gather(lot, batch, n_in, n_out, work, start, stop):
     """Bring the rows `start` to `stop` - 1 of a batch to where it has them."""
+    first, one = batch.number * batch.shares.size, work.rows.dtype.type(1.0)
+    if lot.classes.size > 0:
+        work.targets[start * n_out : stop * n_out] = work.rows.dtype.type(0.0)
+        for i in range(start, stop):
+            work.targets[i * n_out + lot.classes[first + i]] = one
     if lot.places.size == 0:
         return
-    first, one = batch.number * batch.shares.size, work.rows.dtype.type(1.0)
     for i in range(start, stop):
         place = lot.places[first + i]
         source = lot.rows[place * n_in : (place + 1) * n_in]
@@ -91,10 +106,10 @@ def gather(lot, batch, n_in, n_out, work, start, stop):
                 shift = lot.shift[j] if lot.shift.size > 0 else source.dtype.type(0.0)
                 row[j] = (source[j] - shift) * lot.scale
         else:
-            row[:] = source
+            copy(source, row)
         if lot.targets.size > 0:
             target = lot.targets[place * n_out : (place + 1) * n_out]
-            work.targets[i * n_out : (i + 1) * n_out] = target
+            copy(target, work.targets[i * n_out : (i + 1) * n_out])
 
 
 @inlined
@@ -227,55 +242,7 @@ def improve_thresholds(rule, work, no_mask):
         values[j] = max(values[j], zero)
 
 
-@inlined
-def step(part, n_parts, plan, code, rule, mask, lot, batch, work, arrivals):
-    """Do one part of a step; how many arrivals were met, or -1."""
-    layers, n_shards, slope = plan.layers, plan.shards.size - 1, work.slopes[part]
-    pauses = (code.kind > 0 or code.selection > 0) and rule.kind != ADD
-    split = code.layer + 1 if pauses else 0
-    for going_down in range(0 if pauses else 1, 2):
-        first, last = (split, layers.shape[0]) if going_down else (0, split)
-        if going_down and code.kind > 0:
-            find_slopes(code, work.sums, work.norms, slope)
-        for s in range(part, n_shards, n_parts):
-            start, stop = plan.shards[s], plan.shards[s + 1]
-            if first == 0:
-                take_in(plan, lot, batch, work, s)
-            few = work.lists.few[s]
-            ahead(
-                layers,
-                work.values,
-                batch.rows,
-                work.acts,
-                first,
-                last,
-                start,
-                stop,
-                work.lists,
-                few,
-            )
-            if going_down:
-                down(plan, code, batch, work, s, slope)
-        if not going_down:
-            arrivals = settle_code(plan, code, batch, work, part, n_parts, arrivals)
-            if arrivals < 0 or rule.kind == SIZES:
-                return arrivals
-    arrivals += n_parts
-    if not meet(work.meeting, arrivals):
-        return -1
-    n_blocks = plan.blocks.shape[0]
-    for turn in range(n_parts):
-        # Its own, which are in its cache, then those that others have not come to.
-        for b in range((part + turn) % n_parts, n_blocks, n_parts):
-            if claim(work.claims, b, batch.number):
-                improve_block(plan, code, rule, mask, batch, plan.blocks[b], work, part)
-    if part == 0 and code.selection == JUMP:
-        improve_thresholds(rule, work, mask[:0])
-    arrivals += n_parts
-    return arrivals if meet(work.meeting, arrivals) else -1
-
-
-@kernel
+@kernel(borrowing=True)
 def steps(part, n_parts, plan, code, rule, mask, lot, work):
     """Do one of `n_parts` parts of some steps, all of which must run at the same time.
 
@@ -284,20 +251,58 @@ def steps(part, n_parts, plan, code, rule, mask, lot, work):
     only these are found; if it is `ADD` they are given, and a gradient is added to that
     of other rows, of penalties no more than what back-propagation needs.
     """
-    layers, arrivals = plan.layers, 0
+    # A function for one step would double the time to compile: with each level of calls
+    # all that is below is optimised once more.
+    layers, shards, blocks = plan.layers, plan.shards, plan.blocks
     n_in, n_out = layers[0, N_IN], layers[layers.shape[0] - 1, N_OUT]
+    n_shards, slope, arrivals = shards.size - 1, work.slopes[part], 0
+    pauses = (code.kind > 0 or code.selection > 0) and rule.kind != ADD
+    split = code.layer + 1 if pauses else 0
     for number in range(lot.inverse_masses.size):
         batch = batch_of(lot, number, n_in, n_out, work)
         rate, epsilon = lot.rates[number, 0], lot.rates[number, 1]
         now = Rule(rule.kind, rate, rule.gain_1, rule.gain_2, epsilon)
-        arrivals = step(
-            part, n_parts, plan, code, now, mask, lot, batch, work, arrivals
-        )
-        if arrivals < 0:
+        for going_down in range(0 if pauses else 1, 2):
+            first, last = (split, layers.shape[0]) if going_down else (0, split)
+            if going_down and code.kind > 0:
+                find_slopes(code, work.sums, work.norms, slope)
+            for s in range(part, n_shards, n_parts):
+                if first == 0:
+                    take_in(plan, lot, batch, work, s)
+                ahead(
+                    layers,
+                    work.values,
+                    batch.rows,
+                    work.acts,
+                    first,
+                    last,
+                    shards[s],
+                    shards[s + 1],
+                    work.lists,
+                    work.lists.few[s],
+                )
+                if going_down:
+                    down(plan, code, batch, work, s, slope)
+            if not going_down:
+                arrivals = settle_code(plan, code, batch, work, part, n_parts, arrivals)
+                if arrivals < 0 or rule.kind == SIZES:
+                    return
+        arrivals += n_parts
+        if not meet(work.meeting, arrivals):
+            return
+        for turn in range(n_parts):
+            # Its own, which are in its cache, then those others have not come to.
+            for b in range((part + turn) % n_parts, blocks.shape[0], n_parts):
+                if claim(work.claims, b, number):
+                    improve_block(plan, code, now, mask, batch, blocks[b], work, part)
+        if part == 0 and code.selection == JUMP:
+            improve_thresholds(now, work, mask[:0])
+        arrivals += n_parts
+        if not meet(work.meeting, arrivals):
             return
 
 
-@kernel
+@kernel(borrowing=True)
 def forward(layers, values, rows, acts, last):
     """Values of the layers up to `last`, of as many rows as there are."""
     n_rows = rows.size // layers[0, N_IN]

@@ -81,7 +81,9 @@ class Lot(NamedTuple):
     scale : float
         By what the rest is multiplied.
     targets : ndarray (n_all * n_outputs,)
-        Empty where the rows are their own.
+        Empty where the rows are their own, or `classes` tell them.
+    classes : ndarray (n_steps * n_rows,) of int64
+        Which output should be 1, and all others 0; empty where there are `targets`.
     shares : ndarray (n_steps * n_rows,)
         Weights of the rows, of sum 1 in each step.
     inverse_masses : ndarray (n_steps,)
@@ -95,6 +97,7 @@ class Lot(NamedTuple):
     shift: np.ndarray
     scale: float
     targets: np.ndarray
+    classes: np.ndarray
     shares: np.ndarray
     inverse_masses: np.ndarray
     rates: np.ndarray
@@ -196,7 +199,7 @@ class Workspace(NamedTuple):
     claims : ndarray (n_blocks,) of int64
         0 before each lot: how often a thread has taken a block.
     rows, targets : ndarray (n_rows * n_features,), (n_rows * n_outputs,)
-        Where rows are gathered.
+        Where rows are gathered, and targets or made of classes.
     """
 
     values: np.ndarray

@@ -7,7 +7,7 @@ import scipy.sparse as sp
 
 from sparselearn._solvers._training import Batch
 
-__all__ = ["BLOCK", "Pass", "Rows", "is_mapped", "is_plain", "shuffled"]
+__all__ = ["BLOCK", "OneHot", "Pass", "Rows", "is_mapped", "is_plain", "shuffled"]
 
 # Rows of a memory map that are read together: a random order of single rows would
 # read every page of the file once a row. And blocks whose rows are mixed: files are
@@ -62,15 +62,39 @@ class Rows:
         return out
 
 
-def is_plain(X, dtype):
-    """Whether X lies row by row in an array of `dtype`, of a kind that kernels read.
+class OneHot:
+    """A one-hot matrix, whose rows are made where they are asked for.
 
-    They are compiled for arrays that may be written: for others too would take as long
-    again, and these are gathered well enough without them.
+    Parameters
+    ----------
+    codes : ndarray of int (n_rows,)
+        The column of the one in each row.
+    n_columns : int
+    dtype : dtype
     """
-    if not isinstance(X, np.ndarray) or X.dtype != dtype:
-        return False
-    return X.flags.c_contiguous and X.flags.writeable
+
+    def __init__(self, codes, n_columns, dtype):
+        self.codes = codes
+        self.dtype = np.dtype(dtype)
+        self.shape = codes.size, n_columns
+
+    def __len__(self):
+        return self.shape[0]
+
+    def take(self, places):
+        """Some rows, not made yet."""
+        return OneHot(self.codes[places], self.shape[1], self.dtype)
+
+    def __getitem__(self, places):
+        codes = self.codes[places]
+        rows = np.zeros((codes.size, self.shape[1]), dtype=self.dtype)
+        rows[np.arange(codes.size), codes] = 1.0
+        return rows
+
+
+def is_plain(X, dtype):
+    """Whether X lies row by row in an array of `dtype`, as kernels read it."""
+    return isinstance(X, np.ndarray) and X.dtype == dtype and X.flags.c_contiguous
 
 
 def is_mapped(X):
@@ -113,7 +137,7 @@ class Pass:
     rows : Rows
     order : ndarray of int
     batch_size : int
-    targets : ndarray (n_rows, n_outputs), optional
+    targets : ndarray or OneHot (n_rows, n_outputs), optional
         None: the rows are their own targets.
     weights : ndarray (n_rows,), optional
     """
@@ -135,7 +159,8 @@ class Pass:
     def is_plain(self):
         """Whether kernels can gather rows and targets."""
         targets = self.rows.X if self.targets is None else self.targets
-        return self.rows.is_plain and is_plain(targets, self.rows.dtype)
+        made = isinstance(targets, OneHot)
+        return self.rows.is_plain and (made or is_plain(targets, self.rows.dtype))
 
     def share(self, number):
         """The share of the pass that is behind batch `number` when it begins."""

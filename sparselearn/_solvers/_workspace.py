@@ -8,6 +8,7 @@ import numpy as np
 from sparselearn._kernels import _plan
 from sparselearn._kernels._layers import SHARD, THIN
 from sparselearn._kernels._sparse_rows import RARITY, SPAN, Lists
+from sparselearn._solvers._batches import OneHot
 
 __all__ = [
     "blocks_of",
@@ -46,16 +47,32 @@ def shards_of(n_rows):
     return np.arange(n_shards + 1, dtype=np.int64) * n_rows // n_shards
 
 
+class _Memory:
+    """The memory of `array`, a contiguous one, as one that numpy believes writable."""
+
+    def __init__(self, array):
+        self._array = array  # whose memory must live on
+        start = array.__array_interface__["data"][0]
+        self.__array_interface__ = array.__array_interface__ | {"data": (start, False)}
+
+
 def _flat(array, dtype):
-    """`array` in one dimension, row by row, writable as kernels are compiled for."""
+    """`array` in one dimension, row by row, of the type kernels are compiled for.
+
+    They do not write into rows and targets of a lot, but are compiled for arrays that
+    may be written: for others too would take as long again.
+    """
     array = np.ascontiguousarray(array, dtype=dtype)
-    array = array if array.flags.writeable else array.copy()
+    if not array.flags.writeable:
+        array = _Memory(array)
     return np.asarray(array).reshape(-1)
 
 
 def _lot(rows, targets, weights, masses, dtype, places=None, shift=None, scale=1.0):
     """A `Lot` without rates; of `rows` as they are if there are no `places`."""
-    n_steps = len(masses)
+    n_steps, classes = len(masses), np.empty(0, np.int64)
+    if isinstance(targets, OneHot):
+        classes, targets = targets.codes.astype(np.int64), np.empty(0)
     shares = np.ascontiguousarray(weights).reshape(n_steps, -1) / masses[:, None]
     return _plan.Lot(
         rows=_flat(rows, dtype),
@@ -63,6 +80,7 @@ def _lot(rows, targets, weights, masses, dtype, places=None, shift=None, scale=1
         shift=np.empty(0, dtype) if shift is None else shift,
         scale=dtype.type(scale),
         targets=_flat(np.empty(0) if targets is rows else targets, dtype),
+        classes=classes,
         shares=shares.astype(dtype).reshape(-1),
         inverse_masses=(1.0 / masses).astype(dtype),
         rates=np.zeros((n_steps, 2), dtype),
@@ -91,11 +109,15 @@ def lot_of_pass(passing, first, n_steps, dtype):
         batch = passing.batch(first, n_steps)
         return _lot(batch.rows, batch.targets, weights, masses, dtype), masses
     places = np.ascontiguousarray(places, dtype=np.int64)
+    in_classes = isinstance(targets, OneHot)
+    if in_classes:
+        targets = targets.take(places)
     here = slice(places[0], places[0] + places.size)
     moved = rows.shift is not None or rows.scale != 1.0
     if not moved and np.array_equal(places, np.arange(here.start, here.stop)):
         X = rows.X[here]
-        targets = X if passing.targets is None else targets[here]
+        if not in_classes:
+            targets = X if passing.targets is None else targets[here]
         return _lot(X, targets, weights, masses, dtype), masses
     options = {"places": places, "shift": rows.shift, "scale": rows.scale}
     return _lot(rows.X, targets, weights, masses, dtype, **options), masses

@@ -12,41 +12,16 @@ from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
+from sparselearn._solvers._batches import OneHot
+
 __all__ = [
     "ClassCoding",
     "NumberCoding",
-    "OneHot",
     "check_labels",
     "check_numbers",
     "find_classes",
     "weigh_classes",
 ]
-
-
-class OneHot:
-    """A one-hot matrix, whose rows are made where they are asked for.
-
-    Parameters
-    ----------
-    codes : ndarray of int (n_rows,)
-        The column of the one in each row.
-    n_columns : int
-    dtype : dtype
-    """
-
-    def __init__(self, codes, n_columns, dtype):
-        self.codes = codes
-        self.dtype = np.dtype(dtype)
-        self.shape = codes.size, n_columns
-
-    def __len__(self):
-        return self.shape[0]
-
-    def __getitem__(self, places):
-        codes = self.codes[places]
-        rows = np.zeros((codes.size, self.shape[1]), dtype=self.dtype)
-        rows[np.arange(codes.size), codes] = 1.0
-        return rows
 
 
 class NumberCoding(NamedTuple):
@@ -128,7 +103,7 @@ class ClassCoding(NamedTuple):
                     f"y has shape {y.shape}; it must have a column for each of the "
                     f"{self.classes.size} labels."
                 )
-            return y.astype(dtype)
+            return y.astype(dtype, order="C")
         codes = self.codes(y)
         if self._binary:
             return codes.astype(dtype)[:, None]

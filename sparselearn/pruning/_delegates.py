@@ -143,7 +143,7 @@ class DelegatesMixin:
         """Set the counts of non-zero weights."""
         final = last_step(estimator)
         vars(self).update(adapter_of(final).counts(final, blocks))
-        n_inputs = len(blocks[0].matrix())
+        n_inputs = len(blocks[0].by_input(blocks[0].weights))
         self._n_inputs = getattr(final, "n_features_in_", n_inputs)
 
     def _store(self, outcome, unpruned, *, shrink=False):

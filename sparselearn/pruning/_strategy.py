@@ -76,7 +76,7 @@ def rows_of_table(blocks, granularity):
     rows = CANDIDATES[parts]
     if len(blocks) == 1:
         rows = CANDIDATES.get(f"linear {parts}", rows)
-    n_inputs = max(len(block.matrix()) for block in blocks)
+    n_inputs = max(len(block.by_input(block.weights)) for block in blocks)
     return [row for row in rows if n_inputs <= row.most_inputs]
 
 

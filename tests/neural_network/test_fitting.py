@@ -16,6 +16,7 @@ from sparselearn.neural_network._fitting import (
     split,
 )
 from sparselearn.neural_network._rates import Rates
+from sparselearn.neural_network._targets import NumberCoding, find_classes
 
 
 class Counter(Learner):
@@ -292,3 +293,15 @@ def test_the_own_generator_does_not_draw_on_the_users():
     own.rand(1000)
     np.testing.assert_array_equal(users.get_state()[1], before)
     assert own_random_state(3).rand() == own_random_state(3).rand()
+
+
+@pytest.mark.parametrize("kind", ["binary", "multiclass", "labels", "numbers"])
+def test_targets_are_as_kernels_read_them(rng, kind):
+    """However y lies: else each step would bring them to order anew."""
+    y = np.asfortranarray(rng.integers(2, size=(12, 3)))
+    if kind in ("binary", "multiclass"):
+        y = np.arange(12) % (2 if kind == "binary" else 3)
+    coding = NumberCoding(3, False) if kind == "numbers" else find_classes(y)
+    targets = coding.targets(y, np.float32)
+    rows = Rows(np.zeros((12, 2), np.float32))
+    assert Pass(rows, np.arange(12), 4, targets=targets).is_plain

@@ -6,7 +6,7 @@ import scipy.sparse as sp
 
 from sparselearn._parallel import stream
 from sparselearn._solvers import _network
-from sparselearn._solvers._batches import Pass, Rows
+from sparselearn._solvers._batches import OneHot, Pass, Rows
 from sparselearn._solvers._network import (
     Adam,
     CodeLayer,
@@ -17,14 +17,23 @@ from sparselearn._solvers._network import (
     glorot,
 )
 from sparselearn._solvers._training import annealed, train
+from sparselearn._solvers._workspace import lot_of_pass
 
 N_ROWS, N_FEATURES = 150, 30
 SIZE = 40
 
 
-def make_learner(optimizer=Adam, code=None, n_out=N_FEATURES, n_hidden=20, **options):
+def make_learner(
+    optimizer=Adam,
+    code=None,
+    n_out=N_FEATURES,
+    n_hidden=20,
+    output="identity",
+    **options,
+):
     sizes = (N_FEATURES, n_hidden, n_out)
-    spec = NetworkSpec(sizes, ("sigmoid", "identity"), "squared_error", code)
+    loss = "cross_entropy" if output == "softmax" else "squared_error"
+    spec = NetworkSpec(sizes, ("sigmoid", output), loss, code)
     network = Network(sizes, np.float32)
     glorot(network, spec.activations, np.random.RandomState(3))
     return DenseLearner(spec, network, optimizer(network.values), **options)
@@ -130,6 +139,48 @@ def test_what_is_learned_between_steps_is(rng, activation):
     run_pass(learners[1], passing)
     for name, value in learners[0].state().items():
         np.testing.assert_array_equal(learners[1].state()[name], value)
+
+
+@pytest.mark.parametrize("kind", ["plain", "read-only", "csr"])
+@pytest.mark.parametrize("shuffled", [False, True])
+def test_lots_of_classes(rng, kind, shuffled):
+    """Targets that the kernel makes of classes are those of a one-hot matrix."""
+    rows, n_classes = make_rows(rng, kind), 4
+    codes = rng.integers(n_classes, size=N_ROWS, dtype=np.int32)
+    matrix = np.eye(n_classes, dtype=np.float32)[codes]
+    order = rng.permutation(N_ROWS)[:130] if shuffled else np.arange(15, 145)
+    expected = make_learner(n_out=n_classes, output="softmax")
+    loss = one_by_one(expected, Pass(rows, order, SIZE, targets=matrix))
+    targets = OneHot(codes, n_classes, np.float32)
+    np.testing.assert_array_equal(targets[order], matrix[order])
+    passing = Pass(rows, order, SIZE, targets=targets)
+    assert passing.is_plain == (kind != "csr")
+    for n_jobs in (1, 2):
+        learner = make_learner(n_out=n_classes, output="softmax")
+        with stream(n_jobs) as run:
+            found = run_pass(learner, passing, run)
+        np.testing.assert_allclose(found, loss, rtol=1e-12)
+        for name, value in expected.state().items():
+            np.testing.assert_array_equal(learner.state()[name], value)
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_lots_of_a_file_that_may_not_be_written(rng, tmp_path, own):
+    """Their rows are read where they are; a kernel that wrote there would be killed."""
+    X = make_rows(rng, "plain").X
+    np.save(tmp_path / "X.npy", X)
+    mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
+    y = None if own else rng.standard_normal((N_ROWS, 4)).astype(np.float32)
+    order = rng.permutation(N_ROWS)
+    learners = [make_learner(n_out=N_FEATURES if own else 4) for _ in "12"]
+    for learner, rows in zip(learners, (X, mapped)):
+        passing = Pass(Rows(rows), order, SIZE, targets=y)
+        assert passing.is_plain
+        lot, _ = lot_of_pass(passing, 0, 3, X.dtype)
+        assert np.shares_memory(lot.rows, rows)
+        run_pass(learner, passing)
+    np.testing.assert_array_equal(*[each.network.values for each in learners])
+    assert not mapped.flags.writeable
 
 
 def test_lots_are_short(rng, monkeypatch):
