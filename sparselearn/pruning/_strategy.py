@@ -52,6 +52,7 @@ CANDIDATES = {
         Candidate("lamp", "lstsq"),  # never empties a layer
         Candidate("wanda", "lstsq", 1),
         Candidate("obd", "lstsq", 2),
+        Candidate("obs", "lstsq", 3, SQUARE),
     ],
     "feature": [
         Candidate("signal", "lstsq"),
@@ -63,6 +64,7 @@ CANDIDATES = {
         Candidate("entropy", "lstsq", 1),
         Candidate("stability", "lstsq", 2),
         Candidate("magnitude", "lstsq"),
+        Candidate("obs", "lstsq", 2, SQUARE),
     ],
     "support_vector": [Candidate("obs", "obs", 1), Candidate("magnitude", "obs")],
     "node": [Candidate("ccp", "none")],
