@@ -46,6 +46,7 @@ def warm_up(dtypes=("float64", "float32")):
         _use_coders(X, rng)
         _use_centroids(X)
         _use_perceptrons(wide.astype(dtype))
+        _use_trees(tall.astype(dtype))
         for autoencoder in _autoencoders():
             _use(autoencoder, rng.uniform(size=(40, 8)).astype(dtype))
         # A group of so many columns that no Gram matrix is formed.
@@ -155,6 +156,16 @@ def _use_perceptrons(X):
             solver=solver, l1=penalty, group_l1=penalty, **options
         )
         _use(network, X, y)
+
+
+def _use_trees(X):
+    """A tree that loses its weakest links."""
+    from sklearn.tree import DecisionTreeRegressor
+
+    from sparselearn.pruning import prune
+
+    tree = DecisionTreeRegressor(random_state=0).fit(X, X[:, 0])
+    prune(tree, X, granularity="node", criterion="ccp", sparsity=0.5, refit="none")
 
 
 def _targets_for(estimator, y):

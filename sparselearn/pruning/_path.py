@@ -4,13 +4,12 @@ from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from sparselearn._compat import Interval, StrOptions, validate_params
 from sparselearn._parallel import map_threads
 from sparselearn.pruning._bench import Bench
-from sparselearn.pruning._procedure import Plan, check_parts, observe
+from sparselearn.pruning._procedure import Plan, check_parts, observe, seed_of
 from sparselearn.pruning._prune import CONSTRAINTS, DATA_CONSTRAINTS
 from sparselearn.pruning._search import counts_down
 from sparselearn.pruning._strategy import candidates_of, label_free
@@ -149,7 +148,7 @@ def pruning_path(
     """
     check_parts(estimator, granularity)
     check_is_fitted(estimator)
-    seed = check_random_state(random_state).randint(np.iinfo(np.int32).max)
+    seed = seed_of(random_state)
     blocks = observe(estimator, None).blocks
     plan = Plan(
         {}, criterion=criterion, granularity=granularity, scope=scope, refit=refit

@@ -12,6 +12,7 @@ Once, or again and again by a schedule, each time within the masks before.
 """
 
 from collections.abc import Callable
+from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
@@ -37,6 +38,7 @@ __all__ = [
     "check_parts",
     "observe",
     "prune_in_place",
+    "seed_of",
     "word_on_cut_layers",
 ]
 
@@ -146,12 +148,19 @@ def check_parts(estimator, granularity):
     adapter_of(final).check(final, parts_of(granularity))
 
 
+def seed_of(random_state):
+    """The number that stands for `random_state`: itself, or one that is drawn."""
+    if isinstance(random_state, Integral):
+        return int(random_state)
+    return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
+
+
 def observe(estimator, X, y=None, sample_weight=None, random_state=0, size=None):
     """Blocks of the last step of a fitted estimator, and the data as it sees them.
 
     `size` is how many rows are drawn for it, if there are more; None takes all.
     """
-    seed = check_random_state(random_state).randint(np.iinfo(np.int32).max)
+    seed = seed_of(random_state)
     final = last_step(estimator)
     adapter = adapter_of(final)
     blocks = adapter.read(final)

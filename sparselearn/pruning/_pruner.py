@@ -2,9 +2,7 @@
 
 from numbers import Integral, Real
 
-import numpy as np
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
-from sklearn.utils import check_random_state
 
 from sparselearn._compat import (
     Interval,
@@ -18,7 +16,7 @@ from sparselearn.pruning._delegates import DelegatesMixin
 from sparselearn.pruning._judge import hold_out
 from sparselearn.pruning._later import LaterMixin
 from sparselearn.pruning._outcome import ResultsMixin
-from sparselearn.pruning._procedure import Plan, amount_of, check_parts
+from sparselearn.pruning._procedure import Plan, amount_of, check_parts, seed_of
 from sparselearn.pruning._prune import CONSTRAINTS
 from sparselearn.pruning._routing import RoutesMixin
 from sparselearn.pruning._wrappers import thawed
@@ -453,7 +451,7 @@ class Pruner(
 
     def _split(self, X, y, tolerance, **of_cv):
         """A seed, and which rows are kept apart, if any are needed."""
-        seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
+        seed = seed_of(self.random_state)
         if tolerance is None and self.criterion != "auto":
             return seed, None
         options = {"fraction": self.validation_fraction, "cv": self.cv, "seed": seed}

@@ -2,10 +2,9 @@
 
 from numbers import Integral, Real
 
-import numpy as np
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone, is_classifier
 from sklearn.model_selection import check_cv
-from sklearn.utils import check_random_state
+from sklearn.utils import check_array
 
 from sparselearn._compat import (
     Interval,
@@ -19,7 +18,7 @@ from sparselearn.pruning._bench import Bench, prune_on
 from sparselearn.pruning._cross_validation import chosen, cross_validated
 from sparselearn.pruning._delegates import DelegatesMixin
 from sparselearn.pruning._outcome import ResultsMixin
-from sparselearn.pruning._procedure import check_parts
+from sparselearn.pruning._procedure import check_parts, seed_of
 from sparselearn.pruning._pruner import Pruner
 from sparselearn.pruning._routing import RoutesMixin
 from sparselearn.pruning._wrappers import thawed
@@ -153,9 +152,11 @@ class PrunerCV(
         -------
         self : PrunerCV
         """
+        if y is not None:  # before folds are made by it
+            check_array(y, dtype=None, ensure_2d=False, input_name="y")
         pruner, params = self._pruner(), fit_params
         params, sample_weight, cv_params = self._routed(sample_weight, groups, params)
-        seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
+        seed = seed_of(self.random_state)
         options = pruner.calibration_size, seed, self.scoring, self.n_jobs
 
         def fitted(split):

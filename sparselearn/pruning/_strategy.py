@@ -118,7 +118,8 @@ class Race(NamedTuple):
     results : dict of ndarray
         One row a candidate, round and sparsity.
     beats_chance : bool
-        Whether the winner is not worse than the control, or does no harm.
+        Whether the winner is not worse than the control by more than a standard
+        error, or does no harm.
     """
 
     winner: Candidate
@@ -172,7 +173,7 @@ def race(candidates, start, judge, n_kept, *, base, n_jobs=None):
     harm = np.mean(base) - winner.score > standard_error(base)
     names = rows[0].keys()
     results = {name: np.array([row[name] for row in rows]) for name in names}
-    return Race(winner.candidate, results, not harm or winner.score >= chance.score)
+    return Race(winner.candidate, results, not harm or chance.ties(winner))
 
 
 class _Leg(NamedTuple):

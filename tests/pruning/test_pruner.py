@@ -45,6 +45,7 @@ CHECKED = [
             hidden_layer_sizes=(8,), solver="lbfgs", max_iter=40, random_state=0
         ),
         sparsity=0.5,
+        criterion="lamp",
     ),
 ]
 
