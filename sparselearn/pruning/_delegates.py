@@ -161,8 +161,10 @@ class DelegatesMixin:
             "refit_": plan.refit,
             **figures,
         }
+        self._finished = None
         if unpruned is not None:
             fitted["unpruned_"] = unpruned
+            self._finished = pruned.finished
         for name in [name for name in vars(self) if name.endswith("_")]:
             delattr(self, name)
         vars(self).update(fitted)

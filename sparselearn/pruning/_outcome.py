@@ -79,16 +79,23 @@ class ResultsMixin:
                 masked = self._masked()
                 if masked is not None:
                     scores["masked"] = masked.score(X, y)
+                if self._finished is not None:
+                    finished = self._with_blocks(self._finished)
+                    scores["finished"] = finished.score(X, y)
             scores["pruned"] = pruned.score(X, y)
         return report_on(unpruned, pruned, scores, X)
 
     def _masked(self):
         """The unpruned estimator without the weights that were removed."""
-        masked = self.restore()
-        blocks = observe(masked, None).blocks
+        blocks = observe(self.unpruned_, None).blocks
         shapes = [block.weights.shape for block in blocks]
         if shapes != [np.shape(mask) for mask in self.masks_]:  # it was shrunk
             return None
-        final = last_step(masked)
-        adapter_of(final).write(final, cut(blocks, self.masks_))
-        return masked
+        return self._with_blocks(cut(blocks, self.masks_))
+
+    def _with_blocks(self, blocks):
+        """The unpruned estimator with other blocks in the place of its own."""
+        estimator = self.restore()
+        final = last_step(estimator)
+        adapter_of(final).write(final, blocks)
+        return estimator

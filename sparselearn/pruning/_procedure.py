@@ -106,6 +106,8 @@ class Pruned(NamedTuple):
         Which parts are kept, shaped like `importances`.
     threshold : float
         The smallest importance that was kept.
+    finished : list of Block or None
+        The blocks as corrected without labels, if they were trained afterwards.
     """
 
     blocks: list
@@ -113,6 +115,7 @@ class Pruned(NamedTuple):
     masks: list
     kept: list
     threshold: float
+    finished: list | None = None
 
 
 def amount_of(*, granularity="element", layer_sparsity=None, **amounts):
@@ -220,8 +223,8 @@ def prune_in_place(estimator, subject, plan, importances=None):
         masks = weight_masks(plan.granularity, dense, kept)
         # What was trained since is what is to be kept up.
         teacher = subject if refit.training is None else now
-        pruned = _step(final, teacher, now, masks, plan, rates[step])
-    return Pruned(pruned, importances, masks, kept, threshold)
+        finished, pruned = _step(final, teacher, now, masks, plan, rates[step])
+    return Pruned(pruned, importances, masks, kept, threshold, finished)
 
 
 def _counts_on_the_way(plan, subject, kept):
@@ -247,7 +250,10 @@ def _counts_on_the_way(plan, subject, kept):
 
 
 def _step(final, teacher, now, masks, plan, rates):
-    """Cut what `now` is, correct it without labels, write it, and train."""
+    """Cut what `now` is, correct it without labels, write it, and train.
+
+    Returns the blocks before training, if there was any, and after all.
+    """
     data = now.data
     pruned = cut(now.blocks, masks)
     refit = REFITS[plan.refit]
@@ -260,8 +266,8 @@ def _step(final, teacher, now, masks, plan, rates):
         pruned = data.adapter.read(final)
     if changed and refit.training is not None:
         refit.training(final, masks, data, rates)
-        pruned = data.adapter.read(final)
-    return pruned
+        return pruned, data.adapter.read(final)
+    return None, pruned
 
 
 def word_on_cut_layers(pruned, plan):

@@ -17,7 +17,8 @@ class PruningReport(NamedTuple):
     after : SparsityReport
         Of the pruned one.
     scores : dict of str -> float
-        "dense", unpruned; "masked", with weights removed; "pruned", as it is.
+        "dense", unpruned; "masked", with weights removed; "finished", with what is left
+        corrected without labels, if it was trained afterwards; "pruned", as it is.
     """
 
     before: SparsityReport | None

@@ -142,6 +142,18 @@ def test_export_and_report(digits):
     assert set(validated) == {"dense", "masked", "pruned"}
 
 
+def test_report_tells_what_training_added(digits):
+    X, y = digits
+    network = SparseMLPClassifier((30, 20), batch_size=50, max_iter=10, random_state=0)
+    options = {"sparsity": 0.9, "criterion": "wanda"}
+    pruner = Pruner(network, refit="train", refit_epochs=3, random_state=0, **options)
+    scores = pruner.fit(X, y).report(X, y).scores
+    finished = prune(pruner.unpruned_, X, refit="lstsq", **options)
+    assert scores["finished"] == finished.score(X, y)
+    assert list(scores) == ["dense", "masked", "finished", "pruned"]
+    assert scores["pruned"] == pruner.score(X, y) > scores["masked"]
+
+
 @pytest.mark.parametrize("stage", ["before", "trained", "pruned", "after"])
 def test_copies_in_every_state(digits, stage):
     X, y = digits
