@@ -337,8 +337,8 @@ class Pruner(
     >>> from sklearn.linear_model import Ridge
     >>> from sparselearn.pruning import Pruner
     >>> X, y = load_diabetes(return_X_y=True)
-    >>> pruner = Pruner(Ridge(alpha=0.1), sparsity=0.6).fit(X, y)
-    >>> pruner.get_support(indices=True)
+    >>> pruner = Pruner(Ridge(alpha=0.1), criterion="magnitude", sparsity=0.6)
+    >>> pruner.fit(X, y).get_support(indices=True)
     array([1, 2, 3, 8])
     >>> pruner.sparsity_
     0.6
