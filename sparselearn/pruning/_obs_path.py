@@ -24,9 +24,9 @@ class ObsPath:
         Features in the order in which they are removed.
     rises : ndarray of shape (n_features,)
         What the loss rises by as each goes.
-    coefs : float64 ndarray of shape (n_features + 1, *coef_.shape)
+    coefs : float64 ndarray of shape (n_features + 1, ...), then as ``coef_``
         ``coefs[k]`` has k features.
-    intercepts : float64 ndarray of shape (n_features + 1, *intercept_.shape)
+    intercepts : float64 ndarray of shape (n_features + 1, ...), then as ``intercept_``
     """
 
     order: np.ndarray
