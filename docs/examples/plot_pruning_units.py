@@ -8,7 +8,8 @@ arrays with them: what it costs in accuracy, and what it gains in time.
 
 # %%
 # Cross-validation says how many units are not needed: on each fold one network, and the
-# whole path of units removed, by several criteria.
+# whole path of units removed, by several criteria. Units are ranked layer by layer:
+# what one is worth does not compare with those of a layer of another size.
 
 import matplotlib.pyplot as plt
 from sklearn.datasets import load_digits
@@ -23,7 +24,7 @@ X, X_test, y, y_test = train_test_split(X / 16, y, random_state=0)
 network = SparseMLPClassifier(
     (400, 200), max_iter=20, batch_size=64, learning_rate_init=2e-3, random_state=0
 )
-pruner = Pruner(network, granularity="neuron", shrink=True)
+pruner = Pruner(network, granularity="neuron", scope="layer", shrink=True)
 search = PrunerCV(pruner, cv=3, random_state=0).fit(X, y)
 PruningDisplay.from_estimator(search, xscale="log", score_name="Accuracy")
 plt.show()
