@@ -27,7 +27,7 @@ from sparselearn.pruning._criteria import CRITERIA
 LAYERS = (300, 100)
 CALIBRATION = 5000
 TURNS = 15
-UNITS = {"granularity": "neuron", "criterion": "obs", "scope": "layer"}
+UNITS = {"granularity": "neuron", "criterion": "obs"}
 CUBIC = {"schedule": "cubic", "refit": "train", "refit_epochs": 30}
 # What is pruned, how, and the most points that it may lose.
 ROWS = {
@@ -120,7 +120,6 @@ def by_criterion(dense, train, test, granularity, sparsity, seed):
             y[rows],
             criterion=name,
             granularity=granularity,
-            scope="layer" if granularity == "neuron" else "global",
             sparsity=sparsity,
             refit="lstsq",
         )

@@ -24,7 +24,7 @@ X, X_test, y, y_test = train_test_split(X / 16, y, random_state=0)
 network = SparseMLPClassifier(
     (400, 200), max_iter=20, batch_size=64, learning_rate_init=2e-3, random_state=0
 )
-pruner = Pruner(network, granularity="neuron", scope="layer", shrink=True)
+pruner = Pruner(network, granularity="neuron", shrink=True)
 search = PrunerCV(pruner, cv=3, random_state=0).fit(X, y)
 PruningDisplay.from_estimator(search, xscale="log", score_name="Accuracy")
 plt.show()

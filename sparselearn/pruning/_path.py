@@ -86,7 +86,7 @@ def pruning_path(
     y_test=None,
     criterion="auto",
     granularity="element",
-    scope="global",
+    scope="auto",
     refit="auto",
     sparsities=None,
     scoring=None,

@@ -55,7 +55,7 @@ class Plan(NamedTuple):
     amount: dict
     criterion: str = "magnitude"
     granularity: str | tuple = "element"
-    scope: str = "global"
+    scope: str = "auto"
     layer_sparsity: str | dict | list | None = None
     min_density: float = 0.0
     exclude: tuple = ()
@@ -71,9 +71,12 @@ class Plan(NamedTuple):
             amount["threshold"] = threshold_of(
                 amount["threshold"], importances, self, *subject
             )
+        scope = self.scope
+        if scope == "auto":
+            scope = "layer" if self.granularity == "neuron" else "global"
         return make_masks(
             importances,
-            scope=self.scope,
+            scope=scope,
             granularity=self.granularity,
             layer_sparsity=self.layer_sparsity,
             min_density=self.min_density,

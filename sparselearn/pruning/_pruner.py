@@ -142,11 +142,12 @@ class Pruner(
         score, or "1se", one standard error of it. What is used if none of the four is
         given is 0.01 for scores whose best value is 1 (accuracy, R², AUC and the like)
         and 1 % of the unpruned estimator's score for others.
-    scope : {"global", "layer", "output"}, default="global"
-        "global" ranks all weights together. "layer" ranks each layer by itself, and
+    scope : {"auto", "global", "layer", "output"}, default="auto"
+        "global" ranks all parts together. "layer" ranks each layer by itself, and
         prunes all to the same sparsity, up to rounding; "output" does so with the
-        weights of each output. The number of kept weights is the same. "layer" has no
-        effect on a linear model, nor any scope with `threshold`.
+        weights of each output. The number of kept parts is the same. "layer" has no
+        effect on a linear model, nor any scope with `threshold`. "auto" is "layer" for
+        hidden units, which hardly compare across layers, and "global" for the rest.
     layer_sparsity : str, list or dict, default=None
         How a perceptron's sparsity is shared out among its layers; in each the weights
         are ranked by `scope`. The total stays exact, and a layer that is kept whole
@@ -372,7 +373,7 @@ class Pruner(
         n_nonzero_coefs=None,
         threshold=None,
         tolerance=None,
-        scope="global",
+        scope="auto",
         layer_sparsity=None,
         min_density=0.0,
         exclude=(),

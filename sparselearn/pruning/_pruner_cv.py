@@ -153,7 +153,9 @@ class PrunerCV(
         self : PrunerCV
         """
         if y is not None:  # before folds are made by it
-            check_array(y, dtype=None, ensure_2d=False, input_name="y")
+            check_array(
+                y, accept_sparse=True, dtype=None, ensure_2d=False, input_name="y"
+            )
         pruner, params = self._pruner(), fit_params
         params, sample_weight, cv_params = self._routed(sample_weight, groups, params)
         seed = seed_of(self.random_state)

@@ -59,6 +59,19 @@ def test_a_feature_of_a_network_is_a_row_of_its_first_weights(X, network):
     np.testing.assert_array_equal(pruned.coefs_[1], network.coefs_[1])
 
 
+def test_units_are_ranked_by_layer_unless_told(X, network):
+    """A layer whose units are read loudly keeps no more of them for it."""
+    network.coefs_[2] *= 100.0
+    options = {"granularity": "neuron", "criterion": "signal", "n_nonzero_coefs": 5}
+
+    def kept(**scope):
+        pruned = prune(network, X, **options, **scope)
+        return [int(W.any(axis=0).sum()) for W in pruned.coefs_[:-1]]
+
+    assert kept() == kept(scope="layer") == [3, 2]
+    assert kept(scope="global") == [2, 3]
+
+
 def test_what_does_not_know_units_says_what_does(X, network):
     with pytest.raises(ValueError, match="does not know granularity='neuron'"):
         prune(network, X, criterion="wanda", granularity="neuron", sparsity=0.5)

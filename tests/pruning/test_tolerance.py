@@ -446,9 +446,10 @@ def test_no_better_than_chance_is_told(problem, monkeypatch):
     monkeypatch.setitem(CRITERIA, "magnitude", worst)
     rows = [Candidate("magnitude", "fold"), Candidate("magnitude", "none")]
     monkeypatch.setitem(CANDIDATES, "linear element", rows)
-    with pytest.warns(UserWarning, match="all were worse than 'random'") as caught:
-        Pruner(Ridge(), sparsity=0.8, random_state=4).fit(X, y)
-    assert [warning.filename for warning in caught] == [__file__]
+    for seed in range(5):  # of the draw that it is held against
+        with pytest.warns(UserWarning, match="worse than 'random'") as caught:
+            Pruner(Ridge(), sparsity=0.3, random_state=seed).fit(X, y)
+        assert [warning.filename for warning in caught] == [__file__]
 
 
 def test_auto_by_rule_without_rows_to_judge(problem):
