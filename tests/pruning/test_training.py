@@ -109,7 +109,7 @@ def test_epochs_and_seeds_matter_and_threads_do_not(X, y):
 
     def trained(network, refit_epochs=2, random_state=0):
         options = {"refit_epochs": refit_epochs, "random_state": random_state}
-        return prune(network, X, y, **options, **OPTIONS).predict(X)
+        return prune(network, X, y, **OPTIONS | options).predict(X)
 
     wanted = trained(network)
     np.testing.assert_array_equal(trained(network), wanted)
@@ -125,7 +125,7 @@ def test_labels_weights_and_sparse_rows(X, y):
     Y = np.column_stack([y > 0, y > 1]).astype(int)
     network = network_of(MLPClassifier).fit(X, Y)
     weights = np.where(np.arange(len(X)) < 60, 1.0, 0.0)
-    options = OPTIONS | {"random_state": 0, "refit_epochs": 2}
+    options = OPTIONS | {"refit_epochs": 2}
     whole = prune(network, X, Y, sample_weight=weights, **options)
     assert whole.predict(X).shape == (120, 2)
     other = np.where(weights[:, None] > 0.0, Y, 1 - Y)  # labels of absent rows
@@ -138,7 +138,7 @@ def test_labels_weights_and_sparse_rows(X, y):
 def test_balanced_classes_stay_balanced(X, y):
     labels = (y > np.quantile(y, 0.9)).astype(int)
     balanced = network_of(SparseMLPClassifier, class_weight="balanced").fit(X, labels)
-    options = OPTIONS | {"random_state": 0, "refit_epochs": 2}
+    options = OPTIONS | {"refit_epochs": 2}
     found = prune(balanced, X, labels, **options)
     assert found.class_weight == "balanced"
     as_dict = copy.deepcopy(balanced)
@@ -177,8 +177,8 @@ def test_what_cannot_be_trained_says_so(X, y):
 
 def test_the_last_step_of_a_pipeline_trains_on_what_it_sees(X, y):
     whole = make_pipeline(StandardScaler(), network_of(MLPRegressor)).fit(5 * X, y)
-    found = prune(whole, 5 * X, y, random_state=0, **OPTIONS)
-    alone = prune(whole[-1], whole[0].transform(5 * X), y, random_state=0, **OPTIONS)
+    found = prune(whole, 5 * X, y, **OPTIONS)
+    alone = prune(whole[-1], whole[0].transform(5 * X), y, **OPTIONS)
     np.testing.assert_array_equal(found[-1].coefs_[0], alone.coefs_[0])
 
 
