@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from sparselearn._report import _html, _results
-from sparselearn._report._data import ReportError, load
+from sparselearn._report._data import load
 from sparselearn._report._files import (
     PIPELINES,
     check_folder,
@@ -14,6 +14,7 @@ from sparselearn._report._files import (
 from sparselearn._report._models import BASELINE, MODELS
 from sparselearn._report._prepare import prepare
 from sparselearn._report._progress import Progress
+from sparselearn._report._read import ReportError
 from sparselearn._report._search import recorded_warnings
 from sparselearn._report._sweep import plan, sweep
 

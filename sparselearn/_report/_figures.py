@@ -101,7 +101,7 @@ def coefficient_path(problem, outcome):
     display = CoefficientPathDisplay(
         alphas,
         coefs[0],
-        feature_names=problem.names,
+        feature_names=problem.shown,
         alpha=chosen,
         coef_name=name,
     )

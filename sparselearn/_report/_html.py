@@ -118,7 +118,7 @@ def _features(problem, outcomes):
         kept = np.flatnonzero(weights)
         first = kept[np.argsort(-weights[kept], kind="stable")][:MAX_FEATURES]
         largest = weights.max(initial=0) or 1.0
-        shares = [(problem.names[j], 100 * weights[j] / largest) for j in first]
+        shares = [(problem.shown[j], 100 * weights[j] / largest) for j in first]
         found.append((outcome.name, len(kept), len(weights), shares))
     return found
 

@@ -205,6 +205,8 @@ def _block_alphas(problem):
 def _no_blocks(problem):
     if problem.blocks:
         return None
+    if sp.issparse(problem.X):
+        return "it takes no sparse features"
     return (
         "its groups are the one-hot columns of a text column, and without text each "
         "column is alone, as in the Lasso"
