@@ -57,6 +57,7 @@ MOST_CHOSEN = 256  # features of a matching pursuit
 LEARNED = 4  # atoms of a code while a dictionary is learned
 MOST_ATOMS = 32  # of a code, at the densest level
 N_L1 = 6
+MOST_PRODUCTS = 10**10  # of weights and rows, in a fit of an autoencoder
 
 
 def read_sparsity(pipeline):
@@ -273,9 +274,11 @@ def _dictionary_levels(problem):
 
 
 def _autoencoder(problem):
+    n_components = _codes(problem)[0][1].n_components
+    n_products = problem.X.shape[0] * problem.X.shape[1] * n_components  # an epoch
     encoder = SparseAutoencoder(
-        _codes(problem)[0][1].n_components,
-        max_iter=_epochs(problem, 50),
+        n_components,
+        max_iter=min(_epochs(problem, 50), max(MOST_PRODUCTS // n_products, 5)),
         learning_rate_init=0.005,
         random_state=problem.seed,
     )
