@@ -1424,3 +1424,18 @@ def naive_jackknife(statistic, n_rows, n_groups=10):
     ]
     mean = sum(without) / n_groups
     return ((n_groups - 1) / n_groups * sum((r - mean) ** 2 for r in without)) ** 0.5
+
+
+# -- pruning: compact pipelines ------------------------------------------------
+
+
+def columns_read(predict, X):
+    """Numbers of the columns of X in which some other value changes a prediction."""
+    wanted = predict(X)
+    found = []
+    for j in range(X.shape[1]):
+        other = X.copy()
+        other[:, j] = np.random.default_rng(j).permutation(X[:, j]) * 3.0 + 1.0
+        if not np.array_equal(predict(other), wanted):
+            found.append(j)
+    return found
