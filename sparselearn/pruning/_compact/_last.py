@@ -66,8 +66,9 @@ def _linear(model, kept):
 def _columns(coef, used):
     if not sp.issparse(coef):
         return np.ascontiguousarray(coef[..., used])
-    columns = np.flatnonzero(used)
-    return coef[:, columns] if coef.ndim == 2 else coef[columns]
+    if coef.ndim == 1:  # older versions of scipy take no entries of such
+        return type(coef)(coef.toarray()[used])
+    return coef[:, np.flatnonzero(used)]
 
 
 def _perceptron(network, kept):
