@@ -28,9 +28,10 @@ from sparselearn._solvers._network import (
     NetworkSpec,
     glorot,
     layer_values,
+    used_inputs,
 )
 from sparselearn._solvers._sparse_network import PenalisedLearner
-from sparselearn._validation import row_weights
+from sparselearn._validation import finite_check, row_weights
 from sparselearn.neural_network._fitting import (
     TRAINING_CONSTRAINTS,
     TrainingMixin,
@@ -417,12 +418,13 @@ class Perceptron(MaskMixin, TrainingMixin, BaseEstimator, ABC):
             dtype=FLOATS,
             order="C",
             reset=False,
+            ensure_all_finite=False,  # they are checked in passing
         )
         network = Network(self._sizes, self.coefs_[0].dtype)
         _fill(network, self.coefs_, self.intercepts_)
         name = SIGMOID.get(self.activation, self.activation)
         with stream(self.n_jobs) as run:
-            return _forward(X, np.arange(X.shape[0]), network, name, run)
+            return _forward(X, None, network, name, run, finite_check(self))
 
     def _score_rows(self, problem, places, network, run):
         """The score of `network`, as it is, on some rows of `problem`."""
@@ -458,17 +460,38 @@ def _fill(network, weights, biases):
         new[:] = old.toarray() if sp.issparse(old) else old
 
 
-def _forward(X, places, network, activation, run):
-    """The last layer of rows of X before its activation, by chunks in threads."""
+def _forward(X, places, network, activation, run, check=None):
+    """The last layer of rows of X before its activation, by chunks in threads.
+
+    `places` says which rows; None is all. ``check(rows)`` may refuse them. Features
+    that no weight reads are left out where to copy the others takes less time than to
+    multiply all.
+    """
     n_hidden = len(network.weights) - 1
     spec = NetworkSpec(network.sizes, (*[activation] * n_hidden, "identity"), "")
+    used = used_inputs(network.weights[0])
+    if used is not None:
+        whole, sizes = network, (used.size, *network.sizes[1:])
+        network = Network(sizes, whole.values.dtype)
+        _fill(network, [whole.weights[0][used], *whole.weights[1:]], whole.biases)
     rows = Rows(X, dtype=network.values.dtype)
 
-    def compute(chunk):
-        found = np.empty((chunk.stop - chunk.start, X.shape[1]), dtype=rows.dtype)
-        return layer_values(spec, network, rows.gather(places[chunk], found), -1)
+    def gathered(chunk):
+        if places is None and rows.is_plain:
+            return X[chunk]
+        at = np.arange(chunk.start, chunk.stop) if places is None else places[chunk]
+        return rows.gather(at, np.empty((at.size, X.shape[1]), dtype=rows.dtype))
 
-    return np.concatenate(list(run(compute, row_chunks(places.size, CHUNK))))
+    def compute(chunk):
+        found = gathered(chunk)
+        if check is not None:
+            check(found)
+        if used is not None:
+            found = np.take(found, used, axis=1)
+        return layer_values(spec, network, found, -1)
+
+    n_rows = X.shape[0] if places is None else places.size
+    return np.concatenate(list(run(compute, row_chunks(n_rows, CHUNK))))
 
 
 @contextmanager
