@@ -18,6 +18,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.preprocessing import StandardScaler, label_binarize
+from sklearn.svm import SVC, SVR
 
 from sparselearn.cluster import KMeansCoder
 from sparselearn.decomposition import KSVD
@@ -48,8 +49,9 @@ __all__ = [
 ]
 
 SPARSITIES = (0.0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98, 0.99)
-TREE_SPARSITIES = (0.0, 0.5, 0.75, 0.9)
+COARSE_SPARSITIES = (0.0, 0.5, 0.75, 0.9)  # of what takes long to fit, or is coarse
 MOST_ROWS = 5000  # of a forest
+MOST_PAIRED_ROWS = 2000  # of a kernel machine, whose pairs of vectors are factored
 MOST_PAIRED = 4000  # features whose pairs are held in memory
 N_ALPHAS = 12
 ALPHA_EPS = 1e-3  # the smallest alpha, as a share of the largest
@@ -57,6 +59,7 @@ MOST_CHOSEN = 256  # features of a matching pursuit
 LEARNED = 4  # atoms of a code while a dictionary is learned
 MOST_ATOMS = 32  # of a code, at the densest level
 N_L1 = 6
+LEAST_L1 = 3e-4
 
 
 def read_sparsity(pipeline):
@@ -294,7 +297,7 @@ def _epochs(problem, at_most):
     return int(np.clip(100_000 // len(problem.y), 10, at_most))
 
 
-def _sparse_perceptron(problem):
+def _penalised_perceptron(problem, **penalties):
     options = {
         "hidden_layer_sizes": (64,),
         "learning_rate_init": 0.005,
@@ -303,16 +306,23 @@ def _sparse_perceptron(problem):
         "batch_size": 64,
         "tol": 1e-3,
         "random_state": problem.seed,
+        **penalties,
     }
     if problem.task == "classification":
-        return [("network", SparseMLPClassifier(**options))]
-    network = SparseMLPRegressor(**options)
-    return [("network", _at_scale_one(network))]
+        return SparseMLPClassifier(**options)
+    return SparseMLPRegressor(**options)
+
+
+def _sparse_perceptron(problem):
+    network = _penalised_perceptron(problem)
+    if problem.task == "regression":
+        network = _at_scale_one(network)
+    return [("network", network)]
 
 
 def _l1_levels(problem):
     inner = "regressor__" if problem.task == "regression" else ""
-    return {f"network__{inner}l1": np.geomspace(3e-2, 3e-4, N_L1)}
+    return {f"network__{inner}l1": np.geomspace(3e-2, LEAST_L1, N_L1)}
 
 
 # -- pruned -------------------------------------------------------------------
@@ -331,7 +341,43 @@ def _pruned(network):
 
 
 def _pruned_perceptron(problem):
-    pruner = _pruned(_perceptron(problem))
+    return _pruned_network(problem, _perceptron(problem))
+
+
+def _pruned_penalised_perceptron(problem):
+    # A small penalty brings most weights near zero before the rest is pruned.
+    return _pruned_network(problem, _penalised_perceptron(problem, l1=LEAST_L1))
+
+
+def _pruned_network(problem, network):
+    pruner = _pruned(network)
+    if problem.task == "regression":
+        pruner = _at_scale_one(pruner)
+    return [("pruner", pruner)]
+
+
+def _pruned_autoencoder(problem):
+    encoder = clone(_autoencoder(problem)[0][1])
+    encoder.set_params(n_nonzero_coefs=LEARNED)
+    pruner = Pruner(
+        encoder,
+        sparsity=0.0,
+        granularity="neuron",
+        criterion="signal",
+        refit="lstsq",
+    )
+    return [("pruner", pruner), ("linear", _linear(problem))]
+
+
+def _pruned_kernel_machine(problem):
+    machine = SVC() if problem.task == "classification" else SVR()
+    pruner = Pruner(
+        machine,
+        sparsity=0.0,
+        granularity="support_vector",
+        criterion="obs",
+        refit="obs",
+    )
     if problem.task == "regression":
         pruner = _at_scale_one(pruner)
     return [("pruner", pruner)]
@@ -348,10 +394,15 @@ def _pruned_forest(problem):
     return [("pruner", pruner)]
 
 
-def _many_rows(problem):
-    if len(problem.y) <= MOST_ROWS:
-        return None
-    return f"forests of more than {MOST_ROWS} rows take long to grow again and again"
+def _many_rows(most):
+    """Whether rows are more than `most`, and why that matters."""
+
+    def unsuited(problem):
+        if len(problem.y) <= most:
+            return None
+        return f"with more than {most} rows it takes long to fit again and again"
+
+    return unsuited
 
 
 def _at_scale_one(regressor):
@@ -363,9 +414,18 @@ def _sparsities(problem):
     return {"pruner__sparsity": _leaving_some(problem.X.shape[1])}
 
 
-def _perceptron_sparsities(problem):
-    inner = "regressor__" if problem.task == "regression" else ""
-    return {f"pruner__{inner}sparsity": list(SPARSITIES)}
+def _of_standardised(sparsities):
+    """A grid of sparsities, of regressors of standardised targets."""
+
+    def grid(problem):
+        inner = "regressor__" if problem.task == "regression" else ""
+        return {f"pruner__{inner}sparsity": list(sparsities)}
+
+    return grid
+
+
+def _coarse_sparsities(problem):
+    return {"pruner__sparsity": list(COARSE_SPARSITIES)}
 
 
 def _leaving_some(n_weights):
@@ -404,13 +464,27 @@ MODELS = {
     "sparse-mlp": Model(build=_sparse_perceptron, grid=_l1_levels, unit="weights"),
     "pruned-linear": Model(build=_pruned_linear, grid=_sparsities),
     "pruned-mlp": Model(
-        build=_pruned_perceptron, grid=_perceptron_sparsities, unit="weights"
+        build=_pruned_perceptron, grid=_of_standardised(SPARSITIES), unit="weights"
+    ),
+    "pruned-sparse-mlp": Model(
+        build=_pruned_penalised_perceptron,
+        grid=_of_standardised(SPARSITIES[2:]),
+        unit="weights",
+    ),
+    "pruned-autoencoder": Model(
+        build=_pruned_autoencoder, grid=_coarse_sparsities, unit="units of the code"
+    ),
+    "pruned-svm": Model(
+        build=_pruned_kernel_machine,
+        grid=_of_standardised(SPARSITIES[:6]),
+        unit="support vectors",
+        unsuited=_many_rows(MOST_PAIRED_ROWS),
     ),
     "pruned-forest": Model(
         build=_pruned_forest,
-        grid=lambda problem: {"pruner__sparsity": list(TREE_SPARSITIES)},
+        grid=_coarse_sparsities,
         unit="nodes",
-        unsuited=_many_rows,
+        unsuited=_many_rows(MOST_ROWS),
     ),
 }
 
