@@ -1,4 +1,4 @@
-"""The models of the report: a table, and how their sparsity and weights are read.
+"""The models of the report: a table.
 
 A model is one row of `MODELS`. Its `build` takes a `Problem` and returns the steps
 that follow the shared preparation; its `grid` returns the parameters to sweep, given
@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-import scipy.sparse as sp
 from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
@@ -20,6 +19,7 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.preprocessing import StandardScaler, label_binarize
 from sklearn.svm import SVC, SVR
 
+from sparselearn._report._reading import read_sparsity
 from sparselearn.cluster import KMeansCoder
 from sparselearn.decomposition import KSVD
 from sparselearn.linear_model import (
@@ -43,8 +43,6 @@ __all__ = [
     "BASELINE",
     "MODELS",
     "Model",
-    "input_weights",
-    "read_sparsity",
     "targets",
 ]
 
@@ -60,21 +58,6 @@ LEARNED = 4  # atoms of a code while a dictionary is learned
 MOST_ATOMS = 32  # of a code, at the densest level
 N_L1 = 6
 LEAST_L1 = 3e-4
-
-
-def read_sparsity(pipeline):
-    """The number of non-zeros of a fitted pipeline, and its share of zeros.
-
-    Both are of the first step that has a sparsity of its own, else of the weights of
-    the last one.
-    """
-    for _, step in pipeline.steps:
-        parts = _parts(step, "sparsity_")
-        if parts:
-            zeros = np.mean([np.mean(part.sparsity_) for part in parts])
-            return float(sum(p.n_nonzero_coefs_ for p in parts)), float(zeros)
-    weights = np.concatenate([w.ravel() for w in _weights(pipeline[-1])])
-    return float(np.count_nonzero(weights)), float(np.mean(weights == 0))
 
 
 class Model(NamedTuple):
@@ -487,46 +470,3 @@ MODELS = {
         unsuited=_many_rows(MOST_ROWS),
     ),
 }
-
-
-# -- reading fitted models ----------------------------------------------------
-
-
-def _inside(estimator):
-    """What a fitted estimator wraps."""
-    if hasattr(estimator, "estimators_"):
-        return list(np.ravel(estimator.estimators_))
-    for name in ("regressor_", "estimator_"):
-        if hasattr(estimator, name):
-            return [getattr(estimator, name)]
-    return []
-
-
-def _parts(estimator, attribute):
-    """The fitted estimators with `attribute`: this one, or those inside it."""
-    if hasattr(estimator, attribute):
-        return [estimator]
-    return [p for inner in _inside(estimator) for p in _parts(inner, attribute)]
-
-
-def _weights(estimator):
-    """All arrays of weights of a fitted estimator."""
-    layers = [w for part in _parts(estimator, "coefs_") for w in part.coefs_]
-    coefs = layers or [part.coef_ for part in _parts(estimator, "coef_")]
-    return [w.toarray() if sp.issparse(w) else np.asarray(w) for w in coefs]
-
-
-def input_weights(pipeline, n_before):
-    """Size of the weights on each prepared feature, over all outputs; or None.
-
-    None where the model does not weigh prepared features, but codes, as more than one
-    step follows the `n_before` of the preparation; or asks of them, as trees do.
-    """
-    if len(pipeline) > n_before + 1:
-        return None
-    weights = _weights(pipeline[-1])
-    if not weights:
-        return None
-    if _parts(pipeline[-1], "coefs_"):
-        return np.linalg.norm(weights[0], axis=1)
-    return np.linalg.norm(np.vstack([np.atleast_2d(w) for w in weights]), axis=0)
