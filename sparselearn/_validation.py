@@ -26,6 +26,7 @@ __all__ = [
     "finite_check",
     "read_only",
     "row_weights",
+    "validate_batch",
     "validate_regression",
 ]
 
@@ -185,6 +186,28 @@ def validate_regression(estimator, X, y, sample_weight=None, *, multi_output=Tru
     options = _REGRESSION | {"multi_output": multi_output}
     X, y = validate_data(estimator, X, y, **options)
     return column_major(X), y.astype(np.float64), row_weights(sample_weight, X)
+
+
+def validate_batch(estimator, X, y, sample_weight=None, *, reset):
+    """The same for a batch of rows, whose weights are as they are given.
+
+    Parameters
+    ----------
+    reset : bool
+        Whether it is the first, and sets feature attributes.
+
+    Returns
+    -------
+    X, y
+        As of :func:`validate_regression`.
+    weights : float64 ndarray of shape (n_samples,), or (1,) for ones
+    """
+    X, y = validate_data(estimator, X, y, reset=reset, **_REGRESSION)
+    X = column_major(X)
+    weights = np.ones(1)
+    if sample_weight is not None:
+        weights = check_weights(sample_weight, X)
+    return X, y.astype(np.float64), weights
 
 
 def check_regression(X, y, sample_weight=None):
