@@ -20,6 +20,7 @@ from sklearn.utils.validation import (
     _check_method_params,
     _check_sample_weight,
     _num_samples,
+    validate_data,
 )
 
 try:  # scikit-learn >= 1.9
@@ -180,6 +181,34 @@ def keep_units(network, coefs, intercepts, kept):
             after = of_weights(memory[:n]) + of_constants(memory[n:])
             setattr(optimizer, name, after)
     _drop(network, "_coef_indptr", "_intercept_indptr")
+
+
+def with_forward_pass(network, predicted, least):
+    """A twin of scikit-learn's fitted perceptron that has another forward pass.
+
+    Parameters
+    ----------
+    network : MLPClassifier or MLPRegressor
+        It shares all that it has with the twin.
+    predicted : callable
+        X, an ndarray that may have NaN or infinity, -> what the last layer gives,
+        (n_rows, n_outputs). Not asked for sparse X.
+    least : int
+        Of so many rows and more.
+    """
+    twin, own = copy(network), network._forward_pass_fast
+
+    def forward_pass(X, check_input=True):
+        rows = X
+        if check_input:
+            options = {"accept_sparse": ["csr", "csc"], "ensure_all_finite": False}
+            rows = validate_data(network, X, reset=False, **options)
+        if sp.issparse(rows) or len(rows) < least:
+            return own(X, check_input)
+        return predicted(rows)
+
+    twin._forward_pass_fast = forward_pass
+    return twin
 
 
 def forget_training(network):
