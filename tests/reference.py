@@ -1467,3 +1467,18 @@ def selections_on_path(coefs, spreads, q):
         else:
             masks[coef != 0.0, k] = True
     return masks
+
+
+# -- pruning: compact pipelines ------------------------------------------------
+
+
+def columns_read(predict, X):
+    """Numbers of the columns of X in which some other value changes a prediction."""
+    wanted = predict(X)
+    found = []
+    for j in range(X.shape[1]):
+        other = X.copy()
+        other[:, j] = np.random.default_rng(j).permutation(X[:, j]) * 3.0 + 1.0
+        if not np.array_equal(predict(other), wanted):
+            found.append(j)
+    return found
