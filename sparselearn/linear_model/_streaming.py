@@ -156,6 +156,10 @@ class Streamed:
             return self._read_chunks(X, y, sample_weight, first=first)
         if _lies_by_rows(X):
             return self._read_blocks(X, y, sample_weight, first=first)
+        return self._read_rows(X, y, sample_weight, first=first)
+
+    def _read_rows(self, X, y, sample_weight, *, first):
+        """Of rows in memory."""
         X, y, weights = validate_batch(self, X, y, sample_weight, reset=first)
         _check_size(type(self).__name__, X.shape[1])
         with team() as run:
@@ -173,8 +177,8 @@ class Streamed:
         for start in range(0, X.shape[0], size):
             part = slice(start, start + size)
             if weights[part].any():
-                batch = np.asarray(X[part]), y[part], weights[part]
-                found = self._read(*batch, first=first and stream is None)
+                batch = X[part], y[part], weights[part]
+                found = self._read_rows(*batch, first=first and stream is None)
                 stream = found if stream is None else stream + found
         return stream._replace(n_samples=X.shape[0])
 
