@@ -1499,3 +1499,18 @@ def slopes_of_means(means_of, y, step=1e-5):
             ends.append(means_of(moved)[i])
         total += (ends[0] - ends[1]) / (2 * step)
     return total
+
+
+# -- pruning: compact pipelines ------------------------------------------------
+
+
+def columns_read(predict, X):
+    """Numbers of the columns of X in which some other value changes a prediction."""
+    wanted = predict(X)
+    found = []
+    for j in range(X.shape[1]):
+        other = X.copy()
+        other[:, j] = np.random.default_rng(j).permutation(X[:, j]) * 3.0 + 1.0
+        if not np.array_equal(predict(other), wanted):
+            found.append(j)
+    return found
