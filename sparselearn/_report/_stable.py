@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sparselearn._report._models import input_weights, targets
+from sparselearn._report._models import targets
+from sparselearn._report._reading import input_weights
 from sparselearn.feature_selection import StabilitySelector
 from sparselearn.linear_model import Lasso, SparseLogisticRegression
 

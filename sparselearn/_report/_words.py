@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sparselearn._report._models import input_weights
+from sparselearn._report._reading import input_weights
 from sparselearn._report._results import METRICS, percent, ranked, sparsest_of_all
 from sparselearn._report._sweep import one_se_below
 
