@@ -252,7 +252,9 @@ def test_words_are_those_of_the_numbers():
 
 def test_pruning_that_costs_nothing_is_said_so():
     network = outcome("pruned-mlp", [0.95, 0.96], [0.0, 0.9], 1, 1)
-    said = findings(PROBLEM, [DENSE, network])
+    begun_sparse = outcome("pruned-sparse-mlp", [0.94, 0.94], [0.5, 0.9], 1, 1)
+    said = findings(PROBLEM, [DENSE, network, begun_sparse])
+    assert len(said) == 3
     assert said[1] == (
         "Nothing sparser, of any model, is within one standard error (1.0 points) of "
         "that."

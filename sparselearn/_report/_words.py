@@ -11,6 +11,7 @@ __all__ = ["findings"]
 # A cost of less is none: it is a hundredth of a point.
 NO_COST = 1e-4
 MOST_NAMED = 8
+WHOLE = 0.05  # sparsity of a model that nothing was pruned of, at most
 # What a score of one is called; a point is a hundredth of it.
 SENTENCES = {
     "accuracy": "classifies {score} of the rows correctly",
@@ -129,7 +130,7 @@ def _pruned(outcomes):
         sparsity = outcome.cv_results["mean_test_sparsity"]
         whole = np.argmin(sparsity)
         gone = outcome.sparse.sparsity - sparsity[whole]
-        if outcome.name.startswith("pruned") and gone > 0:
+        if outcome.name.startswith("pruned") and gone > 0 and sparsity[whole] < WHOLE:
             found.append((outcome, outcome.cv_results["mean_test_score"][whole]))
     if not found:
         return None
