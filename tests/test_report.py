@@ -56,6 +56,7 @@ def loaded(frame, folder, target="price", name="a.csv", **options):
         ("a.csv.gz", {"sep": "|"}, "sep='|'"),
         ("a.tsv", {"sep": "\t"}, "sep='\\t'"),
         ("a.csv", {"encoding": "cp1252"}, "encoding='cp1252'"),
+        ("a.csv", {"encoding": "utf-16", "sep": "\t"}, "encoding='utf-16'"),
     ],
 )
 def test_any_separator_and_encoding_is_read(table, tmp_path, name, options, call):

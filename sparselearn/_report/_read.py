@@ -1,5 +1,6 @@
 """Reading: a path becomes a data frame, or rows and a target, and what was done."""
 
+import codecs
 import csv
 import gzip
 import re
@@ -101,13 +102,16 @@ def _read_text(path):
     return Table(frame, notes)
 
 
-def _open(path, encoding):
+def _open(path, encoding=None):
     opener = gzip.open if path.name.lower().endswith(".gz") else open
-    return opener(path, "rt", encoding=encoding)
+    return opener(path, "rt", encoding=encoding) if encoding else opener(path, "rb")
 
 
 def _encoding(path):
-    """utf-8 if all of the file is; else what Windows writes in the West."""
+    """utf-8 if all of the file is; else what Windows writes, marked or in the West."""
+    with _open(path) as file:
+        if file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+            return "utf-16"
     try:
         with _open(path, "utf-8") as file:
             while file.read(1 << 20):
