@@ -51,6 +51,9 @@ class Design(NamedTuple):
     loss : str
     tied : bool
     l2 : float
+    noise : float
+        Standard deviation of what is added to samples in training, in units of the
+        root mean variance of the features.
     n_nonzero : number or None
         Of a code: exactly, on average, or wanted on average.
     alpha : float or None
@@ -71,6 +74,7 @@ class Design(NamedTuple):
     loss: str
     tied: bool
     l2: float
+    noise: float
     n_nonzero: float | None
     alpha: float | None
     target: float | None
@@ -155,6 +159,11 @@ def make_design(estimator, n_features):
             "'tanh', or 'relu' with an alpha; got "
             f"activation={activation!r} and alpha={alpha!r}."
         )
+    if estimator.solver == "lbfgs" and estimator.noise > 0.0:
+        raise ValueError(
+            f"noise={estimator.noise!r} is drawn for each batch; it needs "
+            "solver='adam', got solver='lbfgs', which takes all samples at once."
+        )
     if not selects and alpha is None:
         alpha = KL_WEIGHT if activation == "sigmoid" else L1_WEIGHT
     revive = estimator.revive
@@ -167,6 +176,7 @@ def make_design(estimator, n_features):
         loss=estimator.loss,
         tied=estimator.tied_weights,
         l2=float(estimator.l2),
+        noise=float(estimator.noise),
         n_nonzero=wanted_nonzeros(estimator, n_components) if alpha is None else None,
         alpha=None if alpha is None else float(alpha),
         target=_target(estimator) if activation == "sigmoid" else None,

@@ -53,13 +53,15 @@ KINDS = {
     "lbfgs": {"activation": "sigmoid", "solver": "lbfgs", "l2": 1.0},
     "deep relu": {"activation": "relu", "alpha": 0.1, "hidden_layer_sizes": (7, 6)},
     "logits": {"n_nonzero_coefs": 3, "loss": "cross_entropy"},
+    "noisy": {"n_nonzero_coefs": 3, "noise": 0.3},
+    "noisy sigmoid": {"activation": "sigmoid", "noise": 0.3},
     "deep logits": {
         "activation": "sigmoid",
         "hidden_layer_sizes": 9,
         "loss": "cross_entropy",
     },
 }
-SPARSE = ("topk", "batchtopk", "jumprelu", "relu", "logits")
+SPARSE = ("topk", "batchtopk", "jumprelu", "relu", "logits", "noisy")
 
 
 def make(kind, **changes):
@@ -67,6 +69,9 @@ def make(kind, **changes):
 
 
 every_kind = pytest.mark.parametrize("kind", KINDS)
+every_clean_kind = pytest.mark.parametrize(
+    "kind", [k for k in KINDS if "noisy" not in k]
+)
 every_online_kind = pytest.mark.parametrize("kind", [k for k in KINDS if k != "lbfgs"])
 
 
@@ -332,6 +337,26 @@ def test_more_nonzeros_explain_more(X):
     assert scores == sorted(scores)
 
 
+@pytest.mark.parametrize("unit", [1.0, 1e6])
+@pytest.mark.parametrize("kind", ["topk", "deep", "logits"])
+def test_who_learned_with_noise_rebuilds_without(kind, unit, rng):
+    """Rows of two planes, the second of them below the noise."""
+    if kind == "logits" and unit != 1.0:
+        pytest.skip("for X in [0, 1]")
+    planes = np.linalg.qr(rng.standard_normal((12, 4)))[0].T
+    codes = rng.standard_normal((600, 4)) * [3.0, 3.0, 0.3, 0.3]
+    X = codes @ planes
+    X = unit * (X / (2.1 * np.abs(X).max()) + 0.5)
+    noise = 0.6 * np.sqrt(X.var(axis=0).mean())
+    noisy = X + noise * rng.standard_normal(X.shape)
+    losses = []
+    for level in (0.0, 0.6):
+        model = make(kind, n_components=10, noise=level, max_iter=40).fit(X)
+        rebuilt = model.inverse_transform(model.transform(noisy))
+        losses.append(((rebuilt - X) ** 2).mean())
+    assert losses[1] < 0.8 * losses[0]
+
+
 @pytest.mark.parametrize("kind", ["topk", "sigmoid"])
 def test_tied_weights_are_shared(kind, X):
     model = make(kind, tied_weights=True).fit(X)
@@ -429,7 +454,7 @@ def test_where_the_origin_is_does_not_matter(kind, X):
     np.testing.assert_allclose(shifted.score(X + shift), model.score(X), atol=1e-6)
 
 
-@every_kind
+@every_clean_kind  # noise is drawn for each row there is
 def test_weights_are_repeats(kind, X, rng):
     """Where a batch holds all samples; of weight 0 is absent."""
     weights = rng.integers(0, 4, len(X))
@@ -718,6 +743,10 @@ def test_k_is_clipped_and_whole(X):
         ({"loss": "cross_entropy", "refine": "nnls"}, "refine='nnls' fits"),
         ({"solver": "lbfgs"}, "solver='lbfgs' needs"),
         ({"activation": "relu", "solver": "lbfgs"}, "solver='lbfgs' needs"),
+        (
+            {"activation": "sigmoid", "solver": "lbfgs", "noise": 0.1},
+            "noise=0.1 is drawn for each batch",
+        ),
         ({"hidden_layer_sizes": (4, 0)}, "positive whole numbers"),
         ({"hidden_layer_sizes": (4, 2.5)}, "positive whole numbers"),
     ],
@@ -774,6 +803,8 @@ def test_codes_of_zeros_warn(X):
         ("sigmoid", {"sparsity_target": 0.2}),
         ("sigmoid", {"alpha": 1.0}),
         ("sigmoid", {"l2": 1.0}),
+        ("topk", {"noise": 0.1}),
+        ("sigmoid", {"noise": 0.1}),
         ("relu", {"alpha": None, "n_nonzero_coefs": 2}),
     ],
 )
