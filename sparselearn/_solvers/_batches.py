@@ -152,13 +152,14 @@ class Noise(NamedTuple):
 
     def added_to(self, rows, size):
         """Other rows, with noise that is drawn for `size` of them at a time."""
-        noisy = np.empty_like(rows)
+        noisy = rows.copy()
         for start in range(0, len(rows), size):
             part = noisy[start : start + size]
             seed = self.random_state.randint(2**32, dtype=np.uint32)
-            np.random.default_rng(seed).standard_normal(out=part, dtype=part.dtype)
-        noisy *= self.deviation
-        noisy += rows
+            # In double precision, so that rows of either have the same noise.
+            drawn = np.random.default_rng(seed).standard_normal(part.shape)
+            drawn *= self.deviation
+            part += drawn
         return noisy
 
 
