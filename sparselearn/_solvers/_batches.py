@@ -14,6 +14,7 @@ __all__ = [
     "OneHot",
     "Pass",
     "Rows",
+    "flat",
     "is_mapped",
     "is_plain",
     "shuffled",
@@ -105,6 +106,27 @@ class OneHot:
 def is_plain(X, dtype):
     """Whether X lies row by row in an array of `dtype`, as kernels read it."""
     return isinstance(X, np.ndarray) and X.dtype == dtype and X.flags.c_contiguous
+
+
+class _Memory:
+    """The memory of `array`, a contiguous one, as one that numpy believes writable."""
+
+    def __init__(self, array):
+        self._array = array  # whose memory must live on
+        start = array.__array_interface__["data"][0]
+        self.__array_interface__ = array.__array_interface__ | {"data": (start, False)}
+
+
+def flat(array, dtype):
+    """`array` in one dimension, row by row, of the type kernels are compiled for.
+
+    They do not write into rows and targets, but are compiled for arrays that may be
+    written: for others too would take as long again.
+    """
+    array = np.ascontiguousarray(array, dtype=dtype)
+    if not array.flags.writeable:
+        array = _Memory(array)
+    return np.asarray(array).reshape(-1)
 
 
 def is_mapped(X):

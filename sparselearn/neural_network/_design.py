@@ -63,6 +63,8 @@ class Design(NamedTuple):
     revive : {"auxk", "resample", None}
     anneal : float
         The share of the training over which "topk" comes down to `n_nonzero`.
+    balance : float
+        How fast biases move, in units of the rate, to make units fire equally often.
     full : bool
         Whether all samples are taken at once, by L-BFGS.
     refine : {"ols", "nnls", None}
@@ -80,6 +82,7 @@ class Design(NamedTuple):
     target: float | None
     revive: str | None
     anneal: float
+    balance: float
     full: bool
     refine: str | None
 
@@ -146,6 +149,13 @@ def make_design(estimator, n_features):
             f"hidden_layer_sizes={estimator.hidden_layer_sizes!r} and "
             f"activation={activation!r}."
         )
+    if estimator.balance > 0.0 and not (counted and one_layer):
+        raise ValueError(
+            f"balance={estimator.balance!r} needs one layer, and activation 'topk' or "
+            "'batchtopk', where units compete for a code; got "
+            f"hidden_layer_sizes={estimator.hidden_layer_sizes!r} and "
+            f"activation={activation!r}."
+        )
     check_refine(
         estimator.refine,
         activation,
@@ -182,6 +192,7 @@ def make_design(estimator, n_features):
         target=_target(estimator) if activation == "sigmoid" else None,
         revive=revive,
         anneal=float(estimator.anneal) if _anneals(estimator, one_layer) else 0.0,
+        balance=float(estimator.balance),
         full=estimator.solver == "lbfgs",
         refine=estimator.refine,
     )
@@ -291,6 +302,7 @@ def _sparse_learner(design, sample, mean, output_bias, atoms, patience, random_s
         revive=design.revive,
         patience=patience,
         anneal=design.anneal,
+        balance=design.balance,
         seed=random_state.randint(2**31),
     )
     learner = SparseLearner(
