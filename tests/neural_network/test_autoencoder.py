@@ -11,6 +11,7 @@ import scipy.sparse as sp
 from scipy.linalg import lstsq
 from scipy.optimize import nnls
 from sklearn.base import clone
+from sklearn.datasets import load_digits
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import r2_score
@@ -55,6 +56,7 @@ KINDS = {
     "deep relu": {"activation": "relu", "alpha": 0.1, "hidden_layer_sizes": (7, 6)},
     "logits": {"n_nonzero_coefs": 3, "loss": "cross_entropy"},
     "noisy": {"n_nonzero_coefs": 3, "noise": 0.3},
+    "balanced": {"n_nonzero_coefs": 3, "balance": 2.0},
     "noisy sigmoid": {"activation": "sigmoid", "noise": 0.3},
     "deep logits": {
         "activation": "sigmoid",
@@ -62,7 +64,7 @@ KINDS = {
         "loss": "cross_entropy",
     },
 }
-SPARSE = ("topk", "batchtopk", "jumprelu", "relu", "logits", "noisy")
+SPARSE = ("topk", "batchtopk", "jumprelu", "relu", "logits", "noisy", "balanced")
 
 
 def make(kind, **changes):
@@ -303,6 +305,22 @@ def test_the_number_of_nonzeros_comes_down(X):
     again = model.set_params(warm_start=True, max_iter=2).fit(X)
     assert again.n_iter_ == 12
     assert never(again)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_balanced_units_live(seed):
+    X = load_digits().data[:600]
+    options = {"n_components": 300, "n_nonzero_coefs": 5, "max_iter": 12}
+    options |= {"batch_size": 64, "learning_rate_init": 2e-3, "random_state": seed}
+    free, even = (
+        make("topk", revive=None, balance=balance, **options).fit(X)
+        for balance in (0.0, 3.0)
+    )
+    assert even.dead_units_.size < 0.3 * free.dead_units_.size
+    rates = free.activation_rate_, even.activation_rate_
+    skewed, level = (rate.std() / rate.mean() for rate in rates)
+    assert level < 0.9 * skewed
+    assert even.score(X) > free.score(X) - 0.03
 
 
 def test_a_larger_penalty_makes_shorter_codes(X):
@@ -757,6 +775,8 @@ def test_k_is_clipped_and_whole(X):
             {"activation": "sigmoid", "solver": "lbfgs", "noise": 0.1},
             "noise=0.1 is drawn for each batch",
         ),
+        ({"activation": "relu", "balance": 1.0}, "balance=1.0 needs one layer, and"),
+        ({"hidden_layer_sizes": 5, "balance": 1.0}, "balance=1.0 needs one layer"),
         ({"hidden_layer_sizes": (4, 0)}, "positive whole numbers"),
         ({"hidden_layer_sizes": (4, 2.5)}, "positive whole numbers"),
     ],
@@ -814,6 +834,8 @@ def test_codes_of_zeros_warn(X):
         ("sigmoid", {"alpha": 1.0}),
         ("sigmoid", {"l2": 1.0}),
         ("topk", {"noise": 0.1}),
+        ("topk", {"balance": 2.0}),
+        ("batchtopk", {"balance": 2.0}),
         ("sigmoid", {"noise": 0.1}),
         ("relu", {"alpha": None, "n_nonzero_coefs": 2}),
     ],
