@@ -106,11 +106,12 @@ class SparseAutoencoder(AutoencoderLearner):
         The share of the epochs, or of the time, over which "topk" comes down to
         `n_nonzero_coefs` non-zeros, from 4 times as many: at first all units learn.
         In one layer, with ``learning_rate="annealed"``, and not where learning goes on.
-    balance : float >= 0, default=0
+    balance : float >= 0, default=None
         How fast, in units of the learning rate, biases move so that all units fire
         equally often: up for those that fire less often than the mean unit, down for
-        others. For "topk" and "batchtopk" in one layer. With 2 to 5 hardly a unit dies,
-        and codes tell more to a model that reads them; they explain a little less.
+        others. For "topk" and "batchtopk" in one layer, where None means 1: hardly a
+        unit dies. Larger values make rates more even, which may help a model that reads
+        the codes; these then explain a little less. 0 leaves biases to the loss.
     refine : {"ols", "nnls"} or None, default=None
         Whether `transform` fits the non-zeros of a code anew, by least squares of the
         sample on their atoms, or by non-negative ones.
@@ -214,6 +215,9 @@ class SparseAutoencoder(AutoencoderLearner):
     Vincent et al. (2008), Extracting and composing robust features with denoising
     autoencoders (`noise`).
 
+    Wang et al. (2024), Auxiliary-loss-free load balancing strategy for
+    mixture-of-experts (`balance`).
+
     Zhang et al. (2024), Adam-mini: use fewer learning rates to gain more (steps in one
     layer of codes with zeros).
 
@@ -255,7 +259,7 @@ class SparseAutoencoder(AutoencoderLearner):
         "noise": [Interval(Real, 0, None, closed="left")],
         "revive": [StrOptions({"auto", "auxk", "resample"}), None],
         "anneal": [Interval(Real, 0, 1, closed="left")],
-        "balance": [Interval(Real, 0, None, closed="left")],
+        "balance": [Interval(Real, 0, None, closed="left"), None],
         "refine": [StrOptions({"ols", "nnls"}), None],
         "solver": [StrOptions({"adam", "lbfgs"})],
         "shuffle": ["boolean"],
@@ -276,7 +280,7 @@ class SparseAutoencoder(AutoencoderLearner):
         noise=0.0,
         revive="auto",
         anneal=0.5,
-        balance=0.0,
+        balance=None,
         refine=None,
         solver="adam",
         learning_rate="annealed",

@@ -26,6 +26,8 @@ __all__ = ["Design", "layers_of", "make_design", "make_learner"]
 TARGET = 0.05
 KL_WEIGHT = 3.0
 L1_WEIGHT = 0.1
+# How fast units are balanced, in units of the rate.
+BALANCE = 1.0
 # One unit of so many, and at least one, is in a code unless the user says otherwise.
 UNITS_PER_NONZERO = 32
 
@@ -149,9 +151,10 @@ def make_design(estimator, n_features):
             f"hidden_layer_sizes={estimator.hidden_layer_sizes!r} and "
             f"activation={activation!r}."
         )
-    if estimator.balance > 0.0 and not (counted and one_layer):
+    balance, balances = estimator.balance, counted and one_layer
+    if balance and not balances:
         raise ValueError(
-            f"balance={estimator.balance!r} needs one layer, and activation 'topk' or "
+            f"balance={balance!r} needs one layer, and activation 'topk' or "
             "'batchtopk', where units compete for a code; got "
             f"hidden_layer_sizes={estimator.hidden_layer_sizes!r} and "
             f"activation={activation!r}."
@@ -192,7 +195,7 @@ def make_design(estimator, n_features):
         target=_target(estimator) if activation == "sigmoid" else None,
         revive=revive,
         anneal=float(estimator.anneal) if _anneals(estimator, one_layer) else 0.0,
-        balance=float(estimator.balance),
+        balance=BALANCE * balances if balance is None else float(balance),
         full=estimator.solver == "lbfgs",
         refine=estimator.refine,
     )

@@ -56,7 +56,6 @@ KINDS = {
     "deep relu": {"activation": "relu", "alpha": 0.1, "hidden_layer_sizes": (7, 6)},
     "logits": {"n_nonzero_coefs": 3, "loss": "cross_entropy"},
     "noisy": {"n_nonzero_coefs": 3, "noise": 0.3},
-    "balanced": {"n_nonzero_coefs": 3, "balance": 2.0},
     "noisy sigmoid": {"activation": "sigmoid", "noise": 0.3},
     "deep logits": {
         "activation": "sigmoid",
@@ -64,7 +63,7 @@ KINDS = {
         "loss": "cross_entropy",
     },
 }
-SPARSE = ("topk", "batchtopk", "jumprelu", "relu", "logits", "noisy", "balanced")
+SPARSE = ("topk", "batchtopk", "jumprelu", "relu", "logits", "noisy")
 
 
 def make(kind, **changes):
@@ -835,6 +834,7 @@ def test_codes_of_zeros_warn(X):
         ("sigmoid", {"l2": 1.0}),
         ("topk", {"noise": 0.1}),
         ("topk", {"balance": 2.0}),
+        ("topk", {"balance": 0.0}),
         ("batchtopk", {"balance": 2.0}),
         ("sigmoid", {"noise": 0.1}),
         ("relu", {"alpha": None, "n_nonzero_coefs": 2}),
