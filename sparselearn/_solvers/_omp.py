@@ -125,7 +125,7 @@ class Matcher:
         self._room = min(most, 2 * AHEAD)
 
     def solve(self, problem):
-        """The `Code` of the target of `problem`, of the same design as the one at hand."""
+        """The `Code` of the target of `problem`, whose design is the one at hand."""
         return self.solve_levels(problem, [self.most])[0]
 
     def solve_levels(self, problem, levels):

@@ -7,7 +7,6 @@ from copy import copy
 
 from sklearn.base import clone
 
-from sparselearn._compat import validate_parameter_constraints
 from sparselearn._parallel import team
 from sparselearn.linear_model._base import SquaredLossRegressor
 from sparselearn.linear_model._glm_regressors import GlmRegressor
@@ -15,16 +14,16 @@ from sparselearn.linear_model._logistic import SparseLogisticRegression
 from sparselearn.linear_model._omp import OrthogonalMatchingPursuit
 from sparselearn.linear_model._sparse_glm import SparseGLMRegressor
 
-__all__ = ["fit_path", "has_path", "largest_alpha"]
+__all__ = ["FAMILIES", "fit_path", "has_path", "largest_alpha"]
 
-_FAMILIES = SquaredLossRegressor, GlmRegressor, SparseLogisticRegression
+FAMILIES = SquaredLossRegressor, GlmRegressor, SparseLogisticRegression
 
 
 def has_path(model, parameter):
     """Whether `fit_path` fits such a model at several values of `parameter`."""
     if isinstance(model, OrthogonalMatchingPursuit):
         return parameter == "n_nonzero_coefs"
-    is_path = isinstance(model, _FAMILIES) and not isinstance(model, SparseGLMRegressor)
+    is_path = isinstance(model, FAMILIES) and not isinstance(model, SparseGLMRegressor)
     # A model that chooses its own alpha has no such parameter.
     return is_path and parameter in _sizes(model)
 
@@ -68,7 +67,7 @@ def fit_path(model, parameter, values, X, y, sample_weight=None):
     first = clone(model)
     for value in values:
         first.set_params(**{parameter: value})
-        _check(first)
+        first._validate_params()
 
     def make_twins():
         return [copy(first).set_params(**{parameter: value}) for value in values]
@@ -83,15 +82,6 @@ def fit_path(model, parameter, values, X, y, sample_weight=None):
     for twin, of_problems in zip(twins, zip(*found)):
         twin._store_twin(task, *zip(*of_problems))
     return twins
-
-
-def _check(model):
-    """What a decorated `fit` checks of its parameters."""
-    validate_parameter_constraints(
-        model._parameter_constraints,
-        model.get_params(deep=False),
-        caller_name=type(model).__name__,
-    )
 
 
 def largest_alpha(model, X, y, sample_weight=None):
@@ -110,7 +100,7 @@ def largest_alpha(model, X, y, sample_weight=None):
         The largest over the targets; None where the penalty makes no zeros.
     """
     model = clone(model)
-    _check(model)
+    model._validate_params()
     with team() as run:
         task = model._set_up(X, y, sample_weight, run)
         alphas = [model._largest_alpha(p, task.penalty_at) for p in task.problems]
