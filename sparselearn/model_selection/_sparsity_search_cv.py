@@ -19,7 +19,7 @@ from sparselearn._compat import (
     tabulated,
 )
 from sparselearn._parallel import map_jobs
-from sparselearn.model_selection._figures import tabulate
+from sparselearn.model_selection._figures import figures_of, tabulate
 from sparselearn.model_selection._folds import (
     Fold,
     evaluate,
@@ -39,7 +39,9 @@ _OF_A_CHOICE = (
     "best_params_",
     "best_score_",
     "feature_names_in_",
+    "n_nonzero_coefs_",
     "refit_time_",
+    "sparsity_",
 )
 
 
@@ -130,6 +132,8 @@ class SparsitySearchCV(BaseSearchCV):
         Its mean score; not with a callable `refit`.
     refit_time_ : float
         Seconds of the last fit.
+    n_nonzero_coefs_, sparsity_ : float
+        Of `best_estimator_`, where it can tell.
     n_splits_ : int
     scorer_ : callable or dict
     multimetric_ : bool
@@ -285,7 +289,13 @@ class SparsitySearchCV(BaseSearchCV):
         n_values = N_VALUES if self.values is None else int(self.values)
         if n_values < 1:
             raise ValueError(f"values={self.values} must be >= 1, if it is a number.")
-        values = suggested(self.estimator, name, n_values, X, y, params)
+        try:
+            values = suggested(self.estimator, name, n_values, X, y, params)
+        except ValueError as error:
+            given = f", with {' and '.join(params)}" if params else ""
+            raise ValueError(
+                f"No values of {name} to try follow from these data{given}: {error}"
+            ) from error
         if values is None:
             raise ValueError(
                 f"Data do not suggest values of {name}: give those to try, as "
@@ -349,6 +359,10 @@ class SparsitySearchCV(BaseSearchCV):
         begun = time.perf_counter()
         best = best.fit(X, **params) if y is None else best.fit(X, y, **params)
         found = {"best_estimator_": best, "refit_time_": time.perf_counter() - begun}
+        figures = figures_of(best, self._name())
+        if not np.isnan(figures.sparsity):
+            found["n_nonzero_coefs_"] = figures.n_nonzero
+            found["sparsity_"] = figures.sparsity
         if hasattr(best, "feature_names_in_"):
             found["feature_names_in_"] = best.feature_names_in_
         return found
