@@ -101,7 +101,9 @@ def largest_alpha(model, X, y, sample_weight=None):
     """
     model = clone(model)
     model._validate_params()
+    if not model._selects:
+        return None
     with team() as run:
         task = model._set_up(X, y, sample_weight, run)
         alphas = [model._largest_alpha(p, task.penalty_at) for p in task.problems]
-    return None if None in alphas else float(max(alphas))
+    return float(max(alphas))

@@ -35,7 +35,7 @@ class GlmModel(LinearModel):
 
     def _penalty_at(self, n_features):
         """The penalty as a function of alpha."""
-        if self.n_nonzero_coefs is not None and self.l1_ratio == 0.0:
+        if self.n_nonzero_coefs is not None and not self._selects:
             raise ValueError(
                 "l1_ratio=0 makes no coefficient zero: n_nonzero_coefs="
                 f"{self.n_nonzero_coefs} needs an l1_ratio > 0."
@@ -64,6 +64,11 @@ class GlmModel(LinearModel):
     def _solve_twins(self, twins, problem, penalty_at):
         """The alpha in use and the solution of each of `twins` of this model."""
         return solve_twins(twins, problem, penalty_at)
+
+    @property
+    def _selects(self):
+        """Whether the penalty makes coefficients zero."""
+        return self.l1_ratio > 0.0
 
     def _largest_alpha(self, problem, penalty_at):
         """The smallest alpha that makes all penalised coefficients 0."""

@@ -7,12 +7,17 @@ import numpy as np
 from sklearn import decomposition, linear_model, svm
 from sklearn.pipeline import Pipeline
 from sklearn.svm import l1_min_c
+from sklearn.utils.class_weight import compute_sample_weight
 
 from sparselearn._solvers._path import alpha_grid
 from sparselearn.cluster import KMeansCoder
 from sparselearn.decomposition import SparseCoder
 from sparselearn.decomposition._learner import DictionaryLearner
-from sparselearn.linear_model import OrthogonalMatchingPursuit, alpha_max
+from sparselearn.linear_model import (
+    OrthogonalMatchingPursuit,
+    SparseLogisticRegression,
+    alpha_max,
+)
 from sparselearn.linear_model import _fit_path as linear
 from sparselearn.neural_network import (
     SparseAutoencoder,
@@ -153,13 +158,28 @@ def _margins(model, parameter, n_values, X, y, params):
     if parameter != "C":
         return None
     has_log_loss = isinstance(model, linear_model.LogisticRegression)
-    loss = "log" if has_log_loss else "squared_hinge"
-    options = {
-        "fit_intercept": model.fit_intercept,
-        "intercept_scaling": model.intercept_scaling,
-    }
-    least = l1_min_c(X, y, loss=loss, **options)
+    if has_log_loss and model.solver != "liblinear":
+        least = _least_margin(model, X, y, **params)
+    else:  # liblinear, which penalises the intercept
+        loss = "log" if has_log_loss else "squared_hinge"
+        options = {
+            "fit_intercept": model.fit_intercept,
+            "intercept_scaling": model.intercept_scaling,
+        }
+        least = l1_min_c(X, y, loss=loss, **options)
     return np.geomspace(least, least / EPS, n_values).tolist()
+
+
+def _least_margin(model, X, y, sample_weight=None):
+    """The largest C that leaves no feature, in units of our alpha's."""
+    twin = SparseLogisticRegression(
+        l1_ratio=getattr(model, "l1_ratio", None) or 1.0,
+        class_weight=model.class_weight,
+        fit_intercept=model.fit_intercept,
+    )
+    weights = compute_sample_weight(model.class_weight, y)
+    total = np.sum(weights if sample_weight is None else weights * sample_weight)
+    return 1.0 / (linear.largest_alpha(twin, X, y, sample_weight) * total)
 
 
 _OWN_NETWORKS = SparseMLPClassifier, SparseMLPRegressor

@@ -66,10 +66,10 @@ def sparsest_within_one_se(
     >>> from sklearn.model_selection import GridSearchCV
     >>> from sparselearn.model_selection import sparsest_within_one_se
     >>> X, y = load_diabetes(return_X_y=True)
-    >>> alphas = {"alpha": [0.01, 0.03, 0.1, 0.3, 1.0]}
+    >>> alphas = {"alpha": [0.01, 0.03, 0.1, 0.2, 0.3]}
     >>> search = GridSearchCV(Lasso(), alphas, refit=sparsest_within_one_se)
     >>> search.fit(X, y).best_params_
-    {'alpha': 0.3}
+    {'alpha': 0.2}
     >>> half = partial(sparsest_within_one_se, sparsity="alpha", n_se=0.5)
     >>> GridSearchCV(Lasso(), alphas, refit=half).fit(X, y).best_params_
     {'alpha': 0.1}

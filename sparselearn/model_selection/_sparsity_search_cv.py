@@ -1,12 +1,13 @@
 """A grid search over how sparse a model is."""
 
 import time
+from copy import deepcopy
 from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import clone, is_classifier
 from sklearn.model_selection import check_cv
-from sklearn.utils import indexable
+from sklearn.utils import get_tags, indexable
 
 from sparselearn._callbacks import progress, reports_progress
 from sparselearn._compat import (
@@ -172,8 +173,8 @@ class SparsitySearchCV(BaseSearchCV):
     >>> search = SparsitySearchCV(pipeline, refit="1se").fit(X, y)
     >>> search.param_name_
     'lasso__alpha'
-    >>> search.best_estimator_[-1].n_nonzero_coefs_, round(search.best_score_, 2)
-    (6, 0.47)
+    >>> print(f"{search.n_nonzero_coefs_:.0f} of 65, R2 {search.best_score_:.2f}")
+    11 of 65, R2 0.48
     """
 
     _parameter_constraints = {
@@ -208,6 +209,11 @@ class SparsitySearchCV(BaseSearchCV):
         self.n_jobs = n_jobs
         self.error_score = error_score
         self.return_train_score = return_train_score
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags = deepcopy(get_tags(self.estimator).target_tags)
+        return tags
 
     @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y=None, **params):

@@ -48,7 +48,7 @@ def fit_path(
     check_parts(first.estimator, first.granularity)
     params, sample_weight, of_cv = first._routed(sample_weight, groups, fit_params)
     seed, split = first._split(X, y, None, **of_cv)
-    estimator, rows = first._fitted(X, y, params, None), (X, y, sample_weight)
+    estimator, rows = first._fit_estimator(X, y, params, None), (X, y, sample_weight)
     for twin, plan in zip(pruners, plans):
         twin._prune_fitted(estimator, rows, split, seed, plan, None)
     return pruners

@@ -441,11 +441,13 @@ class Pruner(
         params, sample_weight, of_cv = self._routed(sample_weight, groups, fit_params)
         seed, split = self._split(X, y, tolerance, **of_cv)
         rows = X, y, sample_weight
-        estimator = self._fitted(X, y, params, None if tolerance is None else split)
+        estimator = self._fit_estimator(
+            X, y, params, None if tolerance is None else split
+        )
         self._prune_fitted(estimator, rows, split, seed, plan, tolerance)
         return self
 
-    def _fitted(self, X, y, params, split):
+    def _fit_estimator(self, X, y, params, split):
         """A clone of the estimator, fitted to all rows or to those of the split."""
         estimator = clone(self.estimator)
         if split is None:

@@ -107,7 +107,9 @@ def test_in_a_grid_search():
     enough = mean[best] - np.std(split, axis=0)[best] / np.sqrt(5)
     assert found.best_index_ == max(np.flatnonzero(mean >= enough)) != best
     refit = partial(sparsest_within_one_se, metric="r2", sparsity="alpha")
-    search = GridSearchCV(Lasso(), grid, scoring=["r2", "max_error"], refit=refit)
+    search = GridSearchCV(
+        Lasso(), grid, scoring=["r2", "neg_mean_squared_error"], refit=refit
+    )
     assert search.fit(X, y).best_index_ == found.best_index_
     search = GridSearchCV(Ridge(), {"tol": [1.0]}, refit=sparsest_within_one_se)
     with pytest.raises(ValueError, match="Say which by sparsity="):

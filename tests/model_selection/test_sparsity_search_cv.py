@@ -40,6 +40,7 @@ from sparselearn.linear_model import (
     SparsePoissonRegressor,
 )
 from sparselearn.model_selection import SparsitySearchCV, sparsest_within_one_se
+from sparselearn.model_selection._folds import Fold, evaluate
 from sparselearn.pruning import Pruner
 
 ALPHAS = [0.3, 0.03, 1.0, 0.1]
@@ -276,10 +277,9 @@ def test_a_coder_and_what_it_prunes_are_fitted_once_a_fold(rng, monkeypatch):
 def vocal(estimator, X, y, heard):
     """A scorer that looks at all of an estimator."""
     heard.append((type(estimator), [type(step) for _, step in estimator.steps]))
-    same = clone(estimator).fit(X, y)
-    np.testing.assert_allclose(
-        same[:-1].transform(X[:9]), estimator[:-1].transform(X)[:9]
-    )
+    clone(estimator).fit(X, y)
+    before = estimator[:-1]
+    np.testing.assert_array_equal(before.transform(X[:9]), before.transform(X)[:9])
     return r2_score(y, estimator.predict(X))
 
 
@@ -290,7 +290,6 @@ def test_scorers_see_a_pipeline_of_the_same_steps(rng):
     search = SparsitySearchCV(pipeline, values=[9, 8], cv=2)
     expected = search.fit(X, y).cv_results_["mean_test_score"]
     search.set_params(scoring=partial(vocal, heard=heard)).fit(X, y)
-    # The codes of a refit on the test rows are the same: the dictionary is.
     assert heard == 4 * [(Pipeline, [StandardScaler, SparseCoder, Ridge])]
     np.testing.assert_array_equal(search.cv_results_["mean_test_score"], expected)
 
@@ -300,7 +299,8 @@ def test_several_metrics_and_train_scores(rng):
     scoring = {"acc": "accuracy", "loss": "neg_log_loss"}
     for refit in ("loss", False, partial(sparsest_within_one_se, metric="acc")):
         options = {"scoring": scoring, "refit": refit, "cv": 3}
-        search = SparsitySearchCV(SparseLogisticRegression(), **options).fit(X, y)
+        model = SparseLogisticRegression()
+        search = SparsitySearchCV(model, values=[0.1, 0.03, 0.2], **options).fit(X, y)
         grid = {"alpha": search.cv_results_["param_alpha"].tolist()}
         options["refit"] = "loss" if callable(refit) else refit
         theirs = GridSearchCV(SparseLogisticRegression(tol=1e-9), grid, **options)
@@ -389,13 +389,16 @@ def test_the_same_bits_for_any_number_of_jobs(family, rng):
             np.testing.assert_array_equal(one[key], two[key], err_msg=key)
 
 
-def test_processes_may_work(rng):
+def test_a_fold_can_be_sent_to_a_process(rng):
     X, y = regression(rng)
-    search = SparsitySearchCV(Lasso(), values=ALPHAS, cv=2)
-    one = search.fit(X, y).cv_results_["mean_test_score"]
-    with joblib.parallel_config("loky"):
-        two = search.set_params(n_jobs=2).fit(X, y).cv_results_["mean_test_score"]
-    np.testing.assert_array_equal(one, two)
+    options = get_scorer("r2"), True, np.nan
+    fold = Fold(coded(coder()), "sparsecoder__n_nonzero_coefs", X, y, {}, {}, *options)
+    job = fold, (np.arange(30), np.arange(30, 45)), SIZES
+    here = evaluate(*job)
+    there = pickle.loads(pickle.dumps(evaluate))(*pickle.loads(pickle.dumps(job)))
+    for one, other in zip(here, pickle.loads(pickle.dumps(there))):
+        assert one["figures"] == other["figures"]
+        assert one["test_scores"] == pytest.approx(other["test_scores"])
 
 
 @pytest.mark.parametrize("form", ["frame", "csr", "csc64", "float32", "list", "memmap"])
@@ -561,6 +564,7 @@ def test_a_metric_of_the_users_wins_over_a_column(rng):
 
 def test_choices(rng):
     X, y = regression(rng)
+    y += 4.0 * rng.standard_normal(y.size)
     search = SparsitySearchCV(Lasso(), cv=3).fit(X, y)
     results = search.cv_results_
     assert search.best_index_ == np.argmax(results["mean_test_score"])
@@ -587,34 +591,46 @@ def test_choices(rng):
     ("make", "estimator", "name"),
     [
         (regression, Lasso(), "alpha"),
-        (regression, PeerLasso(), "alpha"),
+        (regression, PeerLasso(tol=1e-12), "alpha"),
         (regression, GroupLasso(groups=2), "alpha"),
         (tasks, MultiTaskLasso(), "alpha"),
-        (classes, SparseLogisticRegression(l1_ratio=0.5), "alpha"),
-        (classes, LogisticRegression(solver="liblinear", l1_ratio=1.0), "C"),
+        (classes, SparseLogisticRegression(l1_ratio=0.5, tol=1e-12), "alpha"),
     ],
 )
 @pytest.mark.parametrize("scale", [1.0, 1e-6])
 def test_a_grid_begins_where_nothing_is_left(make, estimator, name, scale, rng):
-    if name == "C" and "1.7" in sklearn.__version__:
-        estimator = LogisticRegression(solver="liblinear", penalty="l1")
     X, y = make(rng)
-    weights = rng.uniform(0.5, 2.0, len(y))
-    params = {"sample_weight": weights} if name == "alpha" else {}
-    search = SparsitySearchCV(estimator, values=5, cv=2)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # liblinear's
-        search.fit(scale * X, y, **params)
+    params = {"sample_weight": rng.uniform(0.5, 2.0, len(y))}
+    search = SparsitySearchCV(estimator, values=5, cv=2).fit(scale * X, y, **params)
     assert search.param_name_ == name
     values = search.cv_results_[f"param_{name}"].astype(float)
     assert values.size == 5
     first = clone(estimator).set_params(**{name: values[0]}).fit(scale * X, y, **params)
     assert not np.any(first.coef_)
-    beyond = values[0] * (0.99 if name == "alpha" else 1.01)
-    near = clone(estimator).set_params(**{name: beyond}).fit(scale * X, y, **params)
+    beyond = {name: 0.99 * values[0]}
+    near = clone(estimator).set_params(**beyond).fit(scale * X, y, **params)
     assert np.any(near.coef_)
     steps = values[1:] / values[:-1]
     np.testing.assert_allclose(steps, steps[0])
+
+
+@pytest.mark.filterwarnings("ignore:The max_iter was reached")
+@pytest.mark.parametrize("solver", ["liblinear", "saga"])
+def test_a_grid_of_a_peers_classifier(solver, rng):
+    X, y = classes(rng)
+    is_old = sklearn.__version__.startswith("1.7")
+    sparse = {"penalty": "l1"} if is_old else {"l1_ratio": 1.0}
+    options = {"solver": solver, "tol": 1e-6, "max_iter": 1000, "random_state": 0}
+    if solver == "saga":
+        options["class_weight"] = {"no": 1.0, "yes": 3.0}
+    model = LogisticRegression(**sparse, **options)
+    search = SparsitySearchCV(model, values=4, cv=2).fit(X, y)
+    assert search.param_name_ == "C"
+    values = search.cv_results_["param_C"].astype(float)
+    np.testing.assert_allclose(values[1:] / values[:-1], 10.0)
+    assert not np.any(clone(model).set_params(C=0.99 * values[0]).fit(X, y).coef_)
+    assert np.any(clone(model).set_params(C=1.05 * values[0]).fit(X, y).coef_)
+    assert search.cv_results_["mean_test_n_nonzero"][-1] > 4
 
 
 def test_a_grid_is_of_what_the_step_sees(rng):
@@ -625,8 +641,8 @@ def test_a_grid_is_of_what_the_step_sees(rng):
     )
     for scale in (StandardScaler(), StandardScaler(copy=False)):
         before = scaled.copy()
-        piped = SparsitySearchCV(make_pipeline(scale, Lasso()), values=4, cv=2)
-        piped.fit(scaled, y)
+        pipeline = make_pipeline(scale, Lasso())
+        piped = SparsitySearchCV(pipeline, values=4, cv=2, refit=False).fit(scaled, y)
         np.testing.assert_allclose(
             piped.cv_results_["param_lasso__alpha"].astype(float),
             alone.cv_results_["param_alpha"].astype(float),
