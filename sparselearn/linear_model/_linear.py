@@ -27,6 +27,10 @@ class LinearModel(BaseEstimator):
         tags.input_tags.sparse = True
         return tags
 
+    def __sklearn_is_fitted__(self):
+        # A fit that was refused may have seen how many features there are.
+        return hasattr(self, "coef_")
+
     def _store_coef(self, coef, intercept):
         """Set `coef_`, `intercept_` and what says how sparse they are.
 
