@@ -1,4 +1,4 @@
-"""Searches over sparsity: times of GridSearchCV and of ours, on the same grid and folds.
+"""Searches over sparsity: times of GridSearchCV and ours, on the same grid and folds.
 
     python benchmarks/sparsity_search.py [--repeats 3] [--problems "lasso, wide" ...]
 
