@@ -3,7 +3,7 @@
 Products of matrices that are parts of larger arrays, without a copy; a float of the
 bits of an integer; and threads that wait for one another without Python. Each is a
 plain function too, which runs where numba is switched off. Products of small integers
-are in `_tiles.py`.
+are in `_tiles.py`, sums of vectors in `_vectors.py`.
 """
 
 import os

@@ -12,6 +12,7 @@ rows and units, (n_rows, n_units).
 import math
 
 from sparselearn._kernels._jit import REASSOCIATE, kernel
+from sparselearn._kernels._vectors import combine_rows
 
 __all__ = [
     "add_bias",
@@ -53,22 +54,21 @@ def write_above(products, lows, data, indices):
             position += row[j] > lows[j]
 
 
-@kernel(fastmath=REASSOCIATE)
+@kernel
 def reconstruct(data, indices, lengths, decoder, bias, out):
     """Write ``sum_j z_j d_j + bias`` of compressed rows to `out` (n_rows, n_features).
 
     `lengths` (n_rows,) says how many entries each row has, `decoder` holds d_j in rows.
     """
-    position = 0
+    n_features = bias.size
+    atoms, flat, position = decoder.reshape(-1), out.reshape(-1), 0
     for i in range(out.shape[0]):
-        row = out[i]
-        for f in range(row.size):
-            row[f] = bias[f]
-        for t in range(position, position + lengths[i]):
-            z, atom = data[t], decoder[indices[t]]
-            for f in range(row.size):
-                row[f] += z * atom[f]
-        position += lengths[i]
+        out[i] = bias
+        end = position + lengths[i]
+        combine_rows(
+            indices, data, position, end, atoms, n_features, flat, i * n_features
+        )
+        position = end
 
 
 @kernel(fastmath=REASSOCIATE)
