@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sparselearn._kernels._jit import kernel
-from sparselearn._kernels._vectors import STRIP, add_rows, transpose_rows
+from sparselearn._kernels._vectors import STRIP, sum_rows, transpose_rows
 
 __all__ = ["Differences", "list_differences", "multiply_differences"]
 
@@ -99,13 +99,12 @@ def multiply_differences(listed, span, encoder, start, stop, out, tile, sums):
     weights = encoder.reshape(-1)
     for first in range(start, stop, n_lanes):
         size = min(n_lanes, stop - first)
-        sums[:] = 0
         for left in range(0, n_features, span):
             right, k = min(left + span, n_features), left // span
             transpose_rows(weights, n_features, first, size, left, right, tile, n_lanes)
             for i in range(n_rows + 1):
                 low, high, at = begin[i, k], begin[i, k + 1], i * n_lanes
-                add_rows(index, value, low, high, tile, 0, n_lanes, sums, at)
+                sum_rows(index, value, low, high, tile, 0, n_lanes, k == 0, sums, at)
         for i in range(n_rows):
             row, total = out[i, first : first + size], sums[(i + 1) * n_lanes :]
             for j in range(size):

@@ -60,15 +60,14 @@ def reconstruct(data, indices, lengths, decoder, bias, out):
 
     `lengths` (n_rows,) says how many entries each row has, `decoder` holds d_j in rows.
     """
-    n_features = bias.size
-    atoms, flat, position = decoder.reshape(-1), out.reshape(-1), 0
+    atoms, flat, width = decoder.reshape(-1), out.reshape(-1), bias.size
+    begin = 0
     for i in range(out.shape[0]):
+        n = lengths[i]
+        units, codes = indices[begin : begin + n], data[begin : begin + n]
         out[i] = bias
-        end = position + lengths[i]
-        combine_rows(
-            indices, data, position, end, atoms, n_features, flat, i * n_features
-        )
-        position = end
+        combine_rows(units, codes, n, atoms, width, False, flat, i * width)
+        begin += n
 
 
 @kernel(fastmath=REASSOCIATE)

@@ -31,7 +31,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sparselearn._kernels._jit import REASSOCIATE, inlined, kernel
-from sparselearn._kernels._vectors import combine_rows
+from sparselearn._kernels._vectors import combine_rows, fetch
 
 __all__ = [
     "Pairs",
@@ -44,6 +44,10 @@ __all__ = [
     "move_row",
     "slopes",
 ]
+
+# So many units ahead, rows are fetched: while a unit learns from its pairs, memory is
+# at rest.
+AHEAD = 2
 
 
 class Units(NamedTuple):
@@ -266,6 +270,16 @@ def _move_unit(units, first, second, j, gradients, slope, pull, rule, moved):
         units.threshold[j] = max(units.threshold[j], units.bias.dtype.type(0))
 
 
+@inlined
+def _fetch_unit(j, pairs, units, first, rule):
+    """Let the cache have what `descend` needs of a unit."""
+    if j < units.bias.size and (
+        rule.beta_1 != 0 or pairs.starts[j] != pairs.starts[j + 1]
+    ):
+        for matrix in (units.encoder, units.decoder, first.encoder, first.decoder):
+            fetch(matrix, j)
+
+
 @inlined(fastmath=REASSOCIATE)
 def _multiply_rows(rows, numbers, vector, out):
     """Write the products of some of the `rows` with a vector to `out`, two at once."""
@@ -320,7 +334,7 @@ def _look_at_pairs(signals, rule, rows, values, theta, places, factors):
     return n, n_kept, total_slope, total_pull
 
 
-@kernel(fastmath=REASSOCIATE)
+@kernel(fastmath=REASSOCIATE, borrowing=True)
 def descend(
     start, stop, pairs, signals, units, first, second, rule, moved, kept, scratch
 ):
@@ -344,25 +358,27 @@ def descend(
     """
     gradients, factors, places = scratch
     errors, inputs = signals.errors.reshape(-1), signals.inputs.reshape(-1)
-    n_features = units.decoder.shape[1]
+    n_features, zero = units.decoder.shape[1], units.bias.dtype.type(0)
     for j in range(start, stop):
         begin, end = pairs.starts[j], pairs.starts[j + 1]
+        _fetch_unit(j + AHEAD, pairs, units, first, rule)
         kept[j] = 0
         if rule.beta_1 == 0 and begin == end:
             continue
         rows = pairs.rows[begin:end]
         _multiply_rows(signals.errors, rows, units.decoder[j], factors[1])
-        theta = units.threshold[j] if units.threshold.size else units.bias.dtype.type(0)
+        theta = units.threshold[j] if units.threshold.size else zero
         n, n_kept, slope, pull = _look_at_pairs(
             signals, rule, rows, pairs.values[begin:end], theta, places, factors
         )
         kept[j] = n_kept
-        gradients[:] = 0
         to_encoder, to_decoder = gradients[0], gradients[1]
         if rule.tied:
             to_encoder = to_decoder
-        combine_rows(places[0], factors[0], 0, n, errors, n_features, to_decoder, 0)
-        combine_rows(places[1], factors[1], 0, n, inputs, n_features, to_encoder, 0)
+        combine_rows(places[0], factors[0], n, errors, n_features, True, to_decoder, 0)
+        combine_rows(
+            places[1], factors[1], n, inputs, n_features, not rule.tied, to_encoder, 0
+        )
         _move_unit(
             units,
             first,

@@ -21,9 +21,10 @@ from sparselearn._kernels._jit import inlined
 __all__ = [
     "LINE",
     "STRIP",
-    "add_rows",
     "aligned",
     "combine_rows",
+    "fetch",
+    "sum_rows",
     "transpose_block",
     "transpose_rows",
 ]
@@ -49,8 +50,8 @@ def aligned(shape, dtype, fill=None):
     return found
 
 
-def add_rows(index, value, begin, end, matrix, offset, stride, out, at):
-    """Add ``sum_k value[k] * (row index[k] of matrix)`` to a strip of `out`.
+def sum_rows(index, value, begin, end, matrix, offset, stride, fresh, out, at):
+    """Write ``sum_k value[k] * (row index[k] of matrix)`` to a strip of `out`.
 
     Parameters
     ----------
@@ -62,21 +63,28 @@ def add_rows(index, value, begin, end, matrix, offset, stride, out, at):
     matrix, out : ndarray, one-dimensional
     offset, stride : int
         Row i begins at ``offset + i * stride`` of `matrix`.
+    fresh : bool
+        Whether to overwrite what is in `out`; else the sum is added to it.
     at : int
         Where in `out` the strip begins.
     """
-    _add(index, value, begin, end, matrix, offset, stride, out, at, STRIP)
+    _sum(index, value, begin, end, matrix, offset, stride, fresh, out, at, STRIP)
 
 
-def _add_line(index, value, begin, end, matrix, offset, stride, out, at):
-    """`add_rows`, to the first line of a strip alone."""
-    _add(index, value, begin, end, matrix, offset, stride, out, at, LINE)
+def _sum_line(index, value, begin, end, matrix, offset, stride, fresh, out, at):
+    """`sum_rows`, the first line of a strip alone."""
+    _sum(index, value, begin, end, matrix, offset, stride, fresh, out, at, LINE)
 
 
-def _add(index, value, begin, end, matrix, offset, stride, out, at, size):
+def _sum(index, value, begin, end, matrix, offset, stride, fresh, out, at, size):
     columns = np.arange(size // out.itemsize)
     first = offset + stride * index[begin:end].astype(np.intp)
-    out[at + columns] += value[begin:end] @ matrix[first[:, None] + columns]
+    total = value[begin:end] @ matrix[first[:, None] + columns]
+    out[at + columns] = total if fresh else out[at + columns] + total
+
+
+def fetch_line(values, place):
+    """Let the cache have the line in which ``values[place]`` is."""
 
 
 def transpose_block(matrix, first, stride, out, at, out_stride):
@@ -106,6 +114,7 @@ class _Numbers:
         self.lanes = 8 * LINE // self.bits
         number = {32: ir.FloatType(), 64: ir.DoubleType()}[self.bits]
         self.vector = ir.VectorType(number, self.lanes)
+        self.zeros = self.vector([0.0] * self.lanes)
 
     def data(self, kind, array):
         return self.context.make_array(kind)(self.context, self.builder, array).data
@@ -143,19 +152,22 @@ class _Numbers:
 
 
 def _generate_sum(n_lines):
-    """What makes the instructions of `add_rows`, for a strip of so many lines."""
+    """What makes the instructions of `sum_rows`, for a strip of so many lines."""
 
     def generate(context, builder, signature, args):
-        numbers = _Numbers(context, builder, signature.args[7])
+        numbers = _Numbers(context, builder, signature.args[8])
         lines = range(n_lines)
         index, value, matrix, out = (
-            numbers.data(signature.args[place], args[place]) for place in (0, 1, 4, 7)
+            numbers.data(signature.args[place], args[place]) for place in (0, 1, 4, 8)
         )
-        _, _, begin, end, _, offset, stride, _, at = args
+        _, _, begin, end, _, offset, stride, fresh, _, at = args
         matrix, out = numbers.after(matrix, offset), numbers.after(out, at)
+        fresh = context.is_true(builder, numba.boolean, fresh)
         # What is stored in these the compiler keeps in registers.
         sums = [
-            cgutils.alloca_once_value(builder, numbers.load(out, line))
+            cgutils.alloca_once_value(
+                builder, builder.select(fresh, numbers.zeros, numbers.load(out, line))
+            )
             for line in lines
         ]
         with cgutils.for_range_slice(builder, begin, end, numbers.size(1)) as (k, _):
@@ -175,34 +187,64 @@ def _generate_sum(n_lines):
 
 
 def _signature_of_sum(index, value, matrix, out):
-    size = numba.types.intp
-    return numba.void(index, value, size, size, matrix, size, size, out, size)
+    size, flag = numba.types.intp, numba.types.boolean
+    return numba.void(index, value, size, size, matrix, size, size, flag, out, size)
 
 
 @intrinsic
-def _sum_strip(context, index, value, begin, end, matrix, offset, stride, out, at):
+def _call_sum(
+    context, index, value, begin, end, matrix, offset, stride, fresh, out, at
+):
     return _signature_of_sum(index, value, matrix, out), _generate_sum(STRIP // LINE)
 
 
 @intrinsic
-def _sum_line(context, index, value, begin, end, matrix, offset, stride, out, at):
+def _call_sum_line(
+    context, index, value, begin, end, matrix, offset, stride, fresh, out, at
+):
     return _signature_of_sum(index, value, matrix, out), _generate_sum(1)
 
 
-@overload(add_rows)
-def _compiled_add_rows(index, value, begin, end, matrix, offset, stride, out, at):
-    def add(index, value, begin, end, matrix, offset, stride, out, at):
-        _sum_strip(index, value, begin, end, matrix, offset, stride, out, at)
+@overload(sum_rows, inline="always")
+def _compiled_sum(index, value, begin, end, matrix, offset, stride, fresh, out, at):
+    def call(index, value, begin, end, matrix, offset, stride, fresh, out, at):
+        _call_sum(index, value, begin, end, matrix, offset, stride, fresh, out, at)
 
-    return add
+    return call
 
 
-@overload(_add_line)
-def _compiled_add_line(index, value, begin, end, matrix, offset, stride, out, at):
-    def add(index, value, begin, end, matrix, offset, stride, out, at):
-        _sum_line(index, value, begin, end, matrix, offset, stride, out, at)
+@overload(_sum_line, inline="always")
+def _compiled_sum_line(
+    index, value, begin, end, matrix, offset, stride, fresh, out, at
+):
+    def call(index, value, begin, end, matrix, offset, stride, fresh, out, at):
+        _call_sum_line(index, value, begin, end, matrix, offset, stride, fresh, out, at)
 
-    return add
+    return call
+
+
+@intrinsic
+def _fetch_line(context, values, place):
+    def generate(context, builder, signature, args):
+        data = context.make_array(signature.args[0])(context, builder, args[0]).data
+        pointer, word = ir.IntType(8).as_pointer(), ir.IntType(32)
+        where = builder.bitcast(builder.gep(data, [args[1]]), pointer)
+        kind = ir.FunctionType(ir.VoidType(), [pointer, word, word, word])
+        name = "llvm.prefetch.p0i8"
+        function = cgutils.get_or_insert_function(builder.module, kind, name)
+        # To be read, into the second cache and on, as data.
+        builder.call(function, [where, word(0), word(2), word(1)])
+        return context.get_dummy_value()
+
+    return numba.void(values, numba.types.intp), generate
+
+
+@overload(fetch_line, inline="always")
+def _compiled_fetch_line(values, place):
+    def call(values, place):
+        _fetch_line(values, place)
+
+    return call
 
 
 @intrinsic
@@ -248,24 +290,38 @@ def _compiled_transpose_block(matrix, first, stride, out, at, out_stride):
 
 
 @inlined
-def combine_rows(index, value, begin, end, matrix, width, out, at):
-    """Add ``sum_k value[k] * (row index[k] of matrix)`` to `width` numbers of `out`.
+def combine_rows(index, value, n, matrix, width, fresh, out, at):
+    """Write ``sum_k value[k] * (row index[k] of matrix)``, over k < n, to `out`.
 
-    As :func:`add_rows`; rows of `matrix` are `width` long.
+    As :func:`sum_rows`; rows of `matrix` are `width` long.
     """
     line = LINE // out.itemsize
     strip = STRIP // out.itemsize
     f = 0
     while f + strip <= width:
-        add_rows(index, value, begin, end, matrix, f, width, out, at + f)
+        sum_rows(index, value, 0, n, matrix, f, width, fresh, out, at + f)
         f += strip
     while f + line <= width:
-        _add_line(index, value, begin, end, matrix, f, width, out, at + f)
+        _sum_line(index, value, 0, n, matrix, f, width, fresh, out, at + f)
         f += line
-    for k in range(begin, end if f < width else begin):
-        row = matrix[index[k] * width :]
+    if f == width:
+        return
+    if fresh:
         for g in range(f, width):
-            out[at + g] += value[k] * row[g]
+            out[at + g] = out.dtype.type(0)
+    for k in range(n):
+        start = index[k] * width
+        for g in range(f, width):
+            out[at + g] += value[k] * matrix[start + g]
+
+
+@inlined
+def fetch(matrix, row):
+    """Let the cache have a row of a matrix by the time that it is read."""
+    if row < matrix.shape[0]:
+        entries = matrix[row]
+        for f in range(0, entries.size, LINE // matrix.itemsize):
+            fetch_line(entries, f)
 
 
 @inlined
