@@ -56,11 +56,19 @@ class Rows:
             np.take(self.X, places, axis=0, out=out, mode="clip")
         else:
             out[...] = self.X[places]
+        return self._shift_and_scale(out)
+
+    def _shift_and_scale(self, out):
         if self.shift is not None:
             out -= self.shift
         if self.scale != 1.0:
             out *= self.scale
         return out
+
+    @property
+    def zeros(self):
+        """What a row of zeros becomes, (n_features,)."""
+        return self._shift_and_scale(np.zeros(self.X.shape[1], dtype=self.dtype))
 
 
 class OneHot:

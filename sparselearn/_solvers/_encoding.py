@@ -79,8 +79,8 @@ class Encoding:
     def _list(self, rows, run):
         """List entries of rows that differ from the background, if they are few."""
         n_rows, n_features = rows.shape
-        most = int((FEW * n_rows - TRANSPOSED) * n_features) // n_rows
-        if most <= 0:
+        share = FEW - TRANSPOSED / n_rows
+        if share <= 0.0:
             return False
         self._make_room(n_rows)
 
@@ -92,7 +92,7 @@ class Encoding:
                 self.background,
                 self._span,
                 first,
-                most * (some.stop - some.start),
+                int(share * (some.stop - some.start) * n_features),
                 *self._listed[:2],
                 self._listed.begin[1 + some.start : 1 + some.stop],
             )

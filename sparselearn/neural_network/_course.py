@@ -115,6 +115,7 @@ class Course:
             self.deviations,
             self._patience(),
             np.random.RandomState(self.seed),
+            zeros=rows.zeros,
         )
 
     def _patience(self):
