@@ -6,7 +6,8 @@ import io
 import numpy as np
 import scipy.sparse as sp
 
-from sparselearn._report._models import input_weights, targets
+from sparselearn._report._models import targets
+from sparselearn._report._reading import input_weights
 from sparselearn._report._results import METRICS
 from sparselearn.inspection import (
     AtomsDisplay,

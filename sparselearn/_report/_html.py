@@ -7,7 +7,7 @@ import numpy as np
 
 from sparselearn import __version__
 from sparselearn._report import _figures, _results
-from sparselearn._report._models import input_weights
+from sparselearn._report._reading import input_weights
 from sparselearn._report._search import recorded_warnings
 
 __all__ = ["render"]

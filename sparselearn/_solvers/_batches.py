@@ -8,7 +8,16 @@ import scipy.sparse as sp
 from sparselearn._kernels._vectors import aligned
 from sparselearn._solvers._training import Batch
 
-__all__ = ["BLOCK", "OneHot", "Pass", "Rows", "is_mapped", "is_plain", "shuffled"]
+__all__ = [
+    "BLOCK",
+    "OneHot",
+    "Pass",
+    "Rows",
+    "flat",
+    "is_mapped",
+    "is_plain",
+    "shuffled",
+]
 
 # Rows of a memory map that are read together: a random order of single rows would
 # read every page of the file once a row. And blocks whose rows are mixed: files are
@@ -104,6 +113,27 @@ class OneHot:
 def is_plain(X, dtype):
     """Whether X lies row by row in an array of `dtype`, as kernels read it."""
     return isinstance(X, np.ndarray) and X.dtype == dtype and X.flags.c_contiguous
+
+
+class _Memory:
+    """The memory of `array`, a contiguous one, as one that numpy believes writable."""
+
+    def __init__(self, array):
+        self._array = array  # whose memory must live on
+        start = array.__array_interface__["data"][0]
+        self.__array_interface__ = array.__array_interface__ | {"data": (start, False)}
+
+
+def flat(array, dtype):
+    """`array` in one dimension, row by row, of the type kernels are compiled for.
+
+    They do not write into rows and targets, but are compiled for arrays that may be
+    written: for others too would take as long again.
+    """
+    array = np.ascontiguousarray(array, dtype=dtype)
+    if not array.flags.writeable:
+        array = _Memory(array)
+    return np.asarray(array).reshape(-1)
 
 
 def is_mapped(X):

@@ -8,7 +8,7 @@ import numpy as np
 from sparselearn._kernels import _plan
 from sparselearn._kernels._layers import SHARD, THIN
 from sparselearn._kernels._sparse_rows import RARITY, SPAN, Lists
-from sparselearn._solvers._batches import OneHot
+from sparselearn._solvers._batches import OneHot, flat
 
 __all__ = [
     "blocks_of",
@@ -47,27 +47,6 @@ def shards_of(n_rows):
     return np.arange(n_shards + 1, dtype=np.int64) * n_rows // n_shards
 
 
-class _Memory:
-    """The memory of `array`, a contiguous one, as one that numpy believes writable."""
-
-    def __init__(self, array):
-        self._array = array  # whose memory must live on
-        start = array.__array_interface__["data"][0]
-        self.__array_interface__ = array.__array_interface__ | {"data": (start, False)}
-
-
-def _flat(array, dtype):
-    """`array` in one dimension, row by row, of the type kernels are compiled for.
-
-    They do not write into rows and targets of a lot, but are compiled for arrays that
-    may be written: for others too would take as long again.
-    """
-    array = np.ascontiguousarray(array, dtype=dtype)
-    if not array.flags.writeable:
-        array = _Memory(array)
-    return np.asarray(array).reshape(-1)
-
-
 def _lot(rows, targets, weights, masses, dtype, places=None, shift=None, scale=1.0):
     """A `Lot` without rates; of `rows` as they are if there are no `places`."""
     n_steps, classes = len(masses), np.empty(0, np.int64)
@@ -75,11 +54,11 @@ def _lot(rows, targets, weights, masses, dtype, places=None, shift=None, scale=1
         classes, targets = targets.codes.astype(np.int64), np.empty(0)
     shares = np.ascontiguousarray(weights).reshape(n_steps, -1) / masses[:, None]
     return _plan.Lot(
-        rows=_flat(rows, dtype),
+        rows=flat(rows, dtype),
         places=np.empty(0, np.int64) if places is None else places,
         shift=np.empty(0, dtype) if shift is None else shift,
         scale=dtype.type(scale),
-        targets=_flat(np.empty(0) if targets is rows else targets, dtype),
+        targets=flat(np.empty(0) if targets is rows else targets, dtype),
         classes=classes,
         shares=shares.astype(dtype).reshape(-1),
         inverse_masses=(1.0 / masses).astype(dtype),

@@ -9,6 +9,7 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
+from sparselearn._dask import lazily
 from sparselearn._parallel import bounded, map_chunks, row_chunks
 from sparselearn._solvers._coding import (
     Atoms,
@@ -230,6 +231,7 @@ class CodesMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         sparse = coding.sparse_output and container == "default"
         return stacked if sparse else stacked.toarray()
 
+    @lazily
     def transform(self, X):
         """Encode samples.
 

@@ -8,6 +8,7 @@ from sklearn.metrics import d2_tweedie_score
 
 from sparselearn import losses
 from sparselearn._compat import Interval, fit_context
+from sparselearn._dask import lazily
 from sparselearn._parallel import team
 from sparselearn._solvers._glm import GlmProblem
 from sparselearn._solvers._problem import make_problem
@@ -200,6 +201,7 @@ class SparsePoissonRegressor(GlmRegressor):
             )
         return losses.Poisson()
 
+    @lazily
     def predict(self, X):
         """Predict the mean count.
 
@@ -377,6 +379,7 @@ class SparseHuberRegressor(GlmRegressor):
         self.scale_ = float(scale)
         return losses.Huber(float(self.epsilon * scale))
 
+    @lazily
     def predict(self, X):
         """Predict the target.
 

@@ -9,6 +9,7 @@ from sklearn.utils.validation import validate_data
 
 from sparselearn import losses, penalties
 from sparselearn._compat import Interval, StrOptions, fit_context
+from sparselearn._dask import lazily
 from sparselearn._parallel import team
 from sparselearn._solvers._concave_glm import certify_glm
 from sparselearn._solvers._glm import GlmProblem
@@ -82,6 +83,7 @@ class LogisticModel(ClassifierMixin, GlmModel):
     def _is_multinomial(self):
         return self.classes_.size > 2 and self.multi_class == "multinomial"
 
+    @lazily
     def decision_function(self, X):
         """The linear predictors.
 
@@ -97,6 +99,7 @@ class LogisticModel(ClassifierMixin, GlmModel):
         z = self._predictor(X)
         return z[:, 0] if z.shape[1] == 1 else z
 
+    @lazily
     def predict(self, X):
         """Predict the class.
 
@@ -112,6 +115,7 @@ class LogisticModel(ClassifierMixin, GlmModel):
         chosen = (z > 0.0).astype(int) if z.ndim == 1 else np.argmax(z, axis=1)
         return self.classes_[chosen]
 
+    @lazily
     def predict_proba(self, X):
         """Predict the probabilities of the classes.
 
@@ -133,6 +137,7 @@ class LogisticModel(ClassifierMixin, GlmModel):
             return softmax(z, axis=1)
         return softmax(log_expit(z), axis=1)
 
+    @lazily
     def predict_log_proba(self, X):
         """Predict the logarithms of the probabilities of the classes.
 

@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sparselearn.pruning._adapters import adapter_of
 from sparselearn.pruning._shrink import shrink_in_place
-from sparselearn.pruning._wrappers import last_step
+from sparselearn.pruning._wrappers import last_step, with_last_step
 
 __all__ = ["DelegatesMixin", "delegated"]
 
@@ -52,6 +52,12 @@ class DelegatesMixin:
         check_is_fitted(self)
         return self.estimator_
 
+    def _predicting(self):
+        """`estimator_`, or a twin that predicts the same in less time."""
+        estimator = self._fitted()
+        quick = adapter_of(last_step(estimator)).predicting
+        return with_last_step(estimator, quick)
+
     def get_support(self, indices=False):
         """Which features the pruned estimator uses.
 
@@ -75,17 +81,17 @@ class DelegatesMixin:
     @delegated("predict")
     def predict(self, X):
         """Predict by the pruned estimator."""
-        return self._fitted().predict(X)
+        return self._predicting().predict(X)
 
     @delegated("predict_proba")
     def predict_proba(self, X):
         """Probabilities of the classes by the pruned estimator."""
-        return self._fitted().predict_proba(X)
+        return self._predicting().predict_proba(X)
 
     @delegated("predict_log_proba")
     def predict_log_proba(self, X):
         """Logarithms of the probabilities of the classes by the pruned estimator."""
-        return self._fitted().predict_log_proba(X)
+        return self._predicting().predict_log_proba(X)
 
     @delegated("decision_function")
     def decision_function(self, X):
@@ -128,7 +134,7 @@ class DelegatesMixin:
         -------
         score : float
         """
-        estimator = self._fitted()
+        estimator = self._predicting()
         if get_config()["enable_metadata_routing"]:
             routed = process_routing(self, "score", **score_params)
             score_params = routed.estimator.score

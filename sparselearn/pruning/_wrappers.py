@@ -1,11 +1,11 @@
 """What is around the estimator that is pruned: pipelines and frozen estimators."""
 
-from copy import deepcopy
+from copy import copy, deepcopy
 
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
-__all__ = ["as_seen_by_last_step", "last_step", "thawed"]
+__all__ = ["as_seen_by_last_step", "last_step", "thawed", "with_last_step"]
 
 
 def last_step(estimator):
@@ -30,6 +30,19 @@ def as_seen_by_last_step(estimator, X):
                     X = transformer.transform(X)
         estimator = _inside(estimator)
     return X
+
+
+def with_last_step(estimator, make):
+    """`estimator`, or a copy of its pipelines that ends in ``make(last step)``.
+
+    The copy shares all other steps.
+    """
+    if not isinstance(estimator, Pipeline):
+        return make(estimator)
+    twin = copy(estimator)
+    name, last = estimator.steps[-1]
+    twin.steps = [*estimator.steps[:-1], (name, with_last_step(last, make))]
+    return twin
 
 
 def thawed(estimator):
