@@ -5,7 +5,7 @@ With r the background, usually what zeros have become by centring,
 .. math:: x W^T = (x - r) W^T + r W^T,
 
 and the sums of the first product are over the entries in which x and r differ, which
-are listed. W has a unit a row; a tile of it is transposed, a strip of units wide, and
+are listed. W has a unit a row; a tile of it is transposed, a panel of units wide, and
 is in cache while all rows meet it.
 """
 
@@ -14,7 +14,8 @@ from typing import NamedTuple
 import numpy as np
 
 from sparselearn._kernels._jit import kernel
-from sparselearn._kernels._vectors import STRIP, sum_rows, transpose_rows
+from sparselearn._kernels._rows import transpose_rows
+from sparselearn._kernels._vectors import PANEL, VECTOR, combine, pack
 
 __all__ = ["Differences", "list_differences", "multiply_differences"]
 
@@ -38,7 +39,7 @@ class Differences(NamedTuple):
 
 
 @kernel
-def list_differences(rows, background, span, first, most, index, value, begin):
+def list_differences(rows, background, span, first, most, index, value, begin, scratch):
     """List the entries of `rows` that differ from `background`, unless too many do.
 
     Parameters
@@ -53,6 +54,7 @@ def list_differences(rows, background, span, first, most, index, value, begin):
         Overwritten from `first` on, by up to `most` and `n_features` entries.
     begin : (n_rows, n_spans + 1)
         Overwritten.
+    scratch : (n_features,)
 
     Returns
     -------
@@ -63,13 +65,13 @@ def list_differences(rows, background, span, first, most, index, value, begin):
     at = first
     for i in range(n_rows):
         row = rows[i]
+        for j in range(n_features):
+            scratch[j] = row[j] - background[j]
         for left in range(0, n_features, span):
             begin[i, left // span] = at
-            for j in range(left, min(left + span, n_features)):
-                # Written first and counted then: no branch to be guessed wrongly.
-                index[at] = j - left
-                value[at] = row[j] - background[j]
-                at += row[j] != background[j]
+            part = scratch[left : min(left + span, n_features)]
+            for j in range(0, part.size, VECTOR // part.itemsize):
+                at += pack(part, j, index, value, at)
         begin[i, begin.shape[1] - 1] = at
         if at - first > most:
             return False
@@ -89,12 +91,12 @@ def multiply_differences(listed, span, encoder, start, stop, out, tile, sums):
     start, stop : int
     out : (n_rows, n_units)
     tile : (span * n_lanes,)
-        Scratch; `n_lanes` numbers are a strip.
+        Scratch; `n_lanes` numbers are a panel.
     sums : ((n_rows + 1) * n_lanes,)
         Scratch.
     """
     n_rows, n_features = out.shape[0], encoder.shape[1]
-    n_lanes = STRIP // out.itemsize
+    n_lanes = PANEL // out.itemsize
     index, value, begin = listed
     weights = encoder.reshape(-1)
     for first in range(start, stop, n_lanes):
@@ -104,7 +106,19 @@ def multiply_differences(listed, span, encoder, start, stop, out, tile, sums):
             transpose_rows(weights, n_features, first, size, left, right, tile, n_lanes)
             for i in range(n_rows + 1):
                 low, high, at = begin[i, k], begin[i, k + 1], i * n_lanes
-                sum_rows(index, value, low, high, tile, 0, n_lanes, k == 0, sums, at)
+                combine(
+                    index,
+                    value,
+                    low,
+                    high,
+                    tile,
+                    0,
+                    n_lanes,
+                    sums,
+                    at,
+                    n_lanes,
+                    k == 0,
+                )
         for i in range(n_rows):
             row, total = out[i, first : first + size], sums[(i + 1) * n_lanes :]
             for j in range(size):

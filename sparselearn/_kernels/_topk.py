@@ -12,7 +12,7 @@ rows and units, (n_rows, n_units).
 import math
 
 from sparselearn._kernels._jit import REASSOCIATE, kernel
-from sparselearn._kernels._vectors import combine_rows
+from sparselearn._kernels._rows import combine_rows
 
 __all__ = [
     "add_bias",

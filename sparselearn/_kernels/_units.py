@@ -31,7 +31,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sparselearn._kernels._jit import REASSOCIATE, inlined, kernel
-from sparselearn._kernels._vectors import combine_rows, fetch
+from sparselearn._kernels._rows import combine_rows, fetch
 
 __all__ = [
     "Pairs",

@@ -1,351 +1,358 @@
-"""Sums of rows that stay in registers, and blocks of a matrix that are transposed.
+"""Loops on vectors of numbers that stay in registers, and on lists of what is not zero.
 
-A compiled loop that adds row after row to a sum loads and stores the sum with each of
-them, for it can not know how many there will be. Here are the instructions that keep a
-*strip* of the sum, four of the longest vectors, until all rows are in it, and those
-that turn a block of numbers by whole vectors. On processors with shorter vectors the
-compiler takes several for one. Each is a plain function too, which runs where numba is
-switched off.
+numba makes vectors of a loop over adjacent numbers, but not where a sum of a few such
+vectors should stay in registers over another loop, nor where what is not zero should
+move together. Here are the instructions for both. Each function is plain Python too,
+which also says what it computes.
 """
 
-import math
+import contextlib
 
-import numba
 import numpy as np
 from llvmlite import ir
-from numba.core import cgutils
+from numba.core import cgutils, types
 from numba.extending import intrinsic, overload
 
 from sparselearn._kernels._jit import inlined
+from sparselearn._kernels._machine import offers
 
-__all__ = [
-    "LINE",
-    "STRIP",
-    "aligned",
-    "combine_rows",
-    "fetch",
-    "sum_rows",
-    "transpose_block",
-    "transpose_rows",
-]
+__all__ = ["PANEL", "VECTOR", "aligned_zeros", "combine", "pack", "pack_columns"]
 
-# Bytes of the longest vector, which is also a line of the cache, and of a strip.
-LINE = 64
-STRIP = 4 * LINE
+# Bytes of a vector, which are a line of the cache too, and how many of them are summed
+# together: so many that the next sum need not wait for the last.
+VECTOR = 64
+SUMS = 4
+PANEL = SUMS * VECTOR
+# Instructions that move together what is not zero.
+PACKS = offers("avx512f", "avx512vl")
 
 
-def aligned(shape, dtype, fill=None):
-    """An array that begins where a line of the cache does, of `fill`, numbers or one.
+def aligned_zeros(shape, dtype):
+    """Zeros, the first of which begins a vector.
 
-    So do its rows, if they fill whole lines. No vector that is loaded from them then
-    lies across two lines, which would take twice the time.
+    To read a vector that begins elsewhere, so in two lines of the cache, takes twice as
+    long.
     """
-    dtype = np.dtype(dtype)
-    size = math.prod(shape) * dtype.itemsize
-    room = np.empty(size + LINE, dtype=np.uint8)
-    start = -room.ctypes.data % LINE
-    found = room[start : start + size].view(dtype).reshape(shape)
-    if fill is not None:
-        found[...] = fill
-    return found
+    size = int(np.prod(shape))
+    room = np.zeros(size * np.dtype(dtype).itemsize + VECTOR, np.uint8)
+    first = -room.ctypes.data % VECTOR
+    return room[first : room.size - VECTOR + first].view(dtype).reshape(shape)
 
 
-def sum_rows(index, value, begin, end, matrix, offset, stride, fresh, out, at):
-    """Write ``sum_k value[k] * (row index[k] of matrix)`` to a strip of `out`.
+def combine(index, value, begin, end, matrix, offset, stride, out, at, width, is_first):
+    """Add to a part of a row what some entries weigh rows of a matrix with.
+
+    With W = `width`, ::
+
+        out[at : at + W] += sum_k value[k] matrix[place_k : place_k + W],
+        place_k = index[k] stride + offset,   begin <= k < end.
 
     Parameters
     ----------
-    index : int32 ndarray
+    index : ndarray of int32
+    value, matrix, out : ndarray, one-dimensional, of one dtype
+    width : int
+        At least a vector, `VECTOR` bytes, and at most `PANEL` bytes.
+    is_first : bool
+        Whether `out` is overwritten, and nothing added to it.
+    """
+    row = out[at : at + width]
+    if is_first:
+        row[:] = 0.0
+    for k in range(begin, end):
+        place = index[k] * stride + offset
+        row += value[k] * matrix[place : place + width]
+
+
+def pack(row, first, index, value, at):
+    """List the entries of a vector of `row`, from `first` on, that are not zero.
+
+    Parameters
+    ----------
+    row : ndarray, one-dimensional
+        The last vector may be shorter.
+    first : int
+    index : ndarray of int32
+        Overwritten, from `at` on, by where in the row they are; as `value` with room
+        for a whole vector.
     value : ndarray
-        Of the dtype of `matrix` and `out`.
-    begin, end : int
-        The sum is over k from `begin` to `end` - 1.
-    matrix, out : ndarray, one-dimensional
-    offset, stride : int
-        Row i begins at ``offset + i * stride`` of `matrix`.
-    fresh : bool
-        Whether to overwrite what is in `out`; else the sum is added to it.
+        Overwritten by what they are.
     at : int
-        Where in `out` the strip begins.
+
+    Returns
+    -------
+    n : int
+        How many they are.
     """
-    _sum(index, value, begin, end, matrix, offset, stride, fresh, out, at, STRIP)
+    return _pack(row, first, index, value, at)
 
 
-def _sum_line(index, value, begin, end, matrix, offset, stride, fresh, out, at):
-    """`sum_rows`, the first line of a strip alone."""
-    _sum(index, value, begin, end, matrix, offset, stride, fresh, out, at, LINE)
+@inlined
+def _pack(row, first, index, value, at):
+    zero, n = row.dtype.type(0.0), 0
+    for j in range(first, min(first + VECTOR // row.itemsize, row.size)):
+        # Written first and counted then: no branch to be guessed wrongly.
+        index[at + n] = j
+        value[at + n] = row[j]
+        n += row[j] != zero
+    return n
 
 
-def _sum(index, value, begin, end, matrix, offset, stride, fresh, out, at, size):
-    columns = np.arange(size // out.itemsize)
-    first = offset + stride * index[begin:end].astype(np.intp)
-    total = value[begin:end] @ matrix[first[:, None] + columns]
-    out[at + columns] = total if fresh else out[at + columns] + total
-
-
-def fetch_line(values, place):
-    """Let the cache have the line in which ``values[place]`` is."""
-
-
-def transpose_block(matrix, first, stride, out, at, out_stride):
-    """Transpose a block that has as many rows as a line has numbers, and columns.
+def pack_columns(rows, at, stride, n_rows, n_columns, first, index, value, room, count):
+    """List the entries of columns of a square of numbers that are not zero.
 
     Parameters
     ----------
-    matrix, out : ndarray, one-dimensional
-    first, at : int
-        Where in these the block begins.
-    stride, out_stride : int
-        Numbers from one row of it to the next.
+    rows : ndarray, one-dimensional
+        From `at` on, and `stride` from one another, the rows of the square, which has
+        as many as a vector has numbers.
+    n_rows, n_columns : int
+        Beyond these it is not looked at.
+    first : int
+        The number of its first row.
+    index : ndarray of int32
+        Overwritten, for column j from ``room * j + count[j]`` on, by the rows' numbers;
+        as `value` with room for a whole vector.
+    value : ndarray
+        Overwritten by what the entries are.
+    room : int
+    count : ndarray of int64
+        How many a column has had before; overwritten by how many it has.
     """
-    size = np.arange(LINE // out.itemsize)
-    block = matrix[first + stride * size[:, None] + size]
-    out[at + out_stride * size[:, None] + size] = block.T
+    _pack_columns(rows, at, stride, n_rows, n_columns, first, index, value, room, count)
 
 
-class _Numbers:
-    """Vectors of the numbers of an array, in the making of instructions."""
+@inlined
+def _pack_columns(
+    rows, at, stride, n_rows, n_columns, first, index, value, room, count
+):
+    lanes, zero = VECTOR // rows.itemsize, rows.dtype.type(0.0)
+    for j in range(min(n_columns, lanes)):
+        n = room * j + count[j]
+        for i in range(min(n_rows, lanes)):
+            x = rows[at + i * stride + j]
+            index[n] = first + i
+            value[n] = x
+            n += x != zero
+        count[j] = n - room * j
 
-    word, size = ir.IntType(32), ir.IntType(64)
 
-    def __init__(self, context, builder, kind):
+class _Vectors:
+    """Instructions on vectors of a dtype, at the place where `builder` is."""
+
+    size, word = ir.IntType(64), ir.IntType(32)
+
+    def __init__(self, context, builder, dtype):
         self.context, self.builder = context, builder
-        self.bits = kind.dtype.bitwidth
-        self.lanes = 8 * LINE // self.bits
-        number = {32: ir.FloatType(), 64: ir.DoubleType()}[self.bits]
-        self.vector = ir.VectorType(number, self.lanes)
-        self.zeros = self.vector([0.0] * self.lanes)
+        number = context.get_data_type(dtype)
+        self.itemsize = dtype.bitwidth // 8
+        self.lanes = VECTOR // self.itemsize
+        self.numbers = ir.VectorType(number, self.lanes)
+        self.words = ir.VectorType(self.word, self.lanes)
+        self.zeros = ir.Constant(self.numbers, [0.0] * self.lanes)
+        self.name = f"v{self.lanes}f{dtype.bitwidth}"
 
-    def data(self, kind, array):
-        return self.context.make_array(kind)(self.context, self.builder, array).data
+    def data(self, signature, args, *numbers):
+        """Where the data of some of the arguments are, which are arrays."""
+        for i in numbers:
+            make = self.context.make_array(signature.args[i])
+            yield make(self.context, self.builder, args[i]).data
 
-    def after(self, start, *steps):
-        for step in steps:
-            start = self.builder.gep(start, [step])
-        return start
+    def place(self, start, steps, kind=None):
+        where = self.builder.gep(start, [steps])
+        return self.builder.bitcast(where, (kind or self.numbers).as_pointer())
 
-    def address(self, start, line):
-        start = self.after(start, self.size(line * self.lanes))
-        return self.builder.bitcast(start, self.vector.as_pointer())
+    def load(self, start, steps):
+        return self.builder.load(self.place(start, steps), align=self.itemsize)
 
-    def load(self, start, line=0):
-        return self.builder.load(self.address(start, line), align=self.bits // 8)
+    def store(self, vector, start, steps):
+        place = self.place(start, steps, vector.type)
+        align = min(self.itemsize, 4) if vector.type == self.words else self.itemsize
+        self.builder.store(vector, place, align=align)
 
-    def store(self, value, start, line=0):
-        self.builder.store(value, self.address(start, line), align=self.bits // 8)
-
-    def shuffle(self, left, right, places):
-        mask = ir.VectorType(self.word, self.lanes)(places)
-        return self.builder.shuffle_vector(left, right, mask)
-
-    def spread(self, value):
+    def spread(self, number, kind):
         """A vector of the same numbers."""
-        none = self.vector(ir.Undefined)
-        one = self.builder.insert_element(none, value, self.word(0))
-        return self.shuffle(one, none, [0] * self.lanes)
+        some = kind(ir.Undefined)
+        one = self.builder.insert_element(some, number, self.word(0))
+        return self.builder.shuffle_vector(one, some, self.words([0] * self.lanes))
 
-    def add_product(self, left, right, total):
-        kind = ir.FunctionType(self.vector, [self.vector] * 3)
-        name = f"llvm.fmuladd.v{self.lanes}f{self.bits}"
-        function = cgutils.get_or_insert_function(self.builder.module, kind, name)
-        return self.builder.call(function, [left, right, total])
+    def count_from(self, first):
+        """`first`, and the integers that follow it."""
+        first = self.spread(self.builder.trunc(first, self.word), self.words)
+        return self.builder.add(first, self.words(list(range(self.lanes))))
+
+    def pack(self, numbers, places, value, index, at):
+        """Store those of `numbers`, and of `places`, where the first are not zero."""
+        builder = self.builder
+        differ = builder.fcmp_unordered("!=", numbers, self.zeros)
+        for name, vector, start in (
+            (self.name, numbers, value),
+            (f"v{self.lanes}i32", places, index),
+        ):
+            kind = ir.FunctionType(vector.type, [vector.type] * 2 + [differ.type])
+            name = f"llvm.x86.avx512.mask.compress.{name}"
+            function = cgutils.get_or_insert_function(builder.module, kind, name)
+            packed = builder.call(function, [vector, vector, differ])
+            self.store(packed, start, at)
+        bits = builder.bitcast(differ, ir.IntType(self.lanes))
+        return builder.zext(builder.ctpop(bits), self.size)
+
+    def transpose(self, rows):
+        """The columns of a square of numbers: blocks off its diagonal change places."""
+        shift = 1
+        while shift < self.lanes:
+            high = [bool(lane & shift) for lane in range(self.lanes)]
+            upper = [j + self.lanes - shift if h else j for j, h in enumerate(high)]
+            lower = [j + self.lanes if h else j + shift for j, h in enumerate(high)]
+            after = list(rows)
+            for i in (i for i in range(self.lanes) if not i & shift):
+                pair = rows[i], rows[i + shift]
+                after[i] = self.builder.shuffle_vector(*pair, self.words(upper))
+                after[i + shift] = self.builder.shuffle_vector(*pair, self.words(lower))
+            rows, shift = after, 2 * shift
+        return rows
 
 
-def _generate_sum(n_lines):
-    """What makes the instructions of `sum_rows`, for a strip of so many lines."""
+@contextlib.contextmanager
+def _loop(builder, begin, end):
+    """A loop from `begin` to `end` - 1 over what is built inside, a few vectors.
+
+    It is not unrolled: to leave one costs more than its counting.
+    """
+    counter = cgutils.alloca_once(builder, begin.type)
+    builder.store(begin, counter)
+    head, body, after = (
+        builder.append_basic_block(name) for name in ("head", "body", "after")
+    )
+    builder.branch(head)
+    builder.position_at_end(head)
+    k = builder.load(counter)
+    builder.cbranch(builder.icmp_signed("<", k, end), body, after)
+    builder.position_at_end(body)
+    yield k
+    builder.store(builder.add(k, begin.type(1)), counter)
+    module = builder.module
+    hint = module.add_metadata([module.add_metadata(["llvm.loop.unroll.disable"])])
+    builder.branch(head).set_metadata("llvm.loop", hint)
+    builder.position_at_end(after)
+
+
+@intrinsic
+def _combine_vectors(
+    context, index, value, begin, end, matrix, offset, stride, out, at, width, is_first
+):
+    size, flag = types.intp, types.boolean
+    signature = types.void(
+        index, value, size, size, matrix, size, size, out, size, size, flag
+    )
 
     def generate(context, builder, signature, args):
-        numbers = _Numbers(context, builder, signature.args[8])
-        lines = range(n_lines)
-        index, value, matrix, out = (
-            numbers.data(signature.args[place], args[place]) for place in (0, 1, 4, 8)
-        )
-        _, _, begin, end, _, offset, stride, fresh, _, at = args
-        matrix, out = numbers.after(matrix, offset), numbers.after(out, at)
-        fresh = context.is_true(builder, numba.boolean, fresh)
-        # What is stored in these the compiler keeps in registers.
-        sums = [
-            cgutils.alloca_once_value(
-                builder, builder.select(fresh, numbers.zeros, numbers.load(out, line))
-            )
-            for line in lines
+        v = _Vectors(context, builder, signature.args[4].dtype)
+        index, value, matrix, out = v.data(signature, args, 0, 1, 4, 7)
+        _, _, begin, end, _, offset, stride, _, at, width, is_first = args
+        # The last vectors lie over one another where the width is not that of all: they
+        # come to the same sums there.
+        last = builder.sub(width, v.size(v.lanes))
+        steps = [v.size(v.lanes * i) for i in range(SUMS)]
+        steps = [
+            builder.select(builder.icmp_signed("<", step, last), step, last)
+            for step in steps
         ]
-        with cgutils.for_range_slice(builder, begin, end, numbers.size(1)) as (k, _):
-            place = builder.load(numbers.after(index, k))
-            place = builder.mul(builder.sext(place, numbers.size), stride)
-            factor = numbers.spread(builder.load(numbers.after(value, k)))
-            row = numbers.after(matrix, place)
-            for line, total in zip(lines, sums):
-                entries = numbers.load(row, line)
-                found = numbers.add_product(factor, entries, builder.load(total))
-                builder.store(found, total)
-        for line, total in zip(lines, sums):
-            numbers.store(builder.load(total), out, line)
-        return context.get_dummy_value()
-
-    return generate
-
-
-def _signature_of_sum(index, value, matrix, out):
-    size, flag = numba.types.intp, numba.types.boolean
-    return numba.void(index, value, size, size, matrix, size, size, flag, out, size)
-
-
-@intrinsic
-def _call_sum(
-    context, index, value, begin, end, matrix, offset, stride, fresh, out, at
-):
-    return _signature_of_sum(index, value, matrix, out), _generate_sum(STRIP // LINE)
-
-
-@intrinsic
-def _call_sum_line(
-    context, index, value, begin, end, matrix, offset, stride, fresh, out, at
-):
-    return _signature_of_sum(index, value, matrix, out), _generate_sum(1)
-
-
-@overload(sum_rows, inline="always")
-def _compiled_sum(index, value, begin, end, matrix, offset, stride, fresh, out, at):
-    def call(index, value, begin, end, matrix, offset, stride, fresh, out, at):
-        _call_sum(index, value, begin, end, matrix, offset, stride, fresh, out, at)
-
-    return call
-
-
-@overload(_sum_line, inline="always")
-def _compiled_sum_line(
-    index, value, begin, end, matrix, offset, stride, fresh, out, at
-):
-    def call(index, value, begin, end, matrix, offset, stride, fresh, out, at):
-        _call_sum_line(index, value, begin, end, matrix, offset, stride, fresh, out, at)
-
-    return call
-
-
-@intrinsic
-def _fetch_line(context, values, place):
-    def generate(context, builder, signature, args):
-        data = context.make_array(signature.args[0])(context, builder, args[0]).data
-        pointer, word = ir.IntType(8).as_pointer(), ir.IntType(32)
-        where = builder.bitcast(builder.gep(data, [args[1]]), pointer)
-        kind = ir.FunctionType(ir.VoidType(), [pointer, word, word, word])
-        name = "llvm.prefetch.p0i8"
-        function = cgutils.get_or_insert_function(builder.module, kind, name)
-        # To be read, into the second cache and on, as data.
-        builder.call(function, [where, word(0), word(2), word(1)])
-        return context.get_dummy_value()
-
-    return numba.void(values, numba.types.intp), generate
-
-
-@overload(fetch_line, inline="always")
-def _compiled_fetch_line(values, place):
-    def call(values, place):
-        _fetch_line(values, place)
-
-    return call
-
-
-@intrinsic
-def _transpose(context, matrix, first, stride, out, at, out_stride):
-    size = numba.types.intp
-    signature = numba.void(matrix, size, size, out, size, size)
-
-    def generate(context, builder, signature, args):
-        numbers = _Numbers(context, builder, signature.args[3])
-        _, first, stride, _, at, out_stride = args
-        start = numbers.after(numbers.data(signature.args[0], args[0]), first)
-        to = numbers.after(numbers.data(signature.args[3], args[3]), at)
-        n, half = numbers.lanes, numbers.lanes // 2
-        rows = [
-            numbers.load(numbers.after(start, builder.mul(stride, numbers.size(i))))
-            for i in range(n)
-        ]
-        # The place of a number is a row and a column, digits in base 2. To interleave
-        # the rows of the first half with those of the second moves all digits on by
-        # one, round and round; after as many times as a row has, they have changed.
-        low = [place for i in range(half) for place in (i, n + i)]
-        high = [place + half for place in low]
-        for _ in range(n.bit_length() - 1):
-            rows = [
-                numbers.shuffle(rows[i], rows[i + half], places)
-                for i in range(half)
-                for places in (low, high)
-            ]
-        for i, row in enumerate(rows):
-            place = builder.mul(out_stride, numbers.size(i))
-            numbers.store(row, numbers.after(to, place))
+        row, column = builder.gep(out, [at]), builder.gep(matrix, [offset])
+        columns = [builder.gep(column, [step]) for step in steps]
+        sums = [cgutils.alloca_once(builder, v.numbers) for _ in steps]
+        for total in sums:
+            builder.store(v.zeros, total)
+        with builder.if_then(builder.not_(context.is_true(builder, flag, is_first))):
+            for total, step in zip(sums, steps):
+                builder.store(v.load(row, step), total)
+        with _loop(builder, begin, end) as k:
+            place = builder.sext(builder.load(builder.gep(index, [k])), v.size)
+            place = builder.mul(place, stride)
+            weight = v.spread(builder.load(builder.gep(value, [k])), v.numbers)
+            for total, column in zip(sums, columns):
+                more = builder.fmul(weight, v.load(column, place), flags=("contract",))
+                more = builder.fadd(builder.load(total), more, flags=("contract",))
+                builder.store(more, total)
+        for total, step in zip(sums, steps):
+            v.store(builder.load(total), row, step)
         return context.get_dummy_value()
 
     return signature, generate
 
 
-@overload(transpose_block)
-def _compiled_transpose_block(matrix, first, stride, out, at, out_stride):
-    def transpose(matrix, first, stride, out, at, out_stride):
-        _transpose(matrix, first, stride, out, at, out_stride)
+@intrinsic
+def _pack_vector(context, row, first, index, value, at):
+    size = types.intp
 
-    return transpose
+    def generate(context, builder, signature, args):
+        v = _Vectors(context, builder, signature.args[0].dtype)
+        row, index, value = v.data(signature, args, 0, 2, 3)
+        first, at = args[1], args[4]
+        return v.pack(v.load(row, first), v.count_from(first), value, index, at)
 
-
-@inlined
-def combine_rows(index, value, n, matrix, width, fresh, out, at):
-    """Write ``sum_k value[k] * (row index[k] of matrix)``, over k < n, to `out`.
-
-    As :func:`sum_rows`; rows of `matrix` are `width` long.
-    """
-    line = LINE // out.itemsize
-    strip = STRIP // out.itemsize
-    f = 0
-    while f + strip <= width:
-        sum_rows(index, value, 0, n, matrix, f, width, fresh, out, at + f)
-        f += strip
-    while f + line <= width:
-        _sum_line(index, value, 0, n, matrix, f, width, fresh, out, at + f)
-        f += line
-    if f == width:
-        return
-    if fresh:
-        for g in range(f, width):
-            out[at + g] = out.dtype.type(0)
-    for k in range(n):
-        start = index[k] * width
-        for g in range(f, width):
-            out[at + g] += value[k] * matrix[start + g]
+    return size(row, size, index, value, size), generate
 
 
-@inlined
-def fetch(matrix, row):
-    """Let the cache have a row of a matrix by the time that it is read."""
-    if row < matrix.shape[0]:
-        entries = matrix[row]
-        for f in range(0, entries.size, LINE // matrix.itemsize):
-            fetch_line(entries, f)
+@intrinsic
+def _pack_square(context, rows, at, stride, first, index, value, room, count):
+    size = types.intp
+
+    def generate(context, builder, signature, args):
+        v = _Vectors(context, builder, signature.args[0].dtype)
+        rows, index, value, count = v.data(signature, args, 0, 4, 5, 7)
+        _, at, stride, first, _, _, room, _ = args
+        places = [
+            builder.add(at, builder.mul(stride, v.size(i))) for i in range(v.lanes)
+        ]
+        columns = v.transpose([v.load(rows, place) for place in places])
+        numbers = v.count_from(first)
+        for j, column in enumerate(columns):
+            counted = builder.gep(count, [v.size(j)])
+            n = builder.load(counted)
+            place = builder.add(builder.mul(room, v.size(j)), n)
+            more = v.pack(column, numbers, value, index, place)
+            builder.store(builder.add(n, more), counted)
+        return context.get_dummy_value()
+
+    signature = types.void(rows, size, size, size, index, value, size, count)
+    return signature, generate
 
 
-@inlined
-def transpose_rows(matrix, stride, first, n_rows, left, right, out, out_stride):
-    """Write columns `left` to `right` - 1 of some rows as rows of `out`.
+@overload(combine)
+def _compiled_combine(
+    index, value, begin, end, matrix, offset, stride, out, at, width, is_first
+):
+    def call(
+        index, value, begin, end, matrix, offset, stride, out, at, width, is_first
+    ):
+        _combine_vectors(
+            index, value, begin, end, matrix, offset, stride, out, at, width, is_first
+        )
 
-    Parameters
-    ----------
-    matrix, out : ndarray, one-dimensional
-    stride, out_stride : int
-        Numbers from one row to the next.
-    first, n_rows : int
-        The rows of `matrix`, columns of `out`.
-    """
-    size = LINE // out.itemsize
-    for i in range(0, n_rows, size):
-        start = (first + i) * stride
-        for j in range(left, right, size):
-            at = (j - left) * out_stride + i
-            if i + size <= n_rows and j + size <= right:
-                transpose_block(matrix, start + j, stride, out, at, out_stride)
-            else:
-                for g in range(min(size, right - j)):
-                    for h in range(min(size, n_rows - i)):
-                        out[at + g * out_stride + h] = matrix[
-                            start + h * stride + j + g
-                        ]
+    return call
+
+
+@overload(pack)
+def _compiled_pack(row, first, index, value, at):
+    def call(row, first, index, value, at):
+        if PACKS and first + VECTOR // row.itemsize <= row.size:
+            return _pack_vector(row, first, index, value, at)
+        return _pack(row, first, index, value, at)
+
+    return call
+
+
+@overload(pack_columns)
+def _compiled_pack_columns(
+    rows, at, stride, n_rows, n_columns, first, index, value, room, count
+):
+    def call(rows, at, stride, n_rows, n_columns, first, index, value, room, count):
+        if PACKS and min(n_rows, n_columns) >= VECTOR // rows.itemsize:
+            _pack_square(rows, at, stride, first, index, value, room, count)
+        else:
+            _pack_columns(
+                rows, at, stride, n_rows, n_columns, first, index, value, room, count
+            )
+
+    return call

@@ -5,7 +5,7 @@ import mmap
 import numpy as np
 import scipy.sparse as sp
 
-from sparselearn._kernels._vectors import aligned
+from sparselearn._kernels._vectors import aligned_zeros
 from sparselearn._solvers._training import Batch
 
 __all__ = [
@@ -223,7 +223,7 @@ class Pass:
         places = self.places(number, n_batches)
         if places.size > len(self._buffer):
             shape = (places.size, self.rows.X.shape[1])
-            self._buffer = aligned(shape, self.rows.dtype)
+            self._buffer = aligned_zeros(shape, self.rows.dtype)
         found = self.rows.gather(places, self._buffer[: places.size])
         return Batch(
             found,

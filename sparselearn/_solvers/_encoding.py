@@ -7,7 +7,7 @@ from sparselearn._kernels._differences import (
     list_differences,
     multiply_differences,
 )
-from sparselearn._kernels._vectors import LINE, STRIP, aligned
+from sparselearn._kernels._vectors import PANEL, VECTOR, aligned_zeros
 from sparselearn._solvers._selections import parts_of
 
 __all__ = ["Encoding"]
@@ -19,7 +19,7 @@ UNITS = 128
 PARTS = 8
 # Units of a part of a product of matrices at least: products with fewer are slow.
 PRODUCTS = 512
-# Features of a tile at most, about: so many strips are at home in the second cache.
+# Features of a tile at most, about: so many panels are at home in the second cache.
 SPAN = 400
 # Lists are faster where less than this share of the entries differ, less those of so
 # many rows: as long it takes to transpose the weights.
@@ -41,7 +41,7 @@ class Encoding:
         self.background = background
         n_features = background.size
         n_spans = max(1, -(-n_features // SPAN))
-        lanes = LINE // background.itemsize
+        lanes = VECTOR // background.itemsize
         self._span = lanes * -(-n_features // (n_spans * lanes))
         self._listed = None
 
@@ -69,9 +69,9 @@ class Encoding:
         list(run(part, parts_of(len(encoder), size)))
 
     def _multiply_listed(self, encoder, units, out):
-        n_lanes = STRIP // out.itemsize
-        tile = aligned((self._span * n_lanes,), out.dtype)
-        sums = aligned(((len(out) + 1) * n_lanes,), out.dtype)
+        n_lanes = PANEL // out.itemsize
+        tile = aligned_zeros(self._span * n_lanes, out.dtype)
+        sums = aligned_zeros((len(out) + 1) * n_lanes, out.dtype)
         multiply_differences(
             self._listed, self._span, encoder, units.start, units.stop, out, tile, sums
         )
@@ -93,8 +93,10 @@ class Encoding:
                 self._span,
                 first,
                 int(share * (some.stop - some.start) * n_features),
-                *self._listed[:2],
+                self._listed.index,
+                self._listed.value,
                 self._listed.begin[1 + some.start : 1 + some.stop],
+                np.empty_like(self.background),
             )
 
         return all(list(run(part, parts_of(n_rows, ROWS))))
@@ -104,17 +106,21 @@ class Encoding:
         if self._listed is not None and len(self._listed.begin) > n_rows:
             return
         n_features = self.background.size
-        size = (n_rows + 1) * n_features + 1
+        size = (n_rows + 1) * n_features + VECTOR  # what is listed comes in vectors
         listed = Differences(
             np.empty(size, dtype=np.int32),
             np.empty(size, dtype=self.background.dtype),
-            np.empty(
-                (n_rows + 1, -(-n_features // self._span) + 1),
-                dtype=np.int64,
-            ),
+            np.empty((n_rows + 1, -(-n_features // self._span) + 1), dtype=np.int64),
         )
-        row, zeros = self.background[None], np.zeros_like(self.background)
         list_differences(
-            row, zeros, self._span, 0, n_features, *listed[:2], listed.begin[:1]
+            self.background[None],
+            np.zeros_like(self.background),
+            self._span,
+            0,
+            n_features,
+            listed.index,
+            listed.value,
+            listed.begin[:1],
+            np.empty_like(self.background),
         )
         self._listed = listed

@@ -41,7 +41,7 @@ from sparselearn._kernels._units import (
     move_row,
     slopes,
 )
-from sparselearn._kernels._vectors import aligned
+from sparselearn._kernels._vectors import aligned_zeros
 from sparselearn._solvers._dead_units import Reservoir, resample, second_errors
 from sparselearn._solvers._encoding import Encoding
 from sparselearn._solvers._selections import join, make_selection, parts_of
@@ -185,8 +185,10 @@ class SparseLearner(Learner):
         if atoms is None:
             atoms = random_state.standard_normal((n_components, n_features))
         lengths = np.linalg.norm(atoms, axis=1, keepdims=True)
-        decoder = aligned(atoms.shape, dtype, atoms / lengths)
-        encoder = decoder[:0] if spec.tied else aligned(atoms.shape, dtype, decoder)
+        decoder = aligned_zeros(atoms.shape, dtype)
+        encoder = decoder[:0] if spec.tied else aligned_zeros(atoms.shape, dtype)
+        decoder[...] = atoms / lengths
+        encoder[...] = decoder[: len(encoder)]
         products = sample @ decoder.T
         width = spec.bandwidth * float(np.std(products, dtype=np.float64))
         self.selection = make_selection(spec, width)
@@ -202,7 +204,7 @@ class SparseLearner(Learner):
             self.output_bias[:] = output_bias
         n_rows = 0 if spec.beta_1 == 0.0 else None
         means = [values[:n_rows] for values in (*self.units, self.output_bias[None])]
-        *first, self._first_output = [aligned(w.shape, dtype, 0.0) for w in means]
+        *first, self._first_output = [aligned_zeros(w.shape, dtype) for w in means]
         self._first = Units(*first)
         self._second = Squares(*[np.zeros(len(w), dtype=dtype) for w in self.units])
         self._second_output = np.zeros(1, dtype=dtype)
@@ -301,8 +303,8 @@ class SparseLearner(Learner):
             n_units, n_features = self.units.decoder.shape
             dtype = self.units.decoder.dtype
             self._buffers = (
-                aligned((n_rows, n_units), dtype),
-                aligned((2 * n_rows, n_features), dtype),
+                aligned_zeros((n_rows, n_units), dtype),
+                aligned_zeros((2 * n_rows, n_features), dtype),
             )
         products, errors = self._buffers
         return products[:n_rows], errors[: 2 * n_rows]
@@ -349,7 +351,7 @@ class SparseLearner(Learner):
 
         def part(units):
             scratch = (
-                aligned((2, n_features), dtype),
+                aligned_zeros((2, n_features), dtype),
                 np.empty((2, n_all), dtype=dtype),
                 np.empty((2, n_all), dtype=np.int32),
             )

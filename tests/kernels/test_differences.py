@@ -8,7 +8,7 @@ from sparselearn._kernels._differences import (
     list_differences,
     multiply_differences,
 )
-from sparselearn._kernels._vectors import STRIP
+from sparselearn._kernels._vectors import PANEL, VECTOR
 
 
 def draw(rng, dtype, n_rows, n_features):
@@ -22,10 +22,11 @@ def draw(rng, dtype, n_rows, n_features):
 
 def listed(rows, background, span, first, most=10**6):
     n_spans = -(-rows.shape[1] // span)
-    size = first + rows.size + 1
+    size = first + rows.size + VECTOR
     index, value = np.full(size, -1, np.int32), np.full(size, np.nan, rows.dtype)
     begin = np.full((len(rows), n_spans + 1), -1)
-    few = list_differences(rows, background, span, first, most, index, value, begin)
+    args = rows, background, span, first, most, index, value, begin
+    few = list_differences(*args, np.empty_like(background))
     return few, Differences(index, value, begin)
 
 
@@ -59,7 +60,7 @@ def test_says_where_too_much_differs(rng):
 @pytest.mark.parametrize("span", [16, 100])
 @pytest.mark.parametrize("units", [(0, 150), (3, 40), (64, 65), (9, 9)])
 def test_multiplies(units, span, dtype, rng):
-    """Some of the units, strips of them and what is left; others are not touched."""
+    """Some of the units, panels of them and what is left; others are not touched."""
     start, stop = units
     rows, background, _ = draw(rng, dtype, 7, 41)
     W = rng.integers(-9, 9, (150, 41)).astype(dtype)
@@ -69,7 +70,7 @@ def test_multiplies(units, span, dtype, rng):
         *(np.append(a[:41], b[41:]) for a, b in zip(of_background[:2], of_rows[:2])),
         np.vstack([of_background.begin, of_rows.begin]),
     )
-    lanes = STRIP // rows.itemsize
+    lanes = PANEL // rows.itemsize
     out = np.full((7, 150), np.nan, dtype)
     tile, sums = np.full(span * lanes, np.nan, dtype), np.full(8 * lanes, np.nan, dtype)
     multiply_differences(both, span, W, start, stop, out, tile, sums)

@@ -1,128 +1,116 @@
-"""Instructions for whole vectors do what their plain twins do."""
+"""Loops on vectors against the plain Python that says what they compute."""
 
 import numpy as np
 import pytest
 
+from sparselearn._kernels import _vectors
 from sparselearn._kernels._jit import kernel
-from sparselearn._kernels._vectors import (
-    LINE,
-    STRIP,
-    aligned,
-    combine_rows,
-    fetch,
-    sum_rows,
-    transpose_rows,
-)
 
-DTYPES = [np.float32, np.float64]
+DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
 
 @kernel
-def sums(index, value, begin, end, matrix, offset, stride, fresh, out, at):
-    sum_rows(index, value, begin, end, matrix, offset, stride, fresh, out, at)
+def combine(index, value, begin, end, matrix, offset, stride, out, at, width, is_first):
+    _vectors.combine(
+        index, value, begin, end, matrix, offset, stride, out, at, width, is_first
+    )
 
 
 @kernel
-def combined(index, value, n, matrix, width, fresh, out, at):
-    combine_rows(index, value, n, matrix, width, fresh, out, at)
+def pack(row, first, index, value, at):
+    return _vectors.pack(row, first, index, value, at)
 
 
 @kernel
-def transposed(matrix, stride, first, n_rows, left, right, out, out_stride):
-    transpose_rows(matrix, stride, first, n_rows, left, right, out, out_stride)
+def pack_columns(rows, at, stride, n_rows, n_columns, first, index, value, room, count):
+    _vectors.pack_columns(
+        rows, at, stride, n_rows, n_columns, first, index, value, room, count
+    )
 
 
-@kernel
-def fetched(matrix):
-    for row in range(matrix.shape[0] + 2):
-        fetch(matrix, row)
+@DTYPES
+@pytest.mark.parametrize("is_first", [False, True])
+@pytest.mark.parametrize("share", [0.25, 0.6, 0.97, 1.0])
+def test_combine(rng, dtype, is_first, share):
+    """Of widths from a vector to a panel, in the middle of what stays as it is."""
+    width = int(share * _vectors.PANEL) // np.dtype(dtype).itemsize
+    stride = width + 5
+    matrix = rng.standard_normal(9 * stride).astype(dtype)
+    index = rng.integers(0, 9, 30).astype(np.int32)
+    value = rng.standard_normal(30).astype(dtype)
+    out = rng.standard_normal(width + 7).astype(dtype)
+    if is_first:
+        out[3 : 3 + width] = np.nan
+    for begin, end in [(4, 29), (4, 4)]:
+        expected, found = out.copy(), out.copy()
+        places = begin, end, matrix, 2, stride
+        _vectors.combine(index, value, *places, expected, 3, width, is_first)
+        combine(index, value, *places, found, 3, width, is_first)
+        tolerance = 30 * np.finfo(dtype).eps
+        np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance)
 
 
-def draw(rng, dtype):
-    """Whole numbers, of which sums are exact."""
-    matrix = rng.integers(-9, 9, 3000).astype(dtype)
-    index = rng.integers(0, 20, 11).astype(np.int32)
-    return matrix, index, rng.integers(-9, 9, 11).astype(dtype)
+def of_zeros(rng, shape, dtype):
+    """Numbers of which half are zero, one of them negative, and one is nan."""
+    X = rng.standard_normal(shape) * (rng.random(shape) < 0.5)
+    X.flat[0], X.flat[1] = np.nan, -0.0
+    return X.astype(dtype)
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("fresh", [False, True])
-@pytest.mark.parametrize(("begin", "end"), [(0, 11), (3, 4), (5, 5)])
-def test_sums_rows(begin, end, fresh, dtype, rng):
-    """All of a strip, and nothing beside it."""
-    matrix, index, value = draw(rng, dtype)
-    lanes = STRIP // matrix.itemsize
-    before = rng.integers(-9, 9, lanes + 9).astype(dtype)
-    expected = before.copy()
-    if fresh:
-        expected[5 : 5 + lanes] = 0.0
-    for k in range(begin, end):
-        start = 13 + 100 * index[k]
-        expected[5 : 5 + lanes] += value[k] * matrix[start : start + lanes]
-    for function in (sums, sum_rows):
-        out = before.copy()
-        function(index, value, begin, end, matrix, 13, 100, fresh, out, 5)
-        np.testing.assert_array_equal(out, expected)
+@DTYPES
+@pytest.mark.parametrize("size", [1, 5, 16, 40])
+def test_pack(rng, dtype, size):
+    row = of_zeros(rng, max(size, 2), dtype)[:size]
+    lanes = _vectors.VECTOR // row.itemsize
+    for first in range(0, size, lanes):
+        index = np.zeros(3 + lanes, dtype=np.int32)
+        value = np.zeros(3 + lanes, dtype=dtype)
+        n = pack(row, first, index, value, 3)
+        part = row[first : first + lanes]
+        (places,) = np.nonzero(part)
+        assert n == places.size
+        np.testing.assert_array_equal(index[3 : 3 + n], first + places)
+        np.testing.assert_array_equal(value[3 : 3 + n], part[places])
+        assert not index[:3].any()
+        assert not value[:3].any()
+        twin = np.zeros_like(index), np.zeros_like(value)
+        assert _vectors.pack(row, first, *twin, 3) == n
+        np.testing.assert_array_equal(twin[0][: 3 + n], index[: 3 + n])
+        np.testing.assert_array_equal(twin[1][: 3 + n], value[: 3 + n])
 
 
-def test_a_fresh_sum_forgets_what_is_not_a_number(rng):
-    matrix, index, value = draw(rng, np.float64)
-    for function in (sums, sum_rows):
-        out = np.full(40, np.nan)
-        function(index, value, 0, 3, matrix, 0, 40, True, out, 0)
-        assert np.isfinite(out[:32]).all()
-        assert np.isnan(out[32:]).all()
+@DTYPES
+@pytest.mark.parametrize("missing", [(0, 0), (1, 0), (0, 3)])
+def test_pack_columns(rng, dtype, missing):
+    """What columns have had before stays, and whole squares are as parts of them."""
+    lanes = _vectors.VECTOR // np.dtype(dtype).itemsize
+    n_rows, n_columns = lanes - missing[0], lanes - missing[1]
+    X = of_zeros(rng, (lanes, lanes + 3), dtype)
+    room = 2 * lanes
+    count = np.arange(lanes) % 3
+    index = np.full(lanes * room, -1, dtype=np.int32)
+    value = np.full(lanes * room, -1.0, dtype=dtype)
+    twin = index.copy(), value.copy(), count.copy()
+    before = count.copy()
+    rest = X.reshape(-1), 0, lanes + 3, n_rows, n_columns, 50
+    pack_columns(*rest, index, value, room, count)
+    _vectors.pack_columns(*rest, *twin[:2], room, twin[2])
+    np.testing.assert_array_equal(count, twin[2])
+    for j in range(n_columns):
+        (places,) = np.nonzero(X[:n_rows, j])
+        begin, end = room * j + before[j], room * j + count[j]
+        np.testing.assert_array_equal(index[begin:end], 50 + places)
+        np.testing.assert_array_equal(value[begin:end], X[places, j])
+        assert (index[room * j : begin] == -1).all()
+        np.testing.assert_array_equal(twin[0][room * j : end], index[room * j : end])
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("width", [1, 15, 16, 63, 64, 100, 149])
-def test_combines_rows_of_any_width(width, dtype, rng):
-    """Strips, lines and what is left."""
-    matrix, index, value = draw(rng, dtype)
-    rows = matrix[: 20 * width].reshape(20, width)
-    before = rng.integers(-9, 9, width + 5).astype(dtype)
-    for n in (0, 1, 11):
-        total = value[:n] @ rows[index[:n]]
-        for fresh in (False, True):
-            for function in (combined, combine_rows):
-                out = before.copy()
-                function(index, value, n, matrix, width, fresh, out, 3)
-                start = 0.0 if fresh else before[3 : 3 + width]
-                np.testing.assert_array_equal(out[3 : 3 + width], start + total)
-                out[3 : 3 + width] = before[3 : 3 + width]
-                np.testing.assert_array_equal(out, before)
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("n_rows", [1, 16, 37])
-def test_transposes_rows(n_rows, dtype, rng):
-    """Some columns, whole blocks of them and what is left."""
-    matrix = rng.integers(-9, 9, (40, 50)).astype(dtype)
-    for left, right in [(0, 50), (3, 19), (7, 8)]:
-        expected = matrix[2 : 2 + n_rows, left:right].T
-        for function in (transposed, transpose_rows):
-            out = np.full((50, 41), np.nan, dtype)
-            flat = out.reshape(-1)
-            function(matrix.reshape(-1), 50, 2, n_rows, left, right, flat, 41)
-            np.testing.assert_array_equal(out[: right - left, :n_rows], expected)
-            assert np.isnan(out[right - left :]).all()
-            assert np.isnan(out[:, n_rows:]).all()
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_aligned(dtype):
-    assert aligned((0, 5), dtype).shape == (0, 5)
-    for shape in [(3, 16), (7,)]:
-        found = aligned(shape, dtype, 2.0)
-        assert found.shape == shape
-        assert found.dtype == dtype
-        assert found.ctypes.data % LINE == 0
-        assert (found == 2.0).all()
-
-
-def test_fetching_changes_nothing(rng):
-    matrix = rng.standard_normal((3, 40))
-    before = matrix.copy()
-    fetched(matrix)
-    fetched(matrix[:0])
-    np.testing.assert_array_equal(matrix, before)
+@DTYPES
+def test_aligned_zeros(dtype):
+    found = _vectors.aligned_zeros((3, 5), dtype)
+    assert found.shape == (3, 5)
+    assert found.dtype == dtype
+    assert found.ctypes.data % _vectors.VECTOR == 0
+    assert found.flags.c_contiguous
+    assert found.flags.writeable
+    assert not found.any()
