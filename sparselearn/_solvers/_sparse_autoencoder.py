@@ -42,9 +42,14 @@ from sparselearn._kernels._units import (
     slopes,
 )
 from sparselearn._kernels._vectors import aligned_zeros
-from sparselearn._solvers._dead_units import Reservoir, resample, second_errors
+from sparselearn._solvers._dead_units import Reservoir, level, resample, second_errors
 from sparselearn._solvers._encoding import Encoding
-from sparselearn._solvers._selections import join, make_selection, parts_of
+from sparselearn._solvers._selections import (
+    first_threshold,
+    join,
+    make_selection,
+    parts_of,
+)
 from sparselearn._solvers._training import Learner
 
 __all__ = ["SparseLearner", "SparseModel", "SparseSpec"]
@@ -92,6 +97,9 @@ class SparseSpec(NamedTuple):
     anneal : float
         The share of the training over which "topk" comes down to `n_nonzero`, from
         `LOOSE` times as many; it is told where it is by `hear`.
+    balance : float
+        How fast, in units of the rate, biases move so that rows keep all units equally
+        often; for "topk" and "batchtopk". 0 leaves them to the loss.
     beta_1, beta_2 : float
         Of Adam. With beta_1 = 0 there are no first moments, which saves a third of the
         memory, and steps exactly equal those of Adam while only units that are kept are
@@ -109,6 +117,7 @@ class SparseSpec(NamedTuple):
     patience: float = 10_000.0
     bandwidth: float = 0.5
     anneal: float = 0.0
+    balance: float = 0.0
     beta_1: float = 0.9
     beta_2: float = 0.999
     seed: int = 0
@@ -196,7 +205,7 @@ class SparseLearner(Learner):
             n_components if self.selection.has_thresholds else 0, dtype=dtype
         )
         if thresholds.size:
-            thresholds[:] = _first_threshold(products, spec.n_nonzero, width)
+            thresholds[:] = first_threshold(products, spec.n_nonzero, width)
         bias = np.zeros(n_components, dtype=dtype)
         self.units = Units(encoder, decoder, bias, thresholds)
         self.output_bias = np.zeros(n_features, dtype=dtype)
@@ -212,6 +221,7 @@ class SparseLearner(Learner):
         self._moved = np.zeros(n_components, dtype=np.int64)
         self.last_kept = np.zeros(n_components)
         self._counts = np.zeros(n_components, dtype=np.int64)
+        self._use = np.zeros(n_components)
         self._counted = 0
         self._reservoir = Reservoir(n_features, dtype)
         self._rate = self._top_rate = 0.0
@@ -245,6 +255,8 @@ class SparseLearner(Learner):
         self._move_units(signals, kept, rule, times_kept, run)
         slope = signals.errors[:n_rows].sum(axis=0)
         move_row(self.output_bias, slope, self._first_output, self._second_output, rule)
+        if self.spec.balance > 0.0:
+            level(self.units.bias, self._use, kept, shares, self.spec.balance * rate)
         if self.selection.penalised:
             n_kept, amount = self._means_of(kept, shares)
             self.selection.learn(n_kept, float(shares @ losses), amount)
@@ -274,7 +286,8 @@ class SparseLearner(Learner):
         """
         units, n_rows = self.units, shares.size
         products, errors = self._room(n_rows)
-        self._encoding.multiply(batch.rows, self._encoder, products, run)
+        encoder = units.decoder if self.spec.tied else units.encoder
+        self._encoding.multiply(batch.rows, encoder, products, run)
         parts = parts_of(n_rows, ROWS)
         pick = self.selection.look(products, units, parts, run)
         rounded = shares.astype(products.dtype)
@@ -308,10 +321,6 @@ class SparseLearner(Learner):
             )
         products, errors = self._buffers
         return products[:n_rows], errors[: 2 * n_rows]
-
-    @property
-    def _encoder(self):
-        return self.units.decoder if self.spec.tied else self.units.encoder
 
     def _rule(self, rate):
         """How Adam makes the step, corrected for moments that started at 0."""
@@ -480,16 +489,9 @@ class SparseLearner(Learner):
             "moved": self._moved,
             "last_kept": self.last_kept,
             "counts": self._counts,
+            "use": self._use,
         }
         groups = {"": self.units, "first_": self._first, "second_": self._second}
         for prefix, units in groups.items():
             found |= {prefix + name: values for name, values in units._asdict().items()}
         return found
-
-
-def _first_threshold(products, n_nonzero, width):
-    """What so many of a row's products exceed, on average; half the window, if None."""
-    if n_nonzero is None:
-        return 0.5 * width
-    share = min(1.0, n_nonzero / products.shape[1])
-    return max(0.0, float(np.quantile(products, 1.0 - share)))
