@@ -65,6 +65,21 @@ class Adapter(ABC):
             "models and kernel machines."
         )
 
+    def curved_losses(self, estimator, before, after):
+        """Each row's loss at the outputs `after`, if the targets were its old means.
+
+        Parameters
+        ----------
+        before, after : float64 ndarray of shape (n_samples, n_outputs)
+            What the only block gives before its activation.
+
+        Returns
+        -------
+        losses : ndarray of shape (n_samples,), or None
+            None where "obs" minimises the loss exactly, as it is quadratic.
+        """
+        return None
+
     def inputs(self, estimator, blocks, X):
         """Yield what each block reads when `estimator` works on `X` with `blocks`.
 
