@@ -193,7 +193,7 @@ class Pruner(
           the kept weights S the values that are optimal without the others,
           :math:`w_S \leftarrow w_S + H_{SS}^{-1} H_{SR} w_R`: of least squares and
           ridge regressions the fit on S, of other models one Newton step towards it
-          from the fitted weights. It needs no targets;
+          from the fitted weights, halved until the loss falls. It needs no targets;
         - "same", for linear models, fits the estimator itself to the features that are
           kept, with its own parameters;
         - "ols" and "ridge", for linear models of squared loss, are least squares on
@@ -278,8 +278,9 @@ class Pruner(
         that was tried, without training.
     strategy_results_ : dict of ndarray
         With ``criterion="auto"``, where there was a race: a row for each candidate,
-        round and sparsity, with its score, "random" among them. A data frame can be
-        made of it.
+        round and sparsity, with its score and how far its outputs depart from those
+        before pruning, in units of their variance; "random" among them. A data frame
+        can be made of it.
     unpruned_ : estimator
         The fitted estimator before pruning, with `keep_unpruned`.
     n_features_in_ : int
@@ -314,7 +315,9 @@ class Pruner(
     ``criterion="auto"`` lets the candidates for such an estimator compete at the given
     amount, or around the sparsity that the first of them finds within the tolerance:
     by successive halving on growing shares of the calibration rows, and in the end on
-    all of them. Of those within one standard error of the best the cheapest is taken.
+    all of them. The better score is ahead; of those within one standard error of the
+    best, that whose outputs change least by pruning, and of those whose outputs change
+    as little, within a standard error, the cheapest.
     The control "random" takes part in every round; that the winner is no better is
     warned of. The score of a frozen estimator on its own training rows is optimistic;
     give `fit` others.

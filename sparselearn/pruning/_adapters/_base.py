@@ -1,6 +1,7 @@
 """How pruning reads and writes an estimator: one adapter for each kind."""
 
 from abc import ABC, abstractmethod
+from contextlib import nullcontext
 
 from sparselearn.pruning._blocks import counts, forward
 
@@ -111,6 +112,13 @@ class Adapter(ABC):
             "refit='train' is for perceptrons and for linear models with partial_fit. "
             "Take refit='lstsq'."
         )
+
+    def holding(self, estimator, masks):
+        """A context in which `partial_fit` holds weights at zero as it trains.
+
+        As far as it can; whoever calls `partial_fit` sets them to zero afterwards.
+        """
+        return nullcontext()
 
     def shrink(self, estimator, blocks, kept):
         """Remove hidden units from `estimator`, and from what trains it.
