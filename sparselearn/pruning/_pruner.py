@@ -2,14 +2,12 @@
 
 from numbers import Integral, Real
 
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
+from sklearn.base import BaseEstimator, MetaEstimatorMixin
 
 from sparselearn._compat import (
     Interval,
     StrOptions,
     fit_context,
-    rows_of,
-    rows_of_params,
 )
 from sparselearn.pruning._bench import Bench, prune_on
 from sparselearn.pruning._delegates import DelegatesMixin
@@ -19,7 +17,7 @@ from sparselearn.pruning._outcome import ResultsMixin
 from sparselearn.pruning._procedure import Plan, amount_of, check_parts, seed_of
 from sparselearn.pruning._prune import CONSTRAINTS
 from sparselearn.pruning._routing import RoutesMixin
-from sparselearn.pruning._wrappers import thawed
+from sparselearn.pruning._wrappers import fitted_clone
 
 __all__ = ["Pruner"]
 
@@ -443,13 +441,9 @@ class Pruner(
         check_parts(self.estimator, self.granularity)
         params, sample_weight, of_cv = self._routed(sample_weight, groups, fit_params)
         seed, split = self._split(X, y, tolerance, **of_cv)
-        estimator = clone(self.estimator)
-        if tolerance is None or split is None:
-            estimator.fit(X, y, **params)
-        else:
-            seen = [a if a is None else rows_of(a, split[0]) for a in (X, y)]
-            estimator.fit(*seen, **rows_of_params(X, params, split[0]))
-        estimator, rows = thawed(estimator), (X, y, sample_weight)
+        seen = None if tolerance is None or split is None else split[0]
+        estimator = fitted_clone(self.estimator, X, y, params, seen)
+        rows = X, y, sample_weight
         self._prune_fitted(estimator, rows, split, seed, plan, tolerance)
         return self
 
