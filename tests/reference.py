@@ -1,6 +1,7 @@
 """Slow, obvious twins of the kernels and solvers, in plain numpy."""
 
 import itertools
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -1467,3 +1468,49 @@ def selections_on_path(coefs, spreads, q):
         else:
             masks[coef != 0.0, k] = True
     return masks
+
+
+def information(criterion, deviance, degrees, n, most=0, m=0, gamma=1.0):
+    """AIC, BIC or EBIC of a model, as textbooks have them; m of `most` are not zero."""
+    if criterion == "aic":
+        return deviance + 2 * degrees
+    value = deviance + np.log(n) * degrees
+    if criterion == "ebic":
+        value += 2 * gamma * math.log(math.comb(most, min(m, most // 2)))
+    return value
+
+
+def gaussian_deviance(y, predicted, weights, noise_variance=None):
+    """-2 log likelihood, at the noise variance or at the best for these residuals."""
+    n = weights.sum()
+    rss = weights @ (y - predicted) ** 2
+    variance = rss / n if noise_variance is None else noise_variance
+    return n * np.log(2 * np.pi * variance) + rss / variance
+
+
+def slopes_of_means(means_of, y, step=1e-5):
+    """Degrees of freedom by their definition: the sum of d mean_i / d y_i."""
+    total = 0.0
+    for i in range(y.size):
+        ends = []
+        for sign in (1, -1):
+            moved = y.copy()
+            moved[i] += sign * step
+            ends.append(means_of(moved)[i])
+        total += (ends[0] - ends[1]) / (2 * step)
+    return total
+
+
+# -- pruning: compact pipelines ------------------------------------------------
+
+
+def columns_read(predict, X):
+    """Numbers of the columns of X in which some other value changes a prediction."""
+    wanted = predict(X)
+    found = []
+    for j in range(X.shape[1]):
+        other = X.copy()
+        other[:, j] = np.random.default_rng(j).permutation(X[:, j]) * 3.0 + 1.0
+        if not np.array_equal(predict(other), wanted):
+            found.append(j)
+    return found

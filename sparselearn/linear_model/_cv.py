@@ -5,20 +5,24 @@ from numbers import Real
 
 import numpy as np
 
-from sparselearn._compat import Interval, fit_context
+from sparselearn._compat import Interval, StrOptions, fit_context
 from sparselearn._parallel import map_threads, team
 from sparselearn._solvers._certificates import critical_alpha
 from sparselearn._solvers._cross_validation import FoldSums, errors_by_rows
+from sparselearn._solvers._information import CRITERIA, path_measures
 from sparselearn._solvers._path import make_solver, solve_path
 from sparselearn._solvers._problem import make_problem
 from sparselearn._solvers._squared_loss import sums_pay
 from sparselearn._validation import check_penalty_weights, validate_regression
 from sparselearn.linear_model._base import SquaredLossRegressor, elastic_net_penalty
 from sparselearn.linear_model._cross_validation import (
+    Choice,
     CrossValidated,
     choose,
     fold_weights,
+    store_scores,
 )
+from sparselearn.linear_model._scores import row_total, scores_of, warn_of
 
 __all__ = ["ElasticNetCV", "LassoCV"]
 
@@ -31,6 +35,7 @@ class SquaredLossRegressorCV(CrossValidated, SquaredLossRegressor):
 
     _parameter_constraints = {
         **CrossValidated._parameter_constraints,
+        "selection": [StrOptions({"min", "1se", *CRITERIA})],
         "positive": ["boolean"],
     }
 
@@ -58,11 +63,11 @@ class SquaredLossRegressorCV(CrossValidated, SquaredLossRegressor):
         self : object
             Fitted estimator.
         """
-        splits = self._split(X, y, params, sample_weight)
+        by_folds = self.selection not in CRITERIA
+        splits = self._split(X, y, params, sample_weight) if by_folds else []
         X, y, weights = validate_regression(
             self, X, y, sample_weight, multi_output=False
         )
-        folds = fold_weights(splits, weights, y.size)
         penalty_at = self._penalty_at(X.shape[1])
         ratios = self._l1_ratios
         stopping = {"tol": self.tol, "max_iter": self.max_iter}
@@ -75,16 +80,21 @@ class SquaredLossRegressorCV(CrossValidated, SquaredLossRegressor):
                 self._grid(critical_alpha, problem, penalty_at(1.0, l1_ratio=ratio))
                 for ratio in ratios
             ]
-            errors, total, path = self._errors(problem, y, splits, penalty_at, alphas)
-            row, column = choose(errors, folds, self.selection)
+            if by_folds:
+                found = self._by_folds(problem, y, splits, penalty_at, alphas)
+            else:
+                total = row_total(sample_weight, y.size)
+                found = self._by_criterion(problem, total, penalty_at, alphas)
+            row, column = found.place
             chosen = partial(penalty_at, l1_ratio=ratios[row])
+            path = found.path
             if path is None:
-                path = solve_path(total, chosen, alphas[row], **stopping)
+                path = solve_path(found.problem, chosen, alphas[row], **stopping)
             alpha, start = alphas[row][column], path.coefs[:, [column]].toarray()[:, 0]
-            solver = make_solver(total, chosen(alpha), start=start)
+            solver = make_solver(found.problem, chosen(alpha), start=start)
             solution = solver.solve(chosen(alpha), **stopping)
         self._store([problem], [alpha], [solution], X.dtype, single=True)
-        self._store_path(ratios, row, alphas, errors, path, X.dtype)
+        self._store_path(ratios, row, alphas, found.scores, path, X.dtype)
         self._warn_unless_converged([problem], [solution])
         return self
 
@@ -96,19 +106,10 @@ class SquaredLossRegressorCV(CrossValidated, SquaredLossRegressor):
             positive=self.positive,
         )
 
-    def _errors(self, problem, y, splits, penalty_at, alphas):
-        """Solve the folds, and what is known to be asked for of all rows.
-
-        Returns
-        -------
-        errors : ndarray (n_l1_ratios, n_alphas, n_folds)
-            On test rows.
-        total : Problem or MomentProblem
-            All rows.
-        path : PathResult or None
-            On all rows, if there is one l1_ratio.
-        """
+    def _by_folds(self, problem, y, splits, penalty_at, alphas):
+        """The `Choice` by errors on test rows; solves all rows too where it can."""
         X, weights = problem.matrix, problem.weights
+        folds = fold_weights(splits, weights, y.size)
         stopping = {"tol": self.tol, "max_iter": self.max_iter}
         options = stopping | {"fit_intercept": self.fit_intercept}
         sums, total = None, problem
@@ -130,12 +131,31 @@ class SquaredLossRegressorCV(CrossValidated, SquaredLossRegressor):
         early = [(0, None)] if len(alphas) == 1 else []
         found = map_threads(solve, [*early, *np.ndindex(shape)], self.n_jobs)
         errors = np.reshape(found[len(early) :], (*shape, -1)).transpose(0, 2, 1)
-        return errors, total, found[0] if early else None
+        place = choose(errors, folds, self.selection)
+        scores = {"mse_path_": errors}
+        return Choice(place, scores, total, found[0] if early else None)
 
-    def _store_path(self, ratios, row, alphas, errors, path, dtype):
+    def _by_criterion(self, problem, total, penalty_at, alphas):
+        """The `Choice` by an information criterion; n = `total`."""
+        stopping = {"tol": self.tol, "max_iter": self.max_iter}
+
+        def solve(row):
+            own = partial(penalty_at, l1_ratio=self._l1_ratios[row])
+            path = solve_path(problem, own, alphas[row], **stopping)
+            return path, path_measures(problem, own, path)
+
+        paths, measures = zip(*map_threads(solve, range(len(alphas)), self.n_jobs))
+        values, _, reasons = scores_of(problem, total, measures, self.selection)
+        warn_of(reasons, stacklevel=5)
+        place = np.unravel_index(np.argmin(values), values.shape)
+        degrees = np.array([each.degrees for each in measures])
+        scores = {"criterion_path_": values, "degrees_of_freedom_path_": degrees}
+        return Choice(place, scores, problem, paths[place[0]])
+
+    def _store_path(self, ratios, row, alphas, scores, path, dtype):
         several = len(ratios) > 1
         self.alphas_ = np.array(alphas) if several else alphas[0]
-        self.mse_path_ = errors if several else errors[0]
+        store_scores(self, scores if several else {k: s[0] for k, s in scores.items()})
         self.coef_path_ = path.coefs.astype(dtype)
         self.n_iter_ = int(np.sum(path.n_iter))
         self._store_routes([path.route])
@@ -158,8 +178,10 @@ class LassoCV(SquaredLossRegressorCV):
         The smallest alpha over the largest.
     cv : int, splitter or iterable, default=None
         As in :func:`~sklearn.model_selection.check_cv`; None means 5 folds.
-    selection : {"min", "1se"}, default="min"
+    selection : {"min", "1se", "aic", "bic", "ebic"}, default="min"
         The alpha of least mean error, or the largest within one standard error of it.
+        Or that of the least information criterion on all rows, and no folds are fitted;
+        see :func:`~sparselearn.linear_model.information_criterion`.
     penalty_weights : array-like of shape (n_features,), default=None
         0 leaves a feature unpenalised, inf drops it.
     fit_intercept : bool, default=True
@@ -182,7 +204,9 @@ class LassoCV(SquaredLossRegressorCV):
     alphas_ : ndarray of shape (n_alphas,)
         Decreasing.
     mse_path_ : ndarray of shape (n_alphas, n_folds)
-        Mean squared errors on the test rows.
+        Mean squared errors on the test rows; not with an information criterion.
+    criterion_path_, degrees_of_freedom_path_ : ndarray of the shape of `alphas_`
+        With an information criterion only: its values, and what it counts.
     coef_path_ : csc_array of shape (n_features, n_alphas)
         Coefficients on all data.
     coef_ : ndarray of shape (n_features,)
@@ -266,9 +290,11 @@ class ElasticNetCV(SquaredLossRegressorCV):
         The smallest alpha over the largest.
     cv : int, splitter or iterable, default=None
         As in :func:`~sklearn.model_selection.check_cv`; None means 5 folds.
-    selection : {"min", "1se"}, default="min"
+    selection : {"min", "1se", "aic", "bic", "ebic"}, default="min"
         The alpha of least mean error, or the largest within one standard error of it,
-        for the `l1_ratio` of least mean error.
+        for the `l1_ratio` of least mean error. Or those of the least information
+        criterion on all rows, and no folds are fitted; see
+        :func:`~sparselearn.linear_model.information_criterion`.
     penalty_weights : array-like of shape (n_features,), default=None
         0 leaves a feature unpenalised, inf drops it.
     fit_intercept : bool, default=True
@@ -291,7 +317,9 @@ class ElasticNetCV(SquaredLossRegressorCV):
     alphas_ : ndarray of shape (n_alphas,) or (n_l1_ratios, n_alphas)
         Decreasing.
     mse_path_ : ndarray of shape (n_alphas, n_folds) or (n_l1_ratios, n_alphas, n_folds)
-        Mean squared errors on the test rows.
+        Mean squared errors on the test rows; not with an information criterion.
+    criterion_path_, degrees_of_freedom_path_ : ndarray of the shape of `alphas_`
+        With an information criterion only: its values, and what it counts.
     coef_path_ : csc_array of shape (n_features, n_alphas)
         Coefficients on all data, with the chosen `l1_ratio_`.
     coef_ : ndarray of shape (n_features,)
@@ -367,6 +395,6 @@ class ElasticNetCV(SquaredLossRegressorCV):
             )
         return tuple(map(float, ratios))
 
-    def _store_path(self, ratios, row, alphas, errors, path, dtype):
-        super()._store_path(ratios, row, alphas, errors, path, dtype)
+    def _store_path(self, ratios, row, alphas, scores, path, dtype):
+        super()._store_path(ratios, row, alphas, scores, path, dtype)
         self.l1_ratio_ = ratios[row]

@@ -3,9 +3,11 @@
 from typing import NamedTuple
 
 import numpy as np
+from sklearn.base import clone
 from sklearn.utils.validation import check_consistent_length
 
 from sparselearn._compat import fit_context
+from sparselearn._dask import chunks_of, is_collection, reduced
 from sparselearn._parallel import team
 from sparselearn._solvers._batches import is_mapped
 from sparselearn._solvers._moments import Moments, batch_moments
@@ -33,18 +35,35 @@ class Stream(NamedTuple):
         Whether y has one dimension.
     dtype : dtype
         Of X in the first batch.
+    names : tuple of str or None
+        Of the features, where X has some.
     """
 
     sums: Moments
     n_samples: int
     single: bool
     dtype: np.dtype
+    names: tuple | None
 
     def __add__(self, other):
-        """Both, as of the first."""
+        """Both, as of the first; ValueError if they are of different things."""
+        for what, mine, theirs in zip(_KINDS, self._kind(), other._kind()):
+            if mine != theirs:
+                raise ValueError(f"{what} differ: earlier {mine}, now {theirs}.")
         return self._replace(
             sums=self.sums + other.sums, n_samples=self.n_samples + other.n_samples
         )
+
+    def _kind(self):
+        n_features, n_targets = self.sums.cross.shape
+        return n_features, self.names, None if self.single else n_targets
+
+
+_KINDS = (
+    "Numbers of features",
+    "Names of features",
+    "Columns of y (None: one dimension)",
+)
 
 
 class Streamed:
@@ -86,7 +105,6 @@ class Streamed:
         seen = getattr(self, "_stream", None)
         stream = self._read(X, y, sample_weight, first=seen is None)
         if seen is not None:
-            _check_targets(seen, stream)
             stream = seen + stream
         self._fit_stream(stream)
         self._stream, self.n_samples_seen_ = stream, stream.n_samples
@@ -114,28 +132,44 @@ class Streamed:
         mine, theirs = getattr(self, "_stream", None), getattr(other, "_stream", None)
         if mine is None or theirs is None:
             raise ValueError("merge needs two models that partial_fit has fitted.")
-        names = [getattr(e, "feature_names_in_", None) for e in (self, other)]
-        shapes = mine.sums.cross.shape, theirs.sums.cross.shape
-        if shapes[0] != shapes[1] or not np.array_equal(*names):
-            raise ValueError(
-                "merge needs models of the same features and targets; these have "
-                f"(n_features, n_targets) {shapes[0]} and {shapes[1]}."
-            )
         stream = mine + theirs
         self._fit_stream(stream)
         self._stream, self.n_samples_seen_ = stream, stream.n_samples
         return self
 
     def fit(self, X, y, sample_weight=None):
-        if not _lies_by_rows(X):
-            return super().fit(X, y, sample_weight)
-        return self._fit_blocks(X, y, sample_weight)
+        if is_collection(X) or _lies_by_rows(X):
+            return self._fit_parts(X, y, sample_weight)
+        return super().fit(X, y, sample_weight)
 
     fit.__doc__ = SquaredLossRegressor.fit.__doc__
 
     @fit_context(prefer_skip_nested_validation=True)
-    def _fit_blocks(self, X, y, sample_weight):
-        """Fit to a file of rows, which by columns would have to be copied whole."""
+    def _fit_parts(self, X, y, sample_weight):
+        """Fit by sums of parts, each formed where it lies."""
+        self._fit_stream(self._read(X, y, sample_weight, first=True))
+        return self
+
+    def _read(self, X, y, sample_weight, *, first):
+        """The `Stream` of some rows."""
+        if is_collection(X):
+            return self._read_chunks(X, y, sample_weight, first=first)
+        if _lies_by_rows(X):
+            return self._read_blocks(X, y, sample_weight, first=first)
+        return self._read_rows(X, y, sample_weight, first=first)
+
+    def _read_rows(self, X, y, sample_weight, *, first):
+        """Of rows in memory."""
+        X, y, weights = validate_batch(self, X, y, sample_weight, reset=first)
+        _check_size(type(self).__name__, X.shape[1])
+        with team() as run:
+            sums = batch_moments(X, y.reshape(y.shape[0], -1), weights, run=run)
+        names = getattr(self, "feature_names_in_", None)
+        names = None if names is None else tuple(names)
+        return Stream(sums, X.shape[0], y.ndim == 1, X.dtype, names)
+
+    def _read_blocks(self, X, y, sample_weight, *, first):
+        """Of a file of rows, which by columns would have to be copied whole."""
         y = np.asarray(y)
         check_consistent_length(X, y)
         weights = check_weights(sample_weight, X)
@@ -143,20 +177,26 @@ class Streamed:
         for start in range(0, X.shape[0], size):
             part = slice(start, start + size)
             if weights[part].any():
-                found = self._read(
-                    X[part], y[part], weights[part], first=stream is None
-                )
+                batch = X[part], y[part], weights[part]
+                found = self._read_rows(*batch, first=first and stream is None)
                 stream = found if stream is None else stream + found
-        self._fit_stream(stream)
-        return self
+        return stream._replace(n_samples=X.shape[0])
 
-    def _read(self, X, y, sample_weight, *, first):
-        """The `Stream` of a batch."""
-        X, y, weights = validate_batch(self, X, y, sample_weight, reset=first)
-        _check_size(type(self).__name__, X.shape[1])
-        with team() as run:
-            sums = batch_moments(X, y.reshape(y.shape[0], -1), weights, run=run)
-        return Stream(sums, X.shape[0], y.ndim == 1, X.dtype)
+    def _read_chunks(self, X, y, sample_weight, *, first):
+        """Of a dask collection, chunk by chunk."""
+        apart = clone(self)
+
+        def read(X, y, weights):
+            if weights is not None and not np.any(weights):
+                return None
+            return clone(apart)._read(X, y, weights, first=True)
+
+        stream = reduced(read, chunks_of(X, y, sample_weight))
+        if first:
+            self.n_features_in_ = stream.sums.x_mean.size
+            if stream.names is not None:
+                self.feature_names_in_ = np.array(stream.names, dtype=object)
+        return stream
 
     def _fit_stream(self, stream):
         """Solve the problem of all rows of a stream."""
@@ -189,14 +229,6 @@ def _lies_by_rows(X):
         and X.shape[0] > X.shape[1]
         and 8 * X.shape[1] ** 2 <= LARGEST
     )
-
-
-def _check_targets(seen, new):
-    """Refuse a batch whose y is of another kind than before."""
-    counts = [0 if s.single else s.sums.y_mean.size for s in (seen, new)]
-    if counts[0] != counts[1]:
-        words = [f"{n} columns" if n else "one dimension" for n in counts]
-        raise ValueError(f"y has {words[1]}, and in earlier batches it had {words[0]}.")
 
 
 def _check_size(name, n_features):

@@ -16,7 +16,7 @@ from sparselearn.linear_model._group_lasso import GroupLasso, SparseGroupLasso
 from sparselearn.linear_model._lasso import Lasso
 from sparselearn.linear_model._logistic import SparseLogisticRegression
 
-__all__ = ["SupportPath", "has_support_path"]
+__all__ = ["SupportPath", "has_support_path", "problems_of"]
 
 _SQUARED = Lasso, ElasticNet, GroupLasso, SparseGroupLasso
 _GLM = SparsePoissonRegressor, SparseHuberRegressor, SparseLogisticRegression
@@ -59,7 +59,7 @@ class SupportPath:
             estimator.get_params(deep=False),
             caller_name=type(estimator).__name__,
         )
-        design, problems = _problems(estimator, X, y, sample_weight)
+        design, problems = problems_of(estimator, X, y, sample_weight)
         self._penalty_at = estimator._penalty_at(design.curvature.size)
         unit = self._penalty_at(1.0)
         self._solvers = [make_solver(p, unit, n_solves=n_alphas) for p in problems]
@@ -90,7 +90,7 @@ class SupportPath:
         return features, np.sqrt(squares) * self._spread[features], all(reached)
 
 
-def _problems(estimator, X, y, sample_weight):
+def problems_of(estimator, X, y, sample_weight):
     """The design, and the problems on it that share an alpha."""
     how = {"fit_intercept": estimator.fit_intercept}
     if isinstance(estimator, SparseLogisticRegression):
