@@ -70,6 +70,9 @@ class SquaredLossRegressor(LinearRegressor):
         self : object
             Fitted estimator.
         """
+        if self._lies_elsewhere(X):
+            self._warn_unless_converged(*self._fit_parts(X, y, sample_weight))
+            return self
         X, y, weights = validate_regression(self, X, y, sample_weight)
         penalty_at = self._penalty_at(X.shape[1])
         targets = np.ascontiguousarray(y.reshape(y.shape[0], -1).T)
@@ -87,6 +90,10 @@ class SquaredLossRegressor(LinearRegressor):
         self._store(problems, alphas, solutions, X.dtype, single=y.ndim == 1)
         self._warn_unless_converged(problems, solutions)
         return self
+
+    def _lies_elsewhere(self, X):
+        """Whether `_fit_parts` is to read X part by part, each where it lies."""
+        return False
 
     @property
     def _selects(self):
