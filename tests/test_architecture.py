@@ -16,7 +16,7 @@ FLOORS = [
     {"losses", "penalties", "_kernels"},
     {"_solvers"},
     {"_compat"},
-    {"_validation", "_parallel", "_callbacks", "_dask"},
+    {"_validation", "_parallel", "_callbacks", "_dask", "_support"},
     {
         "linear_model",
         "decomposition",
@@ -30,7 +30,7 @@ FLOORS = [
     {"_report", "_warm_up"},
     {"__main__", "__init__"},
 ]
-NUMBA = {"_jit.py", "_machine.py", "_tiles.py", "_vectors.py"}
+NUMBA = {"_jit.py", "_machine.py", "_rows.py", "_tiles.py", "_vectors.py"}
 RANK_OF = {name: rank for rank, names in enumerate(FLOORS) for name in names}
 
 
