@@ -36,6 +36,7 @@ TITLES = {
     "training networks": "Training of dense networks",
     "pruned linear models": "Linear models without 99% of their weights",
     "top-k autoencoders": "Training steps of top-k autoencoders",
+    "sparsity search": "Searches over sparsity",
     "compile time": "The first fit in a fresh process",
 }
 MEBIBYTE = 2**20
@@ -581,6 +582,25 @@ def topk_steps(results):
     return "\n\n".join(parts)
 
 
+def sparsity_searches(results):
+    """Seconds of searches on the same grid and folds, and how far scores differ."""
+    rows = []
+    for title, record in results["problems"].items():
+        ours = record["libraries"][OURS]
+        for name, row in record["libraries"].items():
+            rows.append(
+                [
+                    f"{title}, {' x '.join(map(str, record['shape']))}",
+                    name,
+                    number(row["median"]),
+                    f"{row['median'] / ours['median']:.1f}",
+                    f"{row['difference']:.0e}",
+                ]
+            )
+    header = ["search", "by", "seconds", f"over {OURS}", "difference of scores"]
+    return markdown(header, rows)
+
+
 def first_fits(results):
     rows = [
         [name, *(number(row[key]) for key in ("warm", "cold", "second"))]
@@ -646,6 +666,7 @@ TABLES = {
     "training networks": trainings,
     "pruned linear models": pruned_linear,
     "top-k autoencoders": topk_steps,
+    "sparsity search": sparsity_searches,
     "compile time": first_fits,
 }
 
