@@ -142,7 +142,7 @@ class SquaredLossRegressorCV(CrossValidated, SquaredLossRegressor):
         def solve(row):
             own = partial(penalty_at, l1_ratio=self._l1_ratios[row])
             path = solve_path(problem, own, alphas[row], **stopping)
-            return path, path_measures(problem, own, path)
+            return path, path_measures(problem, own, path, self.refit_support)
 
         paths, measures = zip(*map_threads(solve, range(len(alphas)), self.n_jobs))
         values, _, reasons = scores_of(problem, total, measures, self.selection)
@@ -189,7 +189,8 @@ class LassoCV(SquaredLossRegressorCV):
     positive : bool, default=False
         Whether to constrain the coefficients to be >= 0.
     refit_support : {"ols", "ridge"}, default=None
-        Fit the features selected at `alpha_` again without the penalty.
+        Fit the features selected at `alpha_` again without the penalty. Information
+        criteria then are of such fits, at every alpha.
     tol : float, default=1e-6
         Duality gap to reach, relative to the objective of w = 0.
     max_iter : int, default=10000
@@ -302,7 +303,8 @@ class ElasticNetCV(SquaredLossRegressorCV):
     positive : bool, default=False
         Whether to constrain the coefficients to be >= 0.
     refit_support : {"ols", "ridge"}, default=None
-        Fit the features selected at `alpha_` again without the penalty.
+        Fit the features selected at `alpha_` again without the penalty. Information
+        criteria then are of such fits, at every alpha.
     tol : float, default=1e-6
         Duality gap to reach, relative to the objective of w = 0.
     max_iter : int, default=10000
