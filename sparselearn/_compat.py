@@ -7,6 +7,12 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.sparse import issparse
 from sklearn.base import _fit_context
+from sklearn.model_selection._search import BaseSearchCV
+from sklearn.model_selection._validation import (
+    _insert_error_scores,
+    _score,
+    _warn_or_raise_about_fit_failures,
+)
 from sklearn.utils import _safe_indexing
 from sklearn.utils._param_validation import (
     Interval,
@@ -15,6 +21,7 @@ from sklearn.utils._param_validation import (
     validate_parameter_constraints,
     validate_params,
 )
+from sklearn.utils.metaestimators import _safe_split
 from sklearn.utils.validation import (
     _check_feature_names_in,
     _check_method_params,
@@ -30,6 +37,7 @@ except ImportError:
     with_callbacks = None
 
 __all__ = [
+    "BaseSearchCV",
     "CallbackSupportMixin",
     "Interval",
     "InvalidParameterError",
@@ -43,15 +51,20 @@ __all__ = [
     "encoder_of_bins",
     "fit_context",
     "forget_training",
+    "index_of_best",
     "keep_support",
     "keep_units",
     "kernel_parameters",
     "n_codes_of",
     "n_rows_of",
     "output_container",
+    "parts_of_search",
     "rebuilt_tree",
     "rows_of",
     "rows_of_params",
+    "scored",
+    "split_rows",
+    "tabulated",
     "takes_weights",
     "tree_state",
     "validate_parameter_constraints",
@@ -67,6 +80,48 @@ check_sample_weight = _check_sample_weight
 checked_names_in = _check_feature_names_in
 n_rows_of = _num_samples
 rows_of_params = _check_method_params
+scored = _score
+split_rows = _safe_split
+
+
+def parts_of_search(search, params):
+    """What scikit-learn's search scores by, and who gets which `params` of its `fit`.
+
+    Parameters
+    ----------
+    search : BaseSearchCV
+    params : dict
+
+    Returns
+    -------
+    scorer : callable
+        Of one metric, or of several.
+    metric : str or object
+        "score", or with several metrics ``search.refit``.
+    routed : Bunch
+        With ``estimator.fit``, ``splitter.split`` and ``scorer.score``.
+    """
+    scorer, metric = search._get_scorers()
+    return scorer, metric, search._get_routed_params_for_fit(params)
+
+
+def tabulated(search, candidates, n_splits, out):
+    """`cv_results_` of what `search` found: a list of candidates times folds of dicts.
+
+    Each has "fit_error", None or its traceback, "test_scores", "fit_time" and
+    "score_time", and, if the search returns them, "train_scores". Warns of fits that
+    failed; ValueError if all did.
+    """
+    _warn_or_raise_about_fit_failures(out, search.error_score)
+    _insert_error_scores(out, search.error_score)
+    if isinstance(out[0]["test_scores"], dict):
+        search._check_refit_for_multimetric(out[0]["test_scores"])
+    return search._format_results(candidates, n_splits, out)
+
+
+def index_of_best(refit, metric, results):
+    """`best_index_`, by rank or by a callable `refit`, whose answer is checked."""
+    return BaseSearchCV._select_best_index(refit, metric, results)
 
 
 def rows_of(array, rows, axis=0):

@@ -61,6 +61,7 @@ SHARED_SOURCES = (
     _PACKAGE / "_kernels" / "_sparse_rows.py",
     _PACKAGE / "_kernels" / "_support.py",
     _PACKAGE / "_kernels" / "_tiles.py",
+    _PACKAGE / "_kernels" / "_vectors.py",
 )
 
 

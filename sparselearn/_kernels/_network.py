@@ -135,8 +135,18 @@ def improve_block(plan, code, rule, mask, batch, block, work, part):
             few = few and work.lists.few[s]
         if few:
             delta = work.deltas[layers[0, PLACE] :]
+            n_in = layers[0, N_IN]
             gradient_of_lists(
-                work.lists, part, n_rows, start, stop, delta, n_out, gradient
+                work.lists,
+                part,
+                rows,
+                n_in,
+                n_rows,
+                start,
+                stop,
+                delta,
+                n_out,
+                gradient,
             )
         else:
             weight_gradient(

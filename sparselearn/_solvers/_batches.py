@@ -1,6 +1,7 @@
 """Rows of X in batches: gathered, densified, shifted and scaled into one buffer."""
 
 import mmap
+from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -9,6 +10,7 @@ from sparselearn._solvers._training import Batch
 
 __all__ = [
     "BLOCK",
+    "Noise",
     "OneHot",
     "Pass",
     "Rows",
@@ -156,6 +158,33 @@ def shuffled(places, random_state, *, block=None):
     )
 
 
+class Noise(NamedTuple):
+    """Normal noise for rows, as a learner sees them; targets have none.
+
+    Attributes
+    ----------
+    deviation : float
+        Of each entry.
+    random_state : RandomState
+        Seeds each batch: what remembers it goes on with the noise of the next one.
+    """
+
+    deviation: float
+    random_state: np.random.RandomState
+
+    def added_to(self, rows, size):
+        """Other rows, with noise that is drawn for `size` of them at a time."""
+        noisy = rows.copy()
+        for start in range(0, len(rows), size):
+            part = noisy[start : start + size]
+            seed = self.random_state.randint(2**32, dtype=np.uint32)
+            # In double precision, so that rows of either have the same noise.
+            drawn = np.random.default_rng(seed).standard_normal(part.shape)
+            drawn *= self.deviation
+            part += drawn
+        return noisy
+
+
 class Pass:
     """One pass over rows in batches, the last of which may be smaller.
 
@@ -170,12 +199,17 @@ class Pass:
     targets : ndarray or OneHot (n_rows, n_outputs), optional
         None: the rows are their own targets.
     weights : ndarray (n_rows,), optional
+    noise : Noise, optional
+        Of rows; where they are their own targets these stay clean. Batches are then to
+        be taken in order, each once.
     """
 
-    def __init__(self, rows, order, batch_size, *, targets=None, weights=None):
+    def __init__(
+        self, rows, order, batch_size, *, targets=None, weights=None, noise=None
+    ):
         self.rows, self.order = rows, order
         self.size = min(batch_size, order.size)
-        self.targets, self.weights = targets, weights
+        self.targets, self.weights, self.noise = targets, weights, noise
         self._buffer = np.empty((0, rows.X.shape[1]), dtype=rows.dtype)
 
     def __len__(self):
@@ -190,7 +224,8 @@ class Pass:
         """Whether kernels can gather rows and targets."""
         targets = self.rows.X if self.targets is None else self.targets
         made = isinstance(targets, OneHot)
-        return self.rows.is_plain and (made or is_plain(targets, self.rows.dtype))
+        plain = made or is_plain(targets, self.rows.dtype)
+        return plain and self.rows.is_plain and self.noise is None
 
     def share(self, number):
         """The share of the pass that is behind batch `number` when it begins."""
@@ -217,7 +252,7 @@ class Pass:
             self._buffer = np.empty(shape, dtype=self.rows.dtype)
         found = self.rows.gather(places, self._buffer[: places.size])
         return Batch(
-            found,
+            found if self.noise is None else self.noise.added_to(found, self.size),
             found if self.targets is None else self.targets[places],
             None if self.weights is None else self.weights[places],
         )

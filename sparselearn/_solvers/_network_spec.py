@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sparselearn._kernels import _activations, _network, _plan
+from sparselearn._kernels._vectors import aligned_zeros
 from sparselearn._solvers._batches import flat
 
 __all__ = [
@@ -122,7 +123,7 @@ class Network:
             place += m * n if own else 0
             self.places.append((first, place))
             place += n
-        self.values = np.zeros(place, dtype=dtype)
+        self.values = aligned_zeros(place, dtype)
         self.weights, self.biases = [], []
         for layer, ((m, n), (w, b)) in enumerate(zip(pairs, self.places)):
             shape = (m, n) if layer < n_own else (n, m)

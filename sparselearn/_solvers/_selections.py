@@ -24,6 +24,7 @@ from sparselearn._kernels._topk import add_bias, write_above
 from sparselearn._solvers._sought import SoughtWeight
 
 __all__ = [
+    "MEMORY",
     "BatchTopK",
     "JumpRectifier",
     "Kept",

@@ -41,7 +41,7 @@ from sparselearn._kernels._units import (
     move_row,
     slopes,
 )
-from sparselearn._solvers._dead_units import Reservoir, resample, second_errors
+from sparselearn._solvers._dead_units import Reservoir, level, resample, second_errors
 from sparselearn._solvers._selections import join, make_selection, parts_of
 from sparselearn._solvers._training import Learner
 
@@ -92,6 +92,9 @@ class SparseSpec(NamedTuple):
     anneal : float
         The share of the training over which "topk" comes down to `n_nonzero`, from
         `LOOSE` times as many; it is told where it is by `hear`.
+    balance : float
+        How fast, in units of the rate, biases move so that rows keep all units equally
+        often; for "topk" and "batchtopk". 0 leaves them to the loss.
     beta_1, beta_2 : float
         Of Adam. With beta_1 = 0 there are no first moments, which saves a third of the
         memory, and steps exactly equal those of Adam while only units that are kept are
@@ -109,6 +112,7 @@ class SparseSpec(NamedTuple):
     patience: float = 10_000.0
     bandwidth: float = 0.5
     anneal: float = 0.0
+    balance: float = 0.0
     beta_1: float = 0.9
     beta_2: float = 0.999
     seed: int = 0
@@ -199,6 +203,7 @@ class SparseLearner(Learner):
         self._moved = np.zeros(n_components, dtype=np.int64)
         self.last_kept = np.zeros(n_components)
         self._counts = np.zeros(n_components, dtype=np.int64)
+        self._use = np.zeros(n_components)
         self._counted = 0
         self._reservoir = Reservoir(n_features, dtype)
         self._rate = self._top_rate = 0.0
@@ -229,6 +234,8 @@ class SparseLearner(Learner):
         self._move_units(signals, kept, rule, times_kept, run)
         slope = signals.errors[:n_rows].sum(axis=0)
         move_row(self.output_bias, slope, self._first_output, self._second_output, rule)
+        if self.spec.balance > 0.0:
+            level(self.units.bias, self._use, kept, shares, self.spec.balance * rate)
         if self.selection.penalised:
             n_kept, amount = self._means_of(kept, shares)
             self.selection.learn(n_kept, float(shares @ losses), amount)
@@ -469,6 +476,7 @@ class SparseLearner(Learner):
             "moved": self._moved,
             "last_kept": self.last_kept,
             "counts": self._counts,
+            "use": self._use,
         }
         groups = {"": self.units, "first_": self._first, "second_": self._second}
         for prefix, units in groups.items():

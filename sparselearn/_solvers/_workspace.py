@@ -7,7 +7,8 @@ import numpy as np
 
 from sparselearn._kernels import _plan
 from sparselearn._kernels._layers import SHARD, THIN
-from sparselearn._kernels._sparse_rows import RARITY, SPAN, Lists
+from sparselearn._kernels._sparse_rows import HELD, RARITY, ROOM, SPAN, Lists
+from sparselearn._kernels._vectors import VECTOR, aligned_zeros
 from sparselearn._solvers._batches import OneHot, flat
 
 __all__ = [
@@ -22,7 +23,7 @@ __all__ = [
 # Parameters of a block: they, their moments and gradient stay in a core's cache.
 BLOCK = 2**16
 # Rows of a block, at most and at least, if its layer has them.
-MOST_ROWS, LEAST_ROWS = 64, SPAN
+MOST_ROWS, LEAST_ROWS = HELD, 16
 
 
 def blocks_of(network):
@@ -118,9 +119,9 @@ def new_workspace(
         first=optimizer.first,
         second=optimizer.second,
         gradient=np.empty(0, dtype),
-        acts=np.empty(size, dtype),
-        deltas=np.empty(size, dtype),
-        scratch=np.empty((n_parts, longest), dtype),
+        acts=aligned_zeros(size, dtype),
+        deltas=aligned_zeros(size, dtype),
+        scratch=aligned_zeros((n_parts, longest), dtype),
         sums=np.zeros((n_shards, n_codes)),
         slopes=np.zeros((n_parts, n_codes), dtype),
         norms=np.zeros(n_codes, dtype),
@@ -133,7 +134,7 @@ def new_workspace(
         lists=new_lists(network, n_rows, n_parts, n_shards),
         meeting=np.zeros(2, dtype=np.int64),
         claims=np.zeros(len(blocks_of(network)), dtype=np.int64),
-        rows=np.empty(n_rows * network.sizes[0], dtype),
+        rows=aligned_zeros(n_rows * network.sizes[0], dtype),
         targets=np.empty(n_rows * network.sizes[-1], dtype),
     )
 
@@ -143,13 +144,13 @@ def new_lists(network, n_rows, n_parts, n_shards):
     n_features, dtype = network.sizes[0], network.values.dtype
     if network.sizes[1] < THIN:
         n_rows = 0
-    room = n_rows * (n_features // RARITY + SPAN)
+    room = n_rows * (n_features // RARITY + VECTOR)
     return Lists(
         index=np.empty(room, dtype=np.int32),
         value=np.empty(room, dtype),
         begin=np.zeros((n_rows, -(-n_features // SPAN) + 1), dtype=np.int64),
         few=np.zeros(n_shards, dtype=bool),
-        row=np.empty((n_parts, SPAN * n_rows), dtype=np.int32),
-        sorted=np.empty((n_parts, SPAN * n_rows), dtype),
-        count=np.zeros((n_parts, SPAN), dtype=np.int64),
+        row=aligned_zeros((n_parts, HELD * ROOM), np.int32),
+        sorted=aligned_zeros((n_parts, HELD * ROOM), dtype),
+        count=aligned_zeros((n_parts, HELD), np.int64),
     )

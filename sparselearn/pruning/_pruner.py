@@ -440,15 +440,22 @@ class Pruner(
         check_parts(self.estimator, self.granularity)
         params, sample_weight, of_cv = self._routed(sample_weight, groups, fit_params)
         seed, split = self._split(X, y, tolerance, **of_cv)
+        rows = X, y, sample_weight
+        estimator = self._fit_estimator(
+            X, y, params, None if tolerance is None else split
+        )
+        self._prune_fitted(estimator, rows, split, seed, plan, tolerance)
+        return self
+
+    def _fit_estimator(self, X, y, params, split):
+        """A clone of the estimator, fitted to all rows or to those of the split."""
         estimator = clone(self.estimator)
-        if tolerance is None or split is None:
+        if split is None:
             estimator.fit(X, y, **params)
         else:
             seen = [a if a is None else rows_of(a, split[0]) for a in (X, y)]
             estimator.fit(*seen, **rows_of_params(X, params, split[0]))
-        estimator, rows = thawed(estimator), (X, y, sample_weight)
-        self._prune_fitted(estimator, rows, split, seed, plan, tolerance)
-        return self
+        return thawed(estimator)
 
     def _split(self, X, y, tolerance, **of_cv):
         """A seed, and which rows are kept apart, if any are needed."""
