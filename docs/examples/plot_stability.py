@@ -61,7 +61,7 @@ plt.show()
 # Any other order of features has such a picture too, by the number of features that a
 # half may select. Here each half fits a forest, and ranks features by its importances.
 
-from sklearn.ensemble import ExtraTreesRegressor  # noqa: E402
+from sklearn.ensemble import ExtraTreesRegressor
 
 forest = ExtraTreesRegressor(20, max_features=0.3, random_state=0)
 few = np.r_[true, np.setdiff1d(np.arange(100), true)]
