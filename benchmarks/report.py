@@ -37,6 +37,7 @@ TITLES = {
     "pruned linear models": "Linear models without 99% of their weights",
     "stability": "Stability selection",
     "top-k autoencoders": "Training steps of top-k autoencoders",
+    "compact pipelines": "Pipelines without what feeds nothing",
     "compile time": "The first fit in a fresh process",
 }
 MEBIBYTE = 2**20
@@ -652,6 +653,34 @@ def stability(results):
     return "\n\n".join(parts)
 
 
+def compact_pipelines(results):
+    """Bytes and times of predict, before and after."""
+    rows = []
+    for name, row in results["problems"].items():
+        before, after = row["bytes"]
+        slow, fast = (1e6 * t / row["rows"] for t in row["seconds"])
+        one_slow, one_fast = (1e3 * t for t in row["one"])
+        rows.append(
+            [
+                name,
+                "{} → {}".format(*row["columns"]),
+                f"{before / 1e3:.0f} → {after / 1e3:.1f}",
+                f"{before / after:.1f}x",
+                f"{slow:.1f} → {fast:.1f}",
+                f"{slow / fast:.1f}x",
+                f"{one_slow:.2f} → {one_fast:.2f}",
+                f"{row['unequal']:.0e}",
+            ]
+        )
+    intro = (
+        "Whole and compact: columns that the model reads, kB pickled, microseconds a "
+        "row of `predict` of many rows, milliseconds of a single row (processor time), "
+        "and the largest difference of an output over the largest output."
+    )
+    header = ["pipeline", "columns", "kB", "", "us a row", "", "ms, one row", "unequal"]
+    return intro + "\n\n" + markdown(header, rows)
+
+
 TABLES = {
     "stability": stability,
     "path": times,
@@ -675,6 +704,7 @@ TABLES = {
     "training networks": trainings,
     "pruned linear models": pruned_linear,
     "top-k autoencoders": topk_steps,
+    "compact pipelines": compact_pipelines,
     "compile time": first_fits,
 }
 

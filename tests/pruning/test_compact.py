@@ -10,6 +10,7 @@ import reference
 import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn import config_context
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.compose import (
     ColumnTransformer,
@@ -23,6 +24,7 @@ from sklearn.ensemble import (
     GradientBoostingRegressor,
     RandomForestClassifier,
 )
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.feature_selection import SelectKBest, f_regression
 from sklearn.frozen import FrozenEstimator
 from sklearn.impute import SimpleImputer
@@ -285,7 +287,12 @@ def test_read_only_and_float32(X, y):
 
 MODELS = [
     Lasso(alpha=0.3),
-    GroupLasso(0.3, groups=[[0, 1], [2, 3], [4, 5, 6], [7], [8, 9, 10, 11]]),
+    Lasso(alpha=0.3, penalty_weights=[1.0, 0.5] * 6),
+    GroupLasso(
+        0.3,
+        groups=[[0, 1], [2, 3], [4, 5, 6], [7], [8, 9, 10, 11]],
+        penalty_weights=[1.0, 0.9, 1.0, 0.5, 1.0],
+    ),
     LassoLars(alpha=0.3),
     ARDRegression(threshold_lambda=100.0),
     DecisionTreeRegressor(max_depth=3),
@@ -377,6 +384,13 @@ def test_sparse_coefficients(X, y):
         "input_columns",
         "logisticregression",
     ]
+
+
+def test_sums_of_batches_are_dropped(X, y):
+    """They are of all features; a batch of those that are left begins anew."""
+    smaller = compact(Lasso(alpha=0.5).partial_fit(X, y), X)
+    again = smaller[-1].partial_fit(X[:, [2, 7]], y)
+    np.testing.assert_allclose(again.coef_, Lasso(alpha=0.5).fit(X, y).coef_[[2, 7]])
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning")
@@ -517,6 +531,46 @@ def test_columns_of_columns(X, y):
     assert smaller.compaction_.columns == [0, 4, 7]
     assert_same(pipeline, smaller, X)
     assert_settled(smaller, X)
+
+
+def test_texts_among_numbers(rng):
+    frame = table(rng)[["left", "over", "c2"]]
+    frame["text"] = [" ".join(row) for row in rng.choice([*"ab", "it", "is"], (60, 5))]
+    both = ColumnTransformer(
+        [
+            ("text", TfidfVectorizer(norm=None), "text"),
+            ("norm", TfidfVectorizer(token_pattern=r"\w"), "text"),
+            ("numbers", StandardScaler(), ["over", "left"]),
+            ("words", OneHotEncoder(), ["c2"]),
+        ]
+    )
+    pipeline = make_pipeline(both, Ridge()).fit(frame, rng.normal(size=60))
+    names = pipeline[:-1].get_feature_names_out()
+    for wanted in (["text__it", "numbers__left"], ["norm__a"], ["words__c2_d"]):
+        pruned = with_zeros(pipeline, np.isin(names, wanted))
+        smaller = compact(pruned, frame)
+        assert smaller[:-1].get_feature_names_out().tolist() == wanted
+        few = frame[smaller.compaction_.columns]
+        assert_same(pruned, smaller, frame)
+        np.testing.assert_array_equal(smaller.predict(few), smaller.predict(frame))
+        assert_settled(smaller, frame)
+    assert smaller.compaction_.columns == ["c2"]
+
+
+@pytest.mark.parametrize("config", ["enable_metadata_routing", "transform_output"])
+def test_configurations(rng, config):
+    frame = table(rng)
+    pipeline = branches(sparse_threshold=0.0)
+    pipeline[0].transformers[2][1].set_params(sparse_output=False)
+    value = "pandas" if config == "transform_output" else True
+    with config_context(**{config: value}):
+        pipeline.fit(frame, rng.normal(size=N_ROWS))
+        pruned = with_zeros(pipeline, np.arange(n_columns(pipeline)) % 5 == 2)
+        smaller = compact(pruned, frame)
+        assert_same(pruned, smaller, frame)
+        names = pruned[:-1].get_feature_names_out()[2::5].tolist()
+        assert smaller[:-1].get_feature_names_out().tolist() == names
+        assert_settled(smaller, frame)
 
 
 def test_all_coefficients_zero(rng):

@@ -40,7 +40,7 @@ from sparselearn.pruning._pruner_cv import PrunerCV
 __all__ = []
 
 # What linear models keep of their fit, by feature, and do not predict with.
-HISTORY = ("active_", "coef_path_", "coefs_paths_", "groups_", "singular_")
+HISTORY = ("_stream", "active_", "coef_path_", "coefs_paths_", "groups_", "singular_")
 
 
 def _linear(model, kept):
@@ -52,7 +52,9 @@ def _linear(model, kept):
     if isinstance(model, ARDRegression):
         used |= model.lambda_ < model.threshold_lambda
     used = at_least_one(used)
-    names = "X_offset_", "X_scale_", "lambda_", "penalty_weights_", "penalty_weights"
+    names = ["X_offset_", "X_scale_", "lambda_", "penalty_weights_"]
+    if not hasattr(model, "groups"):  # else the weights are those of groups
+        names.append("penalty_weights")
     smaller = cut(model, used, *names, coef_=_columns(coef, used))
     for name in HISTORY:
         vars(smaller).pop(name, None)

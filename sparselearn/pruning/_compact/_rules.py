@@ -197,7 +197,7 @@ def cut(estimator, used, *names, **changes):
     for name in names:
         values = getattr(estimator, name, None)
         if np.ndim(values):
-            setattr(smaller, name, values[..., used])
+            setattr(smaller, name, np.asarray(values)[..., used])
     for name, value in changes.items():
         setattr(smaller, name, value)
     return renamed(smaller, used)
