@@ -455,6 +455,30 @@ def test_what_has_no_rule_is_kept(X, y, barrier):
     assert_settled(smaller, X)
 
 
+class OddSelector(SelectKBest):
+    """A selector that is more than one."""
+
+    def transform(self, X):
+        return super().transform(X) - X.min(axis=1)[:, None]
+
+
+class OddLasso(Lasso):
+    def predict(self, X):
+        return super().predict(X) + X[:, 0]
+
+
+def test_subclasses_are_not_taken_for_what_they_inherit(X, y):
+    pipeline = make_pipeline(OddSelector(f_regression, k=3), Ridge()).fit(X, y)
+    pipeline = with_zeros(pipeline, [1, 0, 0])
+    smaller = compact(pipeline, X)
+    assert smaller.compaction_.columns == list(range(12))
+    assert smaller.compaction_.notes[0][0] == "oddselector"
+    pipeline = make_pipeline(StandardScaler(), OddLasso(alpha=0.5)).fit(X, y)
+    smaller = compact(pipeline, X)
+    assert smaller.compaction_.columns == list(range(12))
+    assert smaller.compaction_.notes[0][0] == "oddlasso"
+
+
 def test_an_end_without_a_rule(X, y):
     pipeline = make_pipeline(SelectKBest(f_regression, k=3), KNeighborsRegressor())
     pipeline.fit(X, y)
