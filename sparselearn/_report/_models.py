@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+import scipy.sparse as sp
 from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
@@ -58,6 +59,7 @@ LEARNED = 4  # atoms of a code while a dictionary is learned
 MOST_ATOMS = 32  # of a code, at the densest level
 N_L1 = 6
 LEAST_L1 = 3e-4
+MOST_PRODUCTS = 10**10  # of weights and rows, in a fit of an autoencoder
 
 
 class Model(NamedTuple):
@@ -191,6 +193,8 @@ def _block_alphas(problem):
 def _no_blocks(problem):
     if problem.blocks:
         return None
+    if sp.issparse(problem.X):
+        return "it takes no sparse features"
     return (
         "its groups are the one-hot columns of a text column, and without text each "
         "column is alone, as in the Lasso"
@@ -257,9 +261,11 @@ def _dictionary_levels(problem):
 
 
 def _autoencoder(problem):
+    n_components = _codes(problem)[0][1].n_components
+    n_products = problem.X.shape[0] * problem.X.shape[1] * n_components  # an epoch
     encoder = SparseAutoencoder(
-        _codes(problem)[0][1].n_components,
-        max_iter=_epochs(problem, 50),
+        n_components,
+        max_iter=min(_epochs(problem, 50), max(MOST_PRODUCTS // n_products, 5)),
         learning_rate_init=0.005,
         random_state=problem.seed,
     )

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import scipy.sparse as sp
 
+from sparselearn._kernels._vectors import aligned_zeros
 from sparselearn._solvers._training import Batch
 
 __all__ = [
@@ -66,11 +67,19 @@ class Rows:
             np.take(self.X, places, axis=0, out=out, mode="clip")
         else:
             out[...] = self.X[places]
+        return self._shift_and_scale(out)
+
+    def _shift_and_scale(self, out):
         if self.shift is not None:
             out -= self.shift
         if self.scale != 1.0:
             out *= self.scale
         return out
+
+    @property
+    def zeros(self):
+        """What a row of zeros becomes, (n_features,)."""
+        return self._shift_and_scale(np.zeros(self.X.shape[1], dtype=self.dtype))
 
 
 class OneHot:
@@ -249,7 +258,7 @@ class Pass:
         places = self.places(number, n_batches)
         if places.size > len(self._buffer):
             shape = (places.size, self.rows.X.shape[1])
-            self._buffer = np.empty(shape, dtype=self.rows.dtype)
+            self._buffer = aligned_zeros(shape, self.rows.dtype)
         found = self.rows.gather(places, self._buffer[: places.size])
         return Batch(
             found if self.noise is None else self.noise.added_to(found, self.size),

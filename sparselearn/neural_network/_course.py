@@ -118,6 +118,7 @@ class Course:
             self.deviations,
             self._patience(),
             np.random.RandomState(self.seed),
+            zeros=rows.zeros,
         )
 
     def _patience(self):

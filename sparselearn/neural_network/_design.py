@@ -251,7 +251,9 @@ def _target(estimator):
     return TARGET if estimator.sparsity_target is None else estimator.sparsity_target
 
 
-def make_learner(design, sample, mean, deviations, patience, random_state):
+def make_learner(
+    design, sample, mean, deviations, patience, random_state, *, zeros=None
+):
     """A new learner.
 
     Parameters
@@ -267,6 +269,8 @@ def make_learner(design, sample, mean, deviations, patience, random_state):
         Sum of the weights of rows none of which has made a unit fire if it is dead.
     random_state : RandomState
         Draws the weights.
+    zeros : ndarray (n_features,), optional
+        What a row of zeros is to the learner; 0 if not given.
 
     Returns
     -------
@@ -280,7 +284,7 @@ def make_learner(design, sample, mean, deviations, patience, random_state):
         return _dense_learner(design, sample, mean, output_bias, random_state)
     atoms = _directions(design.sizes[1], deviations, random_state)
     return _sparse_learner(
-        design, sample, mean, output_bias, atoms, patience, random_state
+        design, sample, mean, output_bias, atoms, patience, random_state, zeros
     )
 
 
@@ -295,7 +299,9 @@ def _directions(n_components, deviations, random_state):
     return normal * (deviations / deviations.max())
 
 
-def _sparse_learner(design, sample, mean, output_bias, atoms, patience, random_state):
+def _sparse_learner(
+    design, sample, mean, output_bias, atoms, patience, random_state, zeros
+):
     spec = SparseSpec(
         selection=design.activation,
         n_nonzero=design.n_nonzero,
@@ -309,7 +315,13 @@ def _sparse_learner(design, sample, mean, output_bias, atoms, patience, random_s
         seed=random_state.randint(2**31),
     )
     learner = SparseLearner(
-        spec, sample, len(atoms), random_state, atoms=atoms, output_bias=output_bias
+        spec,
+        sample,
+        len(atoms),
+        random_state,
+        atoms=atoms,
+        output_bias=output_bias,
+        background=zeros,
     )
     # Codes start as if rows were centred.
     encoder = learner.units.decoder if design.tied else learner.units.encoder

@@ -19,6 +19,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
 
 from sparselearn import _compat
+from sparselearn._solvers._encoding import Encoding
 from sparselearn._solvers._network import DenseLearner
 from sparselearn._solvers._sparse_autoencoder import SparseLearner
 from sparselearn.metrics import match_atoms
@@ -252,6 +253,35 @@ def test_it_finds_planted_atoms(rng):
         24, n_nonzero_coefs=2, max_iter=40, learning_rate_init=3e-3, random_state=0
     ).fit(X)
     assert match_atoms(atoms, model.components_, threshold=0.95).recovered == 1.0
+
+
+@pytest.mark.parametrize("loss", ["squared_error", "cross_entropy"])
+@pytest.mark.parametrize("make_X", [np.asarray, sp.csr_array])
+def test_learners_know_what_zeros_have_become(make_X, loss, monkeypatch, rng):
+    """Steps visit what is not zero in X, though rows are centred; and learn the same.
+
+    So they do in a later `partial_fit` of other samples.
+    """
+    X = rng.random((90, 8)) * (rng.random((90, 8)) < 0.15)
+    X[:, 7] = 0.5
+    decide = Encoding._list
+
+    def fit(can_list):
+        said = []
+
+        def spy(self, rows, run):
+            said.append(can_list and decide(self, rows, run))
+            return said[-1]
+
+        monkeypatch.setattr(Encoding, "_list", spy)
+        model = make("topk", loss=loss, batch_size=45).fit(make_X(X))
+        model.partial_fit(make_X(X[:45] ** 2))
+        return model, said
+
+    listed, said = fit(True)
+    multiplied, _ = fit(False)
+    assert said == [True] * 13
+    same(listed, multiplied, X, rtol=1e-9, atol=1e-9)
 
 
 def test_first_atoms_vary_as_the_features_do(rng):

@@ -323,6 +323,27 @@ def test_annealing_keeps_fewer_and_fewer(rng, X):
 
 @pytest.mark.parametrize("tied", [False, True])
 @every_selection
+def test_a_background_changes_nothing_but_the_time(selection, tied, rng):
+    """Rows that are mostly it are listed, with the same bits for any `n_jobs`."""
+    background = rng.standard_normal(P)
+    X = np.where(rng.random((80, P)) < 0.2, rng.standard_normal((80, P)), background)
+    spec = SELECTIONS[selection]._replace(tied=tied, patience=200)
+    atoms = rng.standard_normal((150, P))
+    found = []
+    for given, n_jobs in ((None, 1), (background, 1), (background, 2)):
+        learner = SparseLearner(spec, X, 150, None, atoms=atoms, background=given)
+        with stream(n_jobs) as run:
+            assert learner._encoding._list(X, run) == (given is not None)
+            for _ in range(4):
+                learner.step(Batch(X, X), 1e-2, run)
+        found.append(weights_of(learner))
+    for a, b, c in zip(*found):
+        np.testing.assert_allclose(a, b, atol=1e-9)
+        np.testing.assert_array_equal(b, c)
+
+
+@pytest.mark.parametrize("tied", [False, True])
+@every_selection
 def test_pairs_and_products_agree_in_float32(selection, tied, forced, rng, X):
     X = X.astype(np.float32)
     state = rng.bit_generator.state
