@@ -1,5 +1,6 @@
 """scikit-learn's private names and version differences; nothing else imports them."""
 
+from contextlib import contextmanager
 from copy import copy
 from inspect import signature
 
@@ -238,18 +239,43 @@ def keep_units(network, coefs, intercepts, kept):
     _drop(network, "_coef_indptr", "_intercept_indptr")
 
 
+class _Holding:
+    """An optimiser of scikit-learn's that leaves zeros where masks are False."""
+
+    def __init__(self, optimizer, masks):
+        self.optimizer, self.masks = optimizer, masks
+
+    def __getattr__(self, name):
+        return getattr(self.optimizer, name)
+
+    def update_params(self, params, grads):
+        self.optimizer.update_params(params, grads)
+        for weights, mask in zip(params, self.masks):  # which come before constants
+            weights *= mask
+
+
+@contextmanager
+def held_at_zero(network, masks):
+    """Hold weights of scikit-learn's perceptron at zero after each step of training.
+
+    Where it has no optimiser yet, as `partial_fit` makes one, they are not held.
+    """
+    optimizer = getattr(network, "_optimizer", None)
+    if optimizer is None:
+        yield
+        return
+    network._optimizer = _Holding(optimizer, masks)
+    try:
+        yield
+    finally:
+        network._optimizer = optimizer
+
+
 def with_forward_pass(network, predicted, least):
     """A twin of scikit-learn's fitted perceptron that has another forward pass.
 
-    Parameters
-    ----------
-    network : MLPClassifier or MLPRegressor
-        It shares all that it has with the twin.
-    predicted : callable
-        X, an ndarray that may have NaN or infinity, -> what the last layer gives,
-        (n_rows, n_outputs). Not asked for sparse X.
-    least : int
-        Of so many rows and more.
+    ``predicted(X)`` gives its last layer, (n_rows, n_outputs), of an ndarray of `least`
+    rows or more, which may have NaN or infinity.
     """
     twin, own = copy(network), network._forward_pass_fast
 

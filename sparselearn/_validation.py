@@ -188,7 +188,7 @@ def validate_regression(estimator, X, y, sample_weight=None, *, multi_output=Tru
     return column_major(X), y.astype(np.float64), row_weights(sample_weight, X)
 
 
-def validate_batch(estimator, X, y, sample_weight=None, *, reset):
+def validate_batch(estimator, X, y, sample_weight=None, *, reset, multi_output=True):
     """The same for a batch of rows, whose weights are as they are given.
 
     Parameters
@@ -202,7 +202,8 @@ def validate_batch(estimator, X, y, sample_weight=None, *, reset):
         As of :func:`validate_regression`.
     weights : float64 ndarray of shape (n_samples,), or (1,) for ones
     """
-    X, y = validate_data(estimator, X, y, reset=reset, **_REGRESSION)
+    options = _REGRESSION | {"multi_output": multi_output}
+    X, y = validate_data(estimator, X, y, reset=reset, **options)
     X = column_major(X)
     weights = np.ones(1)
     if sample_weight is not None:

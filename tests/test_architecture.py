@@ -16,7 +16,7 @@ FLOORS = [
     {"losses", "penalties", "_kernels"},
     {"_solvers"},
     {"_compat"},
-    {"_validation", "_parallel", "_callbacks", "_dask"},
+    {"_validation", "_parallel", "_callbacks", "_dask", "_support"},
     {
         "linear_model",
         "decomposition",

@@ -72,6 +72,9 @@ class SquaredLossRegressor(LinearRegressor):
         self : object
             Fitted estimator.
         """
+        if self._lies_elsewhere(X):
+            self._warn_unless_converged(*self._fit_parts(X, y, sample_weight))
+            return self
         with team() as run:
             task = self._set_up(X, y, sample_weight, run)
             problems, penalty_at = task.problems, task.penalty_at
@@ -86,6 +89,10 @@ class SquaredLossRegressor(LinearRegressor):
         self._store(problems, alphas, solutions, task.dtype, single=task.single)
         self._warn_unless_converged(problems, solutions)
         return self
+
+    def _lies_elsewhere(self, X):
+        """Whether `_fit_parts` is to read X part by part, each where it lies."""
+        return False
 
     def _set_up(self, X, y, sample_weight, run):
         """What is to be solved, a problem for each target; it has no alpha yet."""

@@ -2,14 +2,15 @@
 
 from functools import partial
 
-from sparselearn.linear_model._cv import SquaredLossRegressorCV
 from sparselearn.linear_model._group_lasso import GroupPenalised
 from sparselearn.linear_model._groups import group_penalty
+from sparselearn.linear_model._squared_loss_cv import SquaredLossRegressorCV
+from sparselearn.linear_model._streaming_cv import StreamedCV
 
 __all__ = ["GroupLassoCV"]
 
 
-class GroupLassoCV(GroupPenalised, SquaredLossRegressorCV):
+class GroupLassoCV(StreamedCV, GroupPenalised, SquaredLossRegressorCV):
     r"""Group Lasso with `alpha` chosen by cross-validation.
 
     The objective is that of :class:`~sparselearn.linear_model.GroupLasso`. Every fold's
@@ -84,6 +85,8 @@ class GroupLassoCV(GroupPenalised, SquaredLossRegressorCV):
         Features with a non-zero coefficient.
     n_nonzero_coefs_ : int
     sparsity_ : float
+    n_samples_seen_ : int
+        By `partial_fit`, if that has fitted the model.
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (n_features,)
         If X has string feature names.

@@ -10,6 +10,7 @@ from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sparselearn._dask import chunks_of, is_collection, lazily, reduced
+from sparselearn._support import SupportMixin
 from sparselearn.linear_model._determination import ErrorSums
 
 __all__ = ["LinearModel", "LinearRegressor"]
@@ -22,7 +23,7 @@ FEW_BY_ROWS = 0.02
 FEW_BY_COLUMNS = 0.2
 
 
-class LinearModel(BaseEstimator):
+class LinearModel(SupportMixin, BaseEstimator):
     """An estimator with `coef_` and `intercept_`."""
 
     def __sklearn_tags__(self):
@@ -69,26 +70,6 @@ class LinearModel(BaseEstimator):
     def sparse_coef_(self):
         """`coef_` as a csr_array of shape (n_targets, n_features)."""
         return sp.csr_array(np.atleast_2d(self.coef_))
-
-    def get_support(self, indices=False):
-        """The features with a non-zero coefficient for any target.
-
-        Parameters
-        ----------
-        indices : bool, default=False
-            Whether to return indices rather than a mask.
-
-        Returns
-        -------
-        support : ndarray
-            Mask of shape (n_features,), or the indices.
-        """
-        check_is_fitted(self)
-        if indices:
-            return self.support_
-        mask = np.zeros(self.n_features_in_, dtype=bool)
-        mask[self.support_] = True
-        return mask
 
     def _predictor(self, X):
         """``X coef + intercept``, for X as a user gives it."""

@@ -10,9 +10,9 @@ from sparselearn._compat import fit_context
 from sparselearn._dask import chunks_of, is_collection, reduced
 from sparselearn._parallel import team
 from sparselearn._solvers._batches import is_mapped
+from sparselearn._solvers._cross_validation import DealtSums
 from sparselearn._solvers._moments import Moments, batch_moments
 from sparselearn._validation import FLOATS, check_weights, validate_batch
-from sparselearn.linear_model._base import SquaredLossRegressor
 
 __all__ = ["Streamed"]
 
@@ -28,7 +28,7 @@ class Stream(NamedTuple):
 
     Attributes
     ----------
-    sums : Moments
+    sums : Moments or DealtSums
         With a column a target.
     n_samples : int
     single : bool
@@ -37,13 +37,16 @@ class Stream(NamedTuple):
         Of X in the first batch.
     names : tuple of str or None
         Of the features, where X has some.
+    weighted : bool
+        Whether rows were given weights.
     """
 
-    sums: Moments
+    sums: Moments | DealtSums
     n_samples: int
     single: bool
     dtype: np.dtype
     names: tuple | None
+    weighted: bool
 
     def __add__(self, other):
         """Both, as of the first; ValueError if they are of different things."""
@@ -51,7 +54,9 @@ class Stream(NamedTuple):
             if mine != theirs:
                 raise ValueError(f"{what} differ: earlier {mine}, now {theirs}.")
         return self._replace(
-            sums=self.sums + other.sums, n_samples=self.n_samples + other.n_samples
+            sums=self.sums + other.sums,
+            n_samples=self.n_samples + other.n_samples,
+            weighted=self.weighted or other.weighted,
         )
 
     def _kind(self):
@@ -71,6 +76,8 @@ class Streamed:
 
     It stands before the estimator's other bases.
     """
+
+    _several_targets = True
 
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, sample_weight=None):
@@ -103,13 +110,13 @@ class Streamed:
             estimator is then as it was.
         """
         seen = getattr(self, "_stream", None)
-        stream = self._read(X, y, sample_weight, first=seen is None)
-        if seen is not None:
-            stream = seen + stream
-        self._fit_stream(stream)
-        self._stream, self.n_samples_seen_ = stream, stream.n_samples
+        start = 0 if seen is None else seen.n_samples
+        stream = self._read(X, y, sample_weight, first=seen is None, start=start)
+        stream = stream if seen is None else seen + stream
+        self._warn_unless_converged(*self._go_on(stream))
         return self
 
+    @fit_context(prefer_skip_nested_validation=True)
     def merge(self, other):
         """Fit the model to all rows that this one and another have seen.
 
@@ -132,53 +139,64 @@ class Streamed:
         mine, theirs = getattr(self, "_stream", None), getattr(other, "_stream", None)
         if mine is None or theirs is None:
             raise ValueError("merge needs two models that partial_fit has fitted.")
-        stream = mine + theirs
-        self._fit_stream(stream)
+        self._warn_unless_converged(*self._go_on(mine + theirs))
+        return self
+
+    def _go_on(self, stream):
+        """Fit to a stream, and keep it."""
+        solved = self._fit_stream(stream)
         self._stream, self.n_samples_seen_ = stream, stream.n_samples
-        return self
+        return solved
 
-    def fit(self, X, y, sample_weight=None):
-        if is_collection(X) or _lies_by_rows(X):
-            return self._fit_parts(X, y, sample_weight)
-        return super().fit(X, y, sample_weight)
+    def _lies_elsewhere(self, X):
+        return is_collection(X) or _lies_by_rows(X)
 
-    fit.__doc__ = SquaredLossRegressor.fit.__doc__
-
-    @fit_context(prefer_skip_nested_validation=True)
     def _fit_parts(self, X, y, sample_weight):
-        """Fit by sums of parts, each formed where it lies."""
-        self._fit_stream(self._read(X, y, sample_weight, first=True))
-        return self
+        return self._fit_stream(self._read(X, y, sample_weight, first=True))
 
-    def _read(self, X, y, sample_weight, *, first):
-        """The `Stream` of some rows."""
+    def _read(self, X, y, sample_weight, *, first, start=0):
+        """The `Stream` of some rows, of a chain that has `start` rows before them."""
         if is_collection(X):
             return self._read_chunks(X, y, sample_weight, first=first)
         if _lies_by_rows(X):
-            return self._read_blocks(X, y, sample_weight, first=first)
-        return self._read_rows(X, y, sample_weight, first=first)
+            return self._read_blocks(X, y, sample_weight, first=first, start=start)
+        return self._read_rows(X, y, sample_weight, first=first, start=start)
 
-    def _read_rows(self, X, y, sample_weight, *, first):
+    def _read_rows(self, X, y, sample_weight, *, first, start):
         """Of rows in memory."""
-        X, y, weights = validate_batch(self, X, y, sample_weight, reset=first)
+        X, y, weights = validate_batch(
+            self, X, y, sample_weight, reset=first, multi_output=self._several_targets
+        )
         _check_size(type(self).__name__, X.shape[1])
         with team() as run:
-            sums = batch_moments(X, y.reshape(y.shape[0], -1), weights, run=run)
+            targets = y.reshape(y.shape[0], -1)
+            sums = self._sums_of(X, targets, weights, start, run)
         names = getattr(self, "feature_names_in_", None)
-        names = None if names is None else tuple(names)
-        return Stream(sums, X.shape[0], y.ndim == 1, X.dtype, names)
+        return Stream(
+            sums,
+            X.shape[0],
+            y.ndim == 1,
+            X.dtype,
+            None if names is None else tuple(names),
+            weights.size > 1,
+        )
 
-    def _read_blocks(self, X, y, sample_weight, *, first):
+    def _sums_of(self, X, y, weights, start, run):
+        return batch_moments(X, y, weights, run=run)
+
+    def _read_blocks(self, X, y, sample_weight, *, first, start):
         """Of a file of rows, which by columns would have to be copied whole."""
         y = np.asarray(y)
         check_consistent_length(X, y)
         weights = check_weights(sample_weight, X)
         stream, size = None, max(1, BLOCK // X.shape[1])
-        for start in range(0, X.shape[0], size):
-            part = slice(start, start + size)
+        for begin in range(0, X.shape[0], size):
+            part = slice(begin, begin + size)
             if weights[part].any():
                 batch = X[part], y[part], weights[part]
-                found = self._read_rows(*batch, first=first and stream is None)
+                found = self._read_rows(
+                    *batch, first=first and stream is None, start=start + begin
+                )
                 stream = found if stream is None else stream + found
         return stream._replace(n_samples=X.shape[0])
 
@@ -193,13 +211,19 @@ class Streamed:
 
         stream = reduced(read, chunks_of(X, y, sample_weight))
         if first:
-            self.n_features_in_ = stream.sums.x_mean.size
+            self.n_features_in_ = stream.sums.cross.shape[0]
             if stream.names is not None:
                 self.feature_names_in_ = np.array(stream.names, dtype=object)
         return stream
 
     def _fit_stream(self, stream):
-        """Solve the problem of all rows of a stream."""
+        """Solve the problem of all rows of a stream.
+
+        Returns
+        -------
+        problems, solutions : sequences
+            One a target.
+        """
         sums = stream.sums
         penalty_at = self._penalty_at(sums.x_mean.size)
         problems = [
@@ -210,7 +234,7 @@ class Streamed:
         found = [self._solve(problem, penalty_at, None) for problem in problems]
         alphas, solutions = zip(*found)
         self._store(problems, alphas, solutions, stream.dtype, single=stream.single)
-        self._warn_unless_converged(problems, solutions)
+        return problems, solutions
 
     def _store(self, *args, **options):
         super()._store(*args, **options)

@@ -2,13 +2,13 @@
 
 import warnings
 
-import numpy as np
 from sklearn import get_config
 from sklearn.utils import get_tags
 from sklearn.utils.metadata_routing import process_routing
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from sparselearn._support import SupportMixin
 from sparselearn.pruning._adapters import adapter_of
 from sparselearn.pruning._shrink import shrink_in_place
 from sparselearn.pruning._wrappers import last_step, with_last_step
@@ -27,7 +27,7 @@ def delegated(name):
     return available_if(check)
 
 
-class DelegatesMixin:
+class DelegatesMixin(SupportMixin):
     """Methods and attributes of `estimator_`, as far as it has them.
 
     For a meta-estimator that has `estimator`, and whose `fit` ends with `_store`.
@@ -58,25 +58,9 @@ class DelegatesMixin:
         quick = adapter_of(last_step(estimator)).predicting
         return with_last_step(estimator, quick)
 
-    def get_support(self, indices=False):
-        """Which features the pruned estimator uses.
-
-        Parameters
-        ----------
-        indices : bool, default=False
-            Whether to return indices rather than a mask.
-
-        Returns
-        -------
-        support : ndarray
-            Mask of shape (n_features,), or the indices.
-        """
-        check_is_fitted(self)
-        if indices:
-            return self.support_
-        mask = np.zeros(self._n_inputs, dtype=bool)
-        mask[self.support_] = True
-        return mask
+    @property
+    def _n_supportable(self):
+        return self._n_read  # by the last step of a pipeline
 
     @delegated("predict")
     def predict(self, X):
@@ -150,7 +134,7 @@ class DelegatesMixin:
         final = last_step(estimator)
         vars(self).update(adapter_of(final).counts(final, blocks))
         n_inputs = len(blocks[0].by_input(blocks[0].weights))
-        self._n_inputs = getattr(final, "n_features_in_", n_inputs)
+        self._n_read = getattr(final, "n_features_in_", n_inputs)
 
     def _store(self, outcome, unpruned, *, shrink=False):
         estimator, pruned, plan, figures, words = outcome

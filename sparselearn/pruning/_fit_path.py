@@ -4,6 +4,7 @@ from sklearn.base import clone
 
 from sparselearn.pruning._procedure import check_parts
 from sparselearn.pruning._pruner import Pruner
+from sparselearn.pruning._wrappers import fitted_clone
 
 __all__ = ["fit_path", "has_path"]
 
@@ -48,7 +49,8 @@ def fit_path(
     check_parts(first.estimator, first.granularity)
     params, sample_weight, of_cv = first._routed(sample_weight, groups, fit_params)
     seed, split = first._split(X, y, None, **of_cv)
-    estimator, rows = first._fit_estimator(X, y, params, None), (X, y, sample_weight)
+    estimator = fitted_clone(first.estimator, X, y, params)
+    rows = X, y, sample_weight
     for twin, plan in zip(pruners, plans):
         twin._prune_fitted(estimator, rows, split, seed, plan, None)
     return pruners

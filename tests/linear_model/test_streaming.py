@@ -8,7 +8,7 @@ import pytest
 import scipy.sparse as sp
 from reference import sparse_regression
 from sklearn.base import clone
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
 from sparselearn._solvers import _moments
 from sparselearn._solvers._moments import batch_moments, moments_of
@@ -17,6 +17,7 @@ from sparselearn.linear_model import (
     ElasticNet,
     GroupLasso,
     Lasso,
+    LassoCV,
     SparseGroupLasso,
     _streaming,
 )
@@ -194,6 +195,19 @@ def test_an_interrupt_leaves_the_last_good_state(data, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         model.partial_fit(X[:5], y[:5])
     assert pickle.dumps(model) == before
+
+
+@pytest.mark.parametrize("model", [Lasso(1e-3), LassoCV([1e-3], cv=2)], ids=repr)
+def test_one_warning_where_the_user_called(data, model):
+    X, y, _ = data
+    model = clone(model).set_params(tol=1e-30, max_iter=1)
+    for call in (model.partial_fit, clone(model).partial_fit):
+        with pytest.warns(ConvergenceWarning) as caught:
+            call(X, y)
+        assert [w.filename for w in caught] == [__file__]
+    with pytest.warns(ConvergenceWarning) as caught:
+        model.merge(call.__self__)
+    assert [w.filename for w in caught] == [__file__]
 
 
 def test_fit_ends_a_chain_and_the_next_batch_begins_one(data):

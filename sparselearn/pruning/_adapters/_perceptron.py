@@ -1,5 +1,7 @@
 """Multilayer perceptrons as one block a layer."""
 
+from contextlib import nullcontext
+
 import scipy.sparse as sp
 
 from sparselearn import _compat
@@ -54,6 +56,9 @@ class MLPAdapter(Adapter):
             if estimator.best_loss_ is not None:
                 estimator.best_loss_ = min(estimator.best_loss_, *losses)
 
+    def holding(self, estimator, masks):
+        return _compat.held_at_zero(estimator, masks)
+
     def predicting(self, estimator):
         if any(sp.issparse(weights) for weights in estimator.coefs_):
             return estimator  # their product is another
@@ -91,6 +96,9 @@ class SparseMLPAdapter(MLPAdapter):
             setattr(estimator, name, getattr(twin, name))
         estimator.history_ = history
         estimator.n_iter_ = estimator.best_epoch_ = n_epochs
+
+    def holding(self, estimator, masks):
+        return nullcontext(estimator.set_masks(masks))
 
     def predicting(self, estimator):
         return estimator  # it leaves out unused inputs by itself
