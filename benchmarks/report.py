@@ -36,6 +36,7 @@ TITLES = {
     "training networks": "Training of dense networks",
     "pruning by auto": "Pruning by criterion='auto', and by its candidates",
     "pruned linear models": "Linear models without 99% of their weights",
+    "stability": "Stability selection",
     "top-k autoencoders": "Training steps of top-k autoencoders",
     "compact pipelines": "Pipelines without what feeds nothing",
     "compile time": "The first fit in a fresh process",
@@ -630,6 +631,33 @@ def pruned_linear(results):
     return intro + "\n\n" + markdown(["model", *names], rows)
 
 
+def stability(results):
+    """CPU seconds on the same halves, and what is found of planted features."""
+    rows = []
+    for title, record in results["problems"].items():
+        n, p = record["shape"]
+        ours = record["ways"][OURS]["median"]
+        for name, row in record["ways"].items():
+            ratio = number(row["median"] / ours)
+            cells = [number(row["median"]), ratio, f"{row['difference']:.4f}"]
+            rows.append([f"{title}, {n} x {p}: {name}", record["q"], *cells])
+    header = ["halves of 50 splits", "first", "CPU s", f"over {OURS}", "differ by"]
+    parts = [markdown(header, rows)]
+    for title, ways in results["found"].items():
+        rows = [
+            [
+                name,
+                f"{np.mean(row['true']):.2f}",
+                f"{np.mean(row['false']):.2f}",
+                "" if row["bound"][0] is None else f"{np.mean(row['bound']):.2f}",
+            ]
+            for name, row in ways.items()
+        ]
+        header = [title, "of 10 found", "false", "bound"]
+        parts.append(markdown(header, rows))
+    return "\n\n".join(parts)
+
+
 def compact_pipelines(results):
     """Bytes and times of predict, before and after."""
     rows = []
@@ -682,6 +710,7 @@ def by_auto(results):
 
 
 TABLES = {
+    "stability": stability,
     "path": times,
     "logistic path": times,
     "single alpha": times,

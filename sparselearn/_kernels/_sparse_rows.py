@@ -19,6 +19,7 @@ __all__ = [
     "SPAN",
     "Lists",
     "gradient_of_lists",
+    "keep_deltas",
     "list_nonzeros",
     "product_of_lists",
 ]
@@ -51,6 +52,8 @@ class Lists(NamedTuple):
         Rows (int32) and values of the entries of `HELD` features.
     count : ndarray (n_parts, HELD) of int64
         How many each feature has.
+    delta : ndarray (n_rows, n_out or some more)
+        Derivatives of the loss by what the first layer activates.
     """
 
     index: np.ndarray
@@ -60,6 +63,7 @@ class Lists(NamedTuple):
     row: np.ndarray
     sorted: np.ndarray
     count: np.ndarray
+    delta: np.ndarray
 
 
 @inlined
@@ -82,19 +86,25 @@ def list_nonzeros(rows, n_features, start, stop, lists):
 
 
 @inlined
-def _n_panels(out, n_out):
-    """Panels of outputs that are summed together, all of about one width."""
-    return -(-n_out * out.itemsize // PANEL)
+def _n_panels(lanes, n_out):
+    """How many panels of outputs are summed together."""
+    return -(-n_out // (lanes * (PANEL // VECTOR)))
+
+
+@inlined
+def _panel(panel, lanes, n_out):
+    """Where a panel begins, at a vector; all are of about one width, and above one."""
+    n_vectors = -(-n_out // lanes)
+    return min(n_out, panel * n_vectors // _n_panels(lanes, n_out) * lanes)
 
 
 @inlined
 def product_of_lists(lists, start, stop, weights, n_out, out):
     """Rows `start` to `stop` - 1 times `weights` (n_features, n_out), to `out`."""
-    n_spans = lists.begin.shape[1] - 1
-    n_panels = _n_panels(out, n_out)
-    for panel in range(n_panels):
-        left = panel * n_out // n_panels
-        width = (panel + 1) * n_out // n_panels - left
+    n_spans, lanes = lists.begin.shape[1] - 1, VECTOR // out.itemsize
+    for panel in range(_n_panels(lanes, n_out)):
+        left = _panel(panel, lanes, n_out)
+        width = _panel(panel + 1, lanes, n_out) - left
         for span in range(n_spans):
             for i in range(start, stop):
                 combine(
@@ -113,44 +123,59 @@ def product_of_lists(lists, start, stop, weights, n_out, out):
 
 
 @inlined
-def gradient_of_lists(
-    lists, part, rows, n_features, n_rows, start, stop, delta, n_out, out
-):
-    """``rows^T delta`` for the features `start` to `stop` - 1, to `out`."""
-    lanes, n_panels = VECTOR // rows.itemsize, _n_panels(out, n_out)
+def keep_deltas(lists, deltas, n_out, start, stop):
+    """Copy `deltas` of the rows `start` to `stop` - 1 to where each begins a vector."""
+    for i in range(start, stop):
+        row, kept = deltas[i * n_out : (i + 1) * n_out], lists.delta[i]
+        for j in range(n_out):
+            kept[j] = row[j]
+
+
+@inlined
+def _list_columns(lists, part, rows, n_features, first, last, low, high):
+    """List entries of features `low` to `high` - 1 in rows `first` to `last` - 1."""
     index, value, count = lists.row[part], lists.sorted[part], lists.count[part]
+    lanes = VECTOR // rows.itemsize
+    count[:] = 0
+    for j in range(low, high, lanes):
+        held = (j - low) * ROOM
+        for i in range(first, last, lanes):
+            pack_columns(
+                rows,
+                i * n_features + j,
+                n_features,
+                last - i,
+                high - j,
+                i,
+                index[held:],
+                value[held:],
+                ROOM,
+                count[j - low :],
+            )
+
+
+@inlined
+def gradient_of_lists(lists, part, rows, n_features, n_rows, start, stop, n_out, out):
+    """``rows^T delta`` for the features `start` to `stop` - 1, to `out`."""
+    lanes, stride = VECTOR // rows.itemsize, lists.delta.shape[1]
+    delta, count = lists.delta.reshape(-1), lists.count[part]
     for low in range(start, stop, HELD):
         high = min(low + HELD, stop)
         for first in range(0, n_rows, DEPTH):
             last = min(first + DEPTH, n_rows)
-            count[:] = 0
-            for j in range(low, high, lanes):
-                held = (j - low) * ROOM
-                for i in range(first, last, lanes):
-                    pack_columns(
-                        rows,
-                        i * n_features + j,
-                        n_features,
-                        last - i,
-                        high - j,
-                        i,
-                        index[held:],
-                        value[held:],
-                        ROOM,
-                        count[j - low :],
-                    )
-            for panel in range(n_panels):
-                left = panel * n_out // n_panels
-                width = (panel + 1) * n_out // n_panels - left
+            _list_columns(lists, part, rows, n_features, first, last, low, high)
+            for panel in range(_n_panels(lanes, n_out)):
+                left = _panel(panel, lanes, n_out)
+                width = _panel(panel + 1, lanes, n_out) - left
                 for j in range(high - low):
                     combine(
-                        index,
-                        value,
+                        lists.row[part],
+                        lists.sorted[part],
                         j * ROOM,
                         j * ROOM + count[j],
                         delta,
                         left,
-                        n_out,
+                        stride,
                         out,
                         (low - start + j) * n_out + left,
                         width,

@@ -144,7 +144,7 @@ def new_lists(network, n_rows, n_parts, n_shards):
     n_features, dtype = network.sizes[0], network.values.dtype
     if network.sizes[1] < THIN:
         n_rows = 0
-    room = n_rows * (n_features // RARITY + VECTOR)
+    room, lanes = n_rows * (n_features // RARITY + VECTOR), VECTOR // dtype.itemsize
     return Lists(
         index=np.empty(room, dtype=np.int32),
         value=np.empty(room, dtype),
@@ -153,4 +153,5 @@ def new_lists(network, n_rows, n_parts, n_shards):
         row=aligned_zeros((n_parts, HELD * ROOM), np.int32),
         sorted=aligned_zeros((n_parts, HELD * ROOM), dtype),
         count=aligned_zeros((n_parts, HELD), np.int64),
+        delta=aligned_zeros((n_rows, -(-network.sizes[1] // lanes) * lanes), dtype),
     )

@@ -31,8 +31,9 @@ def product_of_lists(lists, n_rows, weights, n_out, out):
 
 @kernel
 def gradient_of_lists(lists, rows, n_features, n_rows, start, stop, delta, n_out, out):
+    _sparse_rows.keep_deltas(lists, delta, n_out, 0, n_rows)
     _sparse_rows.gradient_of_lists(
-        lists, 0, rows, n_features, n_rows, start, stop, delta, n_out, out
+        lists, 0, rows, n_features, n_rows, start, stop, n_out, out
     )
 
 
@@ -80,8 +81,8 @@ def test_bias_gradient(rng, n_rows, add):
     np.testing.assert_allclose(out, expected, rtol=1e-13, atol=1e-14)
 
 
-def make_lists(n_rows, n_features):
-    sizes = (n_features, _layers.THIN, 1)
+def make_lists(n_rows, n_features, n_out=_layers.THIN):
+    sizes = (n_features, n_out, 1)
     return _workspace.new_lists(Network(sizes, np.float64), n_rows, 1, 1)
 
 
@@ -99,7 +100,7 @@ def test_lists(rng, n_features, n_rows, n_out):
     many = rng.random(X.shape) < 0.2
     if many.mean() + 2.0 / n_rows < 0.25:
         X[many] = rng.standard_normal(many.sum())
-    lists = make_lists(n_rows, n_features)
+    lists = make_lists(n_rows, n_features, n_out)
     assert list_nonzeros(X.reshape(-1), n_features, n_rows, lists)
     weights = rng.standard_normal((n_features, n_out))
     out = np.full((n_rows, n_out), np.nan)  # is overwritten
