@@ -21,6 +21,7 @@ from sparselearn.feature_selection import StabilitySelector
 from sparselearn.linear_model import Lasso, SparseLogisticRegression
 
 pd = pytest.importorskip("pandas")
+skops = pytest.importorskip("skops.io")
 
 N = 80
 
@@ -155,6 +156,15 @@ def test_sentences_become_words(messages, tmp_path):
     assert np.isfinite(problem.X.data).all()
     reason = MODELS["group-lasso"].unsuited(problem)
     assert reason == "it takes no sparse features"
+
+
+def test_sentences_are_prepared_alike_from_a_file(messages, tmp_path):
+    problem = prepare(loaded(messages, tmp_path, "spam"), 0)
+    saved = skops.dumps(problem.preparation)
+    steps = skops.loads(saved, trusted=skops.get_untrusted_types(data=saved))
+    rows = pd.read_csv(tmp_path / "a.csv")  # the target still in it
+    expected = problem.preparation.transform(rows.drop(columns="spam"))
+    np.testing.assert_array_equal(steps.transform(rows).toarray(), expected.toarray())
 
 
 def test_categories_of_few_words_are_no_sentences(table, tmp_path):
