@@ -41,6 +41,9 @@ __all__ = [
 
 HERE = Path(__file__).parent
 COMPILATION = 40.0  # seconds that a first call may take beyond the limit
+# Seconds between calls: threads of OpenBLAS and OpenMP wait awake for some hundredths
+# of a second after their last product, and would take a core from the next library.
+PAUSE = 0.2
 
 
 @dataclass(frozen=True)
@@ -249,6 +252,7 @@ def take_turns(calls, rows, repeats):
         for key, call in calls.items():
             if rows[key]["seconds"] is None:
                 continue
+            time.sleep(PAUSE)
             try:
                 rows[key]["seconds"].append(call().seconds)
             except (RuntimeError, TimeoutError) as error:

@@ -1,15 +1,16 @@
 """Samples a second of training dense networks, from the same start on the same batches.
 
-    python benchmarks/networks.py [--rows 20480] [--epochs 1]
+    python benchmarks/networks.py [--rows 20480] [--epochs 3]
 
 Every library makes a step of Adam of each batch of 128 rows of MNIST, single precision,
 in the order of a file that is shuffled once; SPARSELEARN_DATA names the folder that has
-mnist_train60k.npz, without which rows are made up. torch runs a loop written by hand
-over slices of one tensor: no DataLoader, whose collation would cost it more than the
-step. It does so twice, with Adam as it comes and with `fused=True`. scikit-learn has
-`MLPClassifier.partial_fit`, which sees a whole epoch in each call. sparselearn's rows
-are those of its own loop over such an epoch, below its estimators. The judge computes
-the objective that each ends at, in double precision.
+mnist_train60k.npz, without which rows are made up. A call makes some epochs, as a fit
+does: one of a small network is over in a few hundredths of a second. torch runs a loop
+written by hand over slices of one tensor: no DataLoader, whose collation would cost it
+more than the step. It does so twice, with Adam as it comes and with `fused=True`.
+scikit-learn has `MLPClassifier.partial_fit`, which sees a whole epoch in each call.
+sparselearn's rows are those of its own loop over such an epoch, below its estimators.
+The judge computes the objective that each ends at, in double precision.
 """
 
 import itertools
@@ -170,7 +171,7 @@ def main():
     names = [OURS, "torch", "scikit-learn"]
     parser = measure.arguments(__doc__, libraries=names, repeats=5)
     parser.add_argument("--rows", type=int, default=20480)
-    parser.add_argument("--epochs", type=int, default=1)
+    parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--networks", nargs="*", default=list(NETWORKS))
     options = parser.parse_args()

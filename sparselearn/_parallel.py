@@ -11,9 +11,18 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import joblib
+from sklearn.utils.parallel import Parallel, delayed
 from threadpoolctl import ThreadpoolController
 
-__all__ = ["bounded", "map_chunks", "map_threads", "row_chunks", "stream", "team"]
+__all__ = [
+    "bounded",
+    "map_chunks",
+    "map_jobs",
+    "map_threads",
+    "row_chunks",
+    "stream",
+    "team",
+]
 
 
 @functools.cache
@@ -143,6 +152,33 @@ def bounded(function, *args, **kwargs):
     """``function(*args, **kwargs)`` with one BLAS thread."""
     with _one_blas_thread:
         return function(*args, **kwargs)
+
+
+def map_jobs(function, jobs, n_jobs=None, *, in_threads=False):
+    """Yield ``function(*job)`` for each of `jobs`, in workers of joblib.
+
+    For coarse work of estimators of any kind. Each job has one BLAS thread, so that its
+    bits do not depend on how many run at the same time.
+
+    Parameters
+    ----------
+    function : callable
+        Pickled, as jobs are, where workers are processes.
+    jobs : sequence of tuple
+    n_jobs : int or None
+        As in `map_threads`.
+    in_threads : bool
+        Whether threads do, where no backend is asked for: of work in kernels they
+        share the arrays.
+
+    Yields
+    ------
+    result
+        In the order of `jobs`.
+    """
+    prefer = "threads" if in_threads else None
+    run = Parallel(n_jobs, prefer=prefer, return_as="generator")
+    return run(delayed(bounded)(function, *job) for job in jobs)
 
 
 def row_chunks(n_rows, size):

@@ -5,9 +5,12 @@ where they fit; and they see them read-only. A kernel that wrote into X would no
 compile, a memory map needs no copy, and one signature a dtype serves all users.
 """
 
+from functools import partial
+
 import numpy as np
 import scipy.sparse as sp
-from sklearn.utils import check_array
+from sklearn import get_config
+from sklearn.utils import assert_all_finite, check_array
 from sklearn.utils.validation import check_X_y, validate_data
 
 from sparselearn._compat import check_sample_weight
@@ -20,8 +23,10 @@ __all__ = [
     "check_rows",
     "check_weights",
     "column_major",
+    "finite_check",
     "read_only",
     "row_weights",
+    "validate_batch",
     "validate_regression",
 ]
 
@@ -33,6 +38,18 @@ def read_only(array):
     view = array.view()
     view.flags.writeable = False
     return view
+
+
+def finite_check(estimator):
+    """A function that refuses rows with NaN or infinity, as `validate_data` does.
+
+    For rows that are read in blocks anyhow: they are then in cache, and threads check
+    them too, whatever the setting ``assume_finite``, which is of a thread, says there.
+    """
+    if get_config()["assume_finite"]:
+        return lambda rows: None
+    name = type(estimator).__name__
+    return partial(assert_all_finite, estimator_name=name, input_name="X")
 
 
 def column_major(X):
@@ -169,6 +186,29 @@ def validate_regression(estimator, X, y, sample_weight=None, *, multi_output=Tru
     options = _REGRESSION | {"multi_output": multi_output}
     X, y = validate_data(estimator, X, y, **options)
     return column_major(X), y.astype(np.float64), row_weights(sample_weight, X)
+
+
+def validate_batch(estimator, X, y, sample_weight=None, *, reset, multi_output=True):
+    """The same for a batch of rows, whose weights are as they are given.
+
+    Parameters
+    ----------
+    reset : bool
+        Whether it is the first, and sets feature attributes.
+
+    Returns
+    -------
+    X, y
+        As of :func:`validate_regression`.
+    weights : float64 ndarray of shape (n_samples,), or (1,) for ones
+    """
+    options = _REGRESSION | {"multi_output": multi_output}
+    X, y = validate_data(estimator, X, y, reset=reset, **options)
+    X = column_major(X)
+    weights = np.ones(1)
+    if sample_weight is not None:
+        weights = check_weights(sample_weight, X)
+    return X, y.astype(np.float64), weights
 
 
 def check_regression(X, y, sample_weight=None):

@@ -1,6 +1,7 @@
 """Slow, obvious twins of the kernels and solvers, in plain numpy."""
 
 import itertools
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -1424,3 +1425,92 @@ def naive_jackknife(statistic, n_rows, n_groups=10):
     ]
     mean = sum(without) / n_groups
     return ((n_groups - 1) / n_groups * sum((r - mean) ** 2 for r in without)) ** 0.5
+
+
+def largest_tails(mean, n, r, n_a=50000):
+    """The largest P(X >= t), t = 0, ..., n, over r-concave X of mean n `mean`.
+
+    Over the distributions f(i) ~ (a + i)^(1 / r), i <= k, with what makes the mean
+    right at k + 1, if that is no more than the formula has there; all k, a grid of a.
+    """
+    best = np.zeros(n + 2)
+    a = np.geomspace(1e-4, 1e6, n_a)[:, None]
+    for k in range(n + 1):
+        i = np.arange(k + 1)
+        f = (1.0 + np.arange(k + 2) / a) ** (1.0 / r)
+        f, more = f[:, :-1], f[:, -1]
+        c = (k + 1.0 - n * mean) / np.sum((k + 1.0 - i) * f, axis=1)
+        left = 1.0 - c * np.sum(f, axis=1)
+        f = np.column_stack([c[:, None] * f, left])
+        f = f[(left >= 0.0) & (left <= c * more)] if k < n else f[:0]
+        tails = np.cumsum(f[:, ::-1], axis=1)[:, ::-1].max(axis=0, initial=0.0)
+        best[: tails.size] = np.maximum(best[: tails.size], tails)
+    return best[:-1]
+
+
+def selections_on_path(coefs, spreads, q):
+    """Which features are selected at each alpha of a path that ends with the first q.
+
+    `coefs` (n_features, n_alphas); of those that enter at the same alpha, the largest
+    in units of their `spreads` come first.
+    """
+    order, masks = [], np.zeros(coefs.shape, dtype=bool)
+    for k, coef in enumerate(coefs.T):
+        if len(order) == q < coef.size:
+            masks[order, k] = True
+            continue
+        sizes = np.abs(coef) * spreads
+        for j in sorted(np.flatnonzero(coef), key=lambda j: -sizes[j]):
+            if j not in order and len(order) < q:
+                order.append(j)
+        if len(order) == q < coef.size:
+            masks[order, k] = True
+        else:
+            masks[coef != 0.0, k] = True
+    return masks
+
+
+def information(criterion, deviance, degrees, n, most=0, m=0, gamma=1.0):
+    """AIC, BIC or EBIC of a model, as textbooks have them; m of `most` are not zero."""
+    if criterion == "aic":
+        return deviance + 2 * degrees
+    value = deviance + np.log(n) * degrees
+    if criterion == "ebic":
+        value += 2 * gamma * math.log(math.comb(most, min(m, most // 2)))
+    return value
+
+
+def gaussian_deviance(y, predicted, weights, noise_variance=None):
+    """-2 log likelihood, at the noise variance or at the best for these residuals."""
+    n = weights.sum()
+    rss = weights @ (y - predicted) ** 2
+    variance = rss / n if noise_variance is None else noise_variance
+    return n * np.log(2 * np.pi * variance) + rss / variance
+
+
+def slopes_of_means(means_of, y, step=1e-5):
+    """Degrees of freedom by their definition: the sum of d mean_i / d y_i."""
+    total = 0.0
+    for i in range(y.size):
+        ends = []
+        for sign in (1, -1):
+            moved = y.copy()
+            moved[i] += sign * step
+            ends.append(means_of(moved)[i])
+        total += (ends[0] - ends[1]) / (2 * step)
+    return total
+
+
+# -- pruning: compact pipelines ------------------------------------------------
+
+
+def columns_read(predict, X):
+    """Numbers of the columns of X in which some other value changes a prediction."""
+    wanted = predict(X)
+    found = []
+    for j in range(X.shape[1]):
+        other = X.copy()
+        other[:, j] = np.random.default_rng(j).permutation(X[:, j]) * 3.0 + 1.0
+        if not np.array_equal(predict(other), wanted):
+            found.append(j)
+    return found

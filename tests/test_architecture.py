@@ -16,7 +16,7 @@ FLOORS = [
     {"losses", "penalties", "_kernels"},
     {"_solvers"},
     {"_compat"},
-    {"_validation", "_parallel", "_callbacks"},
+    {"_validation", "_parallel", "_callbacks", "_dask", "_support"},
     {
         "linear_model",
         "decomposition",
@@ -24,12 +24,13 @@ FLOORS = [
         "neural_network",
     },
     {"feature_extraction"},
-    {"feature_selection", "model_selection", "pruning"},
+    {"feature_selection", "pruning"},
+    {"model_selection"},
     {"inspection", "metrics", "datasets"},
     {"_report", "_warm_up"},
     {"__main__", "__init__"},
 ]
-NUMBA = {"_jit.py", "_machine.py", "_tiles.py"}
+NUMBA = {"_jit.py", "_machine.py", "_rows.py", "_tiles.py", "_vectors.py"}
 RANK_OF = {name: rank for rank, names in enumerate(FLOORS) for name in names}
 
 

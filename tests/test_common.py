@@ -13,11 +13,13 @@ from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import sparselearn
+from sparselearn.linear_model import Lasso, SparseLogisticRegression
 
 # Estimators that wrap another one, each with what to wrap here.
 WRAPPED = {
     "Pruner": [LogisticRegression(), Ridge()],
     "PrunerCV": [LogisticRegression(), Ridge()],
+    "SparsitySearchCV": [SparseLogisticRegression(), Lasso()],
 }
 
 

@@ -28,11 +28,12 @@ from sklearn.preprocessing import StandardScaler
 
 from sparselearn.__main__ import main
 from sparselearn._report import _figures
-from sparselearn._report._data import Data, ReportError, load
+from sparselearn._report._data import Data, load
 from sparselearn._report._models import MODELS, Model
 from sparselearn._report._prepare import prepare
 from sparselearn._report._progress import Progress
-from sparselearn._report._search import LevelSearch, sparsest
+from sparselearn._report._read import ReportError
+from sparselearn._report._search import Search, sparsest
 from sparselearn._report._sweep import one_se_below
 from sparselearn.decomposition import SparseCoder
 from sparselearn.linear_model import GroupLasso, Lasso
@@ -90,6 +91,10 @@ def mixed():
     frame.loc[3:9, "age"] = np.nan
     frame.loc[5:14, "city"] = None
     return frame
+
+
+def unwrapped(text):
+    return " ".join(text.split())
 
 
 def rows_of(out):
@@ -156,7 +161,11 @@ def test_lasso_row_is_what_scikit_learn_recomputes(run, out, wine):
     expected = accuracy_score(y_test, fitted(models[enough]).predict(X_test))
     assert float(lasso["within_1se_held_out"]) == pytest.approx(expected)
 
-    assert f"Best is lasso with {100 * np.mean(coefs == 0):.1f} % zeros" in said
+    percent = f"classifies {100 * mean[best]:.1f} % of the rows correctly"
+    assert f"The best model is lasso: in cross-validation it {percent}" in unwrapped(
+        said
+    )
+    assert f"{100 * np.mean(coefs == 0):.1f} %" in said
     for column in ("fit_seconds", "predict_us_per_row"):
         assert float(lasso[column]) > 0.0
     assert f"{mean[best]:.4f} ± {std[best]:.4f}" in said
@@ -173,7 +182,7 @@ def test_page_is_one_file_that_says_everything(run, out, wine):
         "results.csv",
     ]
     for name in ("dense", "kmeans-codes", "lasso", "pruned-linear"):
-        assert f"<td>{name}</td>" in page
+        assert f'<td class="word">{name}</td>' in page
     pictures = re.findall(r'src="data:image/png;base64,([^"]+)"', page)
     assert len(pictures) == 2  # the scores and the path
     for picture in pictures:
@@ -345,10 +354,11 @@ def test_images_show_atoms_centroids_and_where_weights_are(run, out, tmp_path):
     assert status == 0
     page = page_of(out)
     assert 'alt="Atoms as images"' in page
-    assert "entries of a code in kmeans-codes, and " in page
+    assert "entries of a code in kmeans-codes and dictionary-codes" in page
     assert 'alt="Centroids as images"' in page
     assert 'alt="Weights of each model, as images"' in page
-    assert "pixel_3_4" in page
+    assert "Which features were kept" not in page  # nobody knows pixels by name
+    assert "halves of the rows agree" not in page
     assert "A row of shape (8, 8) was flattened." in page
 
 
@@ -383,14 +393,15 @@ def test_arrays_and_libsvm_agree(tmp_path, rng):
     names = np.array(list("abcdef"))
     np.savez(tmp_path / "parts.npz", **parts, feature_names=names)
     np.savez(tmp_path / "dense.npz", X=X.toarray(), y=y)
-    dump_svmlight_file(X, y, str(tmp_path / "a.libsvm"))
+    dump_svmlight_file(X, y, str(tmp_path / "a.libsvm"), zero_based=False)
     loaded = [load(tmp_path / n) for n in ("parts.npz", "dense.npz", "a.libsvm")]
     for data in loaded:
         rows = data.X.toarray() if sp.issparse(data.X) else data.X
         np.testing.assert_allclose(rows, X.toarray())
         np.testing.assert_array_equal(data.y, y)
         assert data.image_shape is None
-    assert [data.names for data in loaded] == [list("abcdef"), None, None]
+    numbered = [f"feature {j}" for j in range(1, 7)]
+    assert [data.names for data in loaded] == [list("abcdef"), None, numbered]
     assert sp.issparse(loaded[0].X)
     assert sp.issparse(loaded[2].X)
 
@@ -788,18 +799,11 @@ def one_pass_problem(folder):
     return prepare(load(folder / "a.npz"), 0)
 
 
-def search_of(problem, model, tick=lambda n_fits: None):
-    steps = [*problem.preparation.steps, *model.build(problem)]
-    search = LevelSearch.of(problem, model, Pipeline(steps), 1)
-    search.tick = tick
-    return search.fit(*problem.train)
-
-
 def test_levels_are_those_of_pipelines_with_the_dictionary_of_the_fold(tmp_path):
     """Scores, non-zeros and predictions, as if each level had been encoded alone."""
     problem = one_pass_problem(tmp_path)
     model = MODELS["dictionary-codes"]
-    search = search_of(problem, model)
+    search = Search(problem, model, 1).fit()
     ((parameter, levels),) = model.grid(problem).items()
     results = search.cv_results_
     assert [p[parameter] for p in results["params"]] == levels
@@ -828,7 +832,8 @@ def test_levels_are_those_of_pipelines_with_the_dictionary_of_the_fold(tmp_path)
         ):
             found = np.mean([getattr(coder, attribute) for coder in coders])
             assert results[f"mean_test_{name}"][i] == pytest.approx(found)
-        whole, expected = search.fitted(i, X, y), by_hand(slice(None), levels[i])
+        steps = [*problem.preparation.steps, *search.fitted(i).steps]
+        whole, expected = Pipeline(steps), by_hand(slice(None), levels[i])
         held_out = problem.test[0]
         np.testing.assert_array_equal(
             whole.predict_proba(held_out), expected.predict_proba(held_out)
@@ -851,7 +856,9 @@ def test_one_dictionary_a_fold_serves_all_levels(tmp_path, monkeypatch):
         return fit(self, X, y, sample_weight)
 
     monkeypatch.setattr(type(learner), "fit", counting)
-    search_of(problem, model, ticks.append)
+    search = Search(problem, model, 1, ticks.append).fit()
+    search.fitted(0)
+    search.fitted(1)
     n_folds, (levels,) = problem.cv.get_n_splits(), model.grid(problem).values()
     assert len(learned) == n_folds + 1
     assert learned[-1] == len(problem.y)
@@ -872,10 +879,10 @@ def test_warnings_of_levels_are_told_by_fold(tmp_path):
         grid=lambda problem: grid,
         one_pass=True,
     )
-    search = search_of(problem, model)
-    assert np.all(search.cv_results_["split1_test_warned"] == 1.0)
-    assert "ConvergenceWarning: too few" in search.warning_of(1, 0, *problem.train)
-    assert "ConvergenceWarning: too few" in search.best_warnings
+    search = Search(problem, model, 1).fit()
+    for of_folds in (*search.warnings_, [search.fitted(1).texts]):
+        for texts in of_folds:
+            assert texts == ["ConvergenceWarning: too few"]
 
 
 def test_maps_of_many_models_are_all_there(tmp_path, rng, monkeypatch):

@@ -58,9 +58,11 @@ SHARED_SOURCES = (
     _PACKAGE / "_kernels" / "_machine.py",
     _PACKAGE / "_kernels" / "_omp.py",
     _PACKAGE / "_kernels" / "_plan.py",
+    _PACKAGE / "_kernels" / "_rows.py",
     _PACKAGE / "_kernels" / "_sparse_rows.py",
     _PACKAGE / "_kernels" / "_support.py",
     _PACKAGE / "_kernels" / "_tiles.py",
+    _PACKAGE / "_kernels" / "_vectors.py",
 )
 
 

@@ -33,7 +33,7 @@ __all__ = [
 # of matrices is slow, with more a batch of the usual size would be one thread's.
 SHARD = 64
 # Outputs of a first layer from which on lists of its rows' entries pay.
-THIN = 128
+THIN = 32
 # Dot products that are few for a BLAS that copies no matrices, and how long they must
 # be for it to be faster so.
 FEW_DOTS = 1024

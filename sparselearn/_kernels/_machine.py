@@ -2,10 +2,11 @@
 
 Products of matrices that are parts of larger arrays, without a copy; a float of the
 bits of an integer; and threads that wait for one another without Python. Each is a
-plain function too, which runs where numba is switched off. Products of small integers
-are in `_tiles.py`.
+plain function too, which runs where numba is switched off. Loops on vectors are in
+`_vectors.py`, products of small integers in `_tiles.py`.
 """
 
+import functools
 import os
 
 import numba
@@ -16,7 +17,7 @@ from numba.extending import intrinsic, overload
 
 from sparselearn._kernels._jit import inlined
 
-__all__ = ["FEW_PRODUCTS", "claim", "gemm", "meet", "power_of_two"]
+__all__ = ["FEW_PRODUCTS", "claim", "gemm", "meet", "offers", "power_of_two"]
 
 # Multiplications up to which a product of matrices needs no copies of them. The BLAS
 # that comes with scipy has such kernels where there is AVX-512, and is then nearer to
@@ -26,6 +27,19 @@ FEW_PRODUCTS = 10**6 if binding.get_host_cpu_features().get("avx512vl") else 0
 # Looks at a counter before a waiting thread offers its processor to others: about as
 # long as the system takes to wake one that sleeps.
 PATIENCE = 20000
+
+
+@functools.cache
+def offers(*instructions):
+    """Whether the processor has some sets of instructions, and numba may use them.
+
+    Where numba compiles for another processor, or not at all, the answer is no.
+    """
+    config = numba.config
+    if config.DISABLE_JIT or config.CPU_NAME or config.CPU_FEATURES is not None:
+        return False
+    found = binding.get_host_cpu_features()
+    return bool(config.ENABLE_AVX) and all(found.get(s, False) for s in instructions)
 
 
 def gemm(trans_a, trans_b, m, n, k, a, lda, b, ldb, beta, c, ldc):

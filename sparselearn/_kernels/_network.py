@@ -51,7 +51,11 @@ from sparselearn._kernels._plan import (
     WEIGHTS,
     Batch,
 )
-from sparselearn._kernels._sparse_rows import gradient_of_lists, list_nonzeros
+from sparselearn._kernels._sparse_rows import (
+    gradient_of_lists,
+    keep_deltas,
+    list_nonzeros,
+)
 
 __all__ = ["forward", "steps"]
 
@@ -134,9 +138,9 @@ def improve_block(plan, code, rule, mask, batch, block, work, part):
         for s in range(plan.shards.size - 1):
             few = few and work.lists.few[s]
         if few:
-            delta = work.deltas[layers[0, PLACE] :]
+            n_in = layers[0, N_IN]
             gradient_of_lists(
-                work.lists, part, n_rows, start, stop, delta, n_out, gradient
+                work.lists, part, rows, n_in, n_rows, start, stop, n_out, gradient
             )
         else:
             weight_gradient(
@@ -182,6 +186,9 @@ def down(plan, code, batch, work, s, slope):
         )
     work.losses[batch.number, s] = total
     back(layers, code, slope, shares, work, s, start, stop)
+    if work.lists.few[s]:
+        deltas = work.deltas[layers[0, PLACE] :]
+        keep_deltas(work.lists, deltas, layers[0, N_OUT], start, stop)
 
 
 @inlined

@@ -5,14 +5,13 @@ time it takes for one of float32, or two of int16. numba has no word for these; 
 the instructions of a tile of such a product, and the same in plain numpy.
 """
 
-import functools
-
-import llvmlite.binding
 import numba
 import numpy as np
 from llvmlite import ir
 from numba.core import cgutils
 from numba.extending import intrinsic, overload
+
+from sparselearn._kernels._machine import offers
 
 __all__ = ["TILE_COLUMNS", "TILE_ROWS", "bound_products", "multiplies_integers"]
 
@@ -23,18 +22,9 @@ TILE_ROWS = 8
 TILE_COLUMNS = 2 * VECTOR
 
 
-@functools.cache
 def multiplies_integers():
-    """Whether the processor has instructions for `bound_products`.
-
-    Where numba compiles for another one, or not at all, the answer is no.
-    """
-    config = numba.config
-    if config.DISABLE_JIT or config.CPU_NAME or config.CPU_FEATURES is not None:
-        return False
-    found = llvmlite.binding.get_host_cpu_features()
-    wanted = ("avx512f", "avx512bw", "avx512vl", "avx512vnni")
-    return bool(config.ENABLE_AVX) and all(found.get(name, False) for name in wanted)
+    """Whether the processor has instructions for `bound_products`."""
+    return offers("avx512f", "avx512bw", "avx512vl", "avx512vnni")
 
 
 def bound_products(

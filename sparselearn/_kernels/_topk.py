@@ -12,6 +12,7 @@ rows and units, (n_rows, n_units).
 import math
 
 from sparselearn._kernels._jit import REASSOCIATE, kernel
+from sparselearn._kernels._rows import combine_rows
 
 __all__ = [
     "add_bias",
@@ -53,22 +54,20 @@ def write_above(products, lows, data, indices):
             position += row[j] > lows[j]
 
 
-@kernel(fastmath=REASSOCIATE)
+@kernel
 def reconstruct(data, indices, lengths, decoder, bias, out):
     """Write ``sum_j z_j d_j + bias`` of compressed rows to `out` (n_rows, n_features).
 
     `lengths` (n_rows,) says how many entries each row has, `decoder` holds d_j in rows.
     """
-    position = 0
+    atoms, flat, width = decoder.reshape(-1), out.reshape(-1), bias.size
+    begin = 0
     for i in range(out.shape[0]):
-        row = out[i]
-        for f in range(row.size):
-            row[f] = bias[f]
-        for t in range(position, position + lengths[i]):
-            z, atom = data[t], decoder[indices[t]]
-            for f in range(row.size):
-                row[f] += z * atom[f]
-        position += lengths[i]
+        n = lengths[i]
+        units, codes = indices[begin : begin + n], data[begin : begin + n]
+        out[i] = bias
+        combine_rows(units, codes, n, atoms, width, False, flat, i * width)
+        begin += n
 
 
 @kernel(fastmath=REASSOCIATE)

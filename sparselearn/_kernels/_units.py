@@ -31,6 +31,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sparselearn._kernels._jit import REASSOCIATE, inlined, kernel
+from sparselearn._kernels._rows import combine_rows, fetch
 
 __all__ = [
     "Pairs",
@@ -43,6 +44,10 @@ __all__ = [
     "move_row",
     "slopes",
 ]
+
+# So many units ahead, rows are fetched: while a unit learns from its pairs, memory is
+# at rest.
+AHEAD = 2
 
 
 class Units(NamedTuple):
@@ -168,6 +173,17 @@ def _slope(signals, rule, row, value, dot, theta):
     return zero, zero, pull
 
 
+@inlined
+def _step_length(square, size, v, j, rule, keep):
+    """Of a row of so many entries whose gradient has that squared length.
+
+    ``v[j]``, of which the share `keep` is left, takes in the mean square.
+    """
+    one = v.dtype.type(1)
+    v[j] = keep * v[j] + (one - rule.beta_2) * (square / v.dtype.type(size))
+    return rule.rate / (math.sqrt(v[j]) + rule.epsilon)
+
+
 @inlined(fastmath=REASSOCIATE)
 def _move(w, g, m, v, j, rule, keep):
     """Adam on `w`, row j of an array, by its gradient `g`.
@@ -175,35 +191,46 @@ def _move(w, g, m, v, j, rule, keep):
     Row j of `m`, where there is one, and ``v[j]`` are its means, of which the share
     `keep` is left of the second.
     """
-    one = w.dtype.type(1)
     square = w.dtype.type(0)
     for f in range(w.size):
         square += g[f] * g[f]
-    v[j] = keep * v[j] + (one - rule.beta_2) * (square / w.dtype.type(w.size))
-    step = rule.rate / (math.sqrt(v[j]) + rule.epsilon)
+    step = _step_length(square, w.size, v, j, rule, keep)
     if rule.beta_1 == 0:
         for f in range(w.size):
             w[f] -= step * g[f]
         return
-    other = one - rule.beta_1
+    means, other = m[j], w.dtype.type(1) - rule.beta_1
     for f in range(w.size):
-        mean = rule.beta_1 * m[j, f] + other * g[f]
-        m[j, f] = mean
+        mean = rule.beta_1 * means[f] + other * g[f]
+        means[f] = mean
         w[f] -= step * mean
 
 
 @inlined(fastmath=REASSOCIATE)
 def _move_on_sphere(w, g, m, v, j, rule, keep):
     """`_move` of a row of unit length, which keeps it; `g` loses its part along w."""
-    along = square = w.dtype.type(0)
+    along = square = length = w.dtype.type(0)
     for f in range(w.size):
         along += g[f] * w[f]
     for f in range(w.size):
-        g[f] -= along * w[f]
-    _move(w, g, m, v, j, rule, keep)
-    for f in range(w.size):
-        square += w[f] * w[f]
-    scale = w.dtype.type(1) / math.sqrt(square)
+        rest = g[f] - along * w[f]
+        g[f] = rest
+        square += rest * rest
+    step = _step_length(square, w.size, v, j, rule, keep)
+    if rule.beta_1 == 0:
+        for f in range(w.size):
+            moved = w[f] - step * g[f]
+            w[f] = moved
+            length += moved * moved
+    else:
+        means, other = m[j], w.dtype.type(1) - rule.beta_1
+        for f in range(w.size):
+            mean = rule.beta_1 * means[f] + other * g[f]
+            means[f] = mean
+            moved = w[f] - step * mean
+            w[f] = moved
+            length += moved * moved
+    scale = w.dtype.type(1) / math.sqrt(length)
     for f in range(w.size):
         w[f] *= scale
 
@@ -243,7 +270,71 @@ def _move_unit(units, first, second, j, gradients, slope, pull, rule, moved):
         units.threshold[j] = max(units.threshold[j], units.bias.dtype.type(0))
 
 
-@kernel(fastmath=REASSOCIATE)
+@inlined
+def _fetch_unit(j, pairs, units, first, rule):
+    """Let the cache have what `descend` needs of a unit."""
+    if j < units.bias.size and (
+        rule.beta_1 != 0 or pairs.starts[j] != pairs.starts[j + 1]
+    ):
+        for matrix in (units.encoder, units.decoder, first.encoder, first.decoder):
+            fetch(matrix, j)
+
+
+@inlined(fastmath=REASSOCIATE)
+def _multiply_rows(rows, numbers, vector, out):
+    """Write the products of some of the `rows` with a vector to `out`, two at once."""
+    t = 0
+    while t + 2 <= numbers.size:
+        first, second = rows[numbers[t]], rows[numbers[t + 1]]
+        one = other = vector.dtype.type(0)
+        for f in range(vector.size):
+            one += first[f] * vector[f]
+            other += second[f] * vector[f]
+        out[t], out[t + 1] = one, other
+        t += 2
+    if t < numbers.size:
+        first, one = rows[numbers[t]], vector.dtype.type(0)
+        for f in range(vector.size):
+            one += first[f] * vector[f]
+        out[t] = one
+
+
+@inlined
+def _look_at_pairs(signals, rule, rows, values, theta, places, factors):
+    """Keep what the gradients of a unit are sums of; its pairs' rows and p are given.
+
+    Parameters
+    ----------
+    places : int (2, n)
+        Overwritten by the numbers of errors and inputs of the pairs that count;
+    factors : (2, n)
+        by their codes and slopes. The second row holds ``<e_i, d_j>`` of all pairs.
+
+    Returns
+    -------
+    n, n_kept : int
+        Pairs that count, and rows that keep the unit.
+    slope, pull
+        Sums of slopes by p and by the threshold.
+    """
+    n_rows = signals.inputs.shape[0]
+    zero = signals.costs.dtype.type(0)
+    n = n_kept = 0
+    total_slope = total_pull = zero
+    for t in range(rows.size):
+        row = rows[t]
+        z, slope, pull = _slope(signals, rule, row, values[t], factors[1, t], theta)
+        total_slope += slope
+        total_pull += pull
+        n_kept += (z > zero) & (row < n_rows)
+        places[0, n] = row
+        places[1, n] = row if row < n_rows else row - n_rows
+        factors[0, n], factors[1, n] = z, slope
+        n += (z != zero) | (slope != zero)
+    return n, n_kept, total_slope, total_pull
+
+
+@kernel(fastmath=REASSOCIATE, borrowing=True)
 def descend(
     start, stop, pairs, signals, units, first, second, rule, moved, kept, scratch
 ):
@@ -263,49 +354,39 @@ def descend(
         The step by which each unit last moved, with beta_1 = 0; overwritten.
     kept : int (m,)
         How many rows keep each unit; overwritten.
-    scratch : (2, p)
+    scratch : triple of (2, p), (2, n + a) and int32 (2, n + a)
     """
-    n_rows = signals.inputs.shape[0]
-    to_encoder, to_decoder = scratch[0], scratch[1]
-    zero = units.bias.dtype.type(0)
+    gradients, factors, places = scratch
+    errors, inputs = signals.errors.reshape(-1), signals.inputs.reshape(-1)
+    n_features, zero = units.decoder.shape[1], units.bias.dtype.type(0)
     for j in range(start, stop):
+        begin, end = pairs.starts[j], pairs.starts[j + 1]
+        _fetch_unit(j + AHEAD, pairs, units, first, rule)
         kept[j] = 0
-        if rule.beta_1 == 0 and pairs.starts[j] == pairs.starts[j + 1]:
+        if rule.beta_1 == 0 and begin == end:
             continue
-        atom = units.decoder[j]
+        rows = pairs.rows[begin:end]
+        _multiply_rows(signals.errors, rows, units.decoder[j], factors[1])
         theta = units.threshold[j] if units.threshold.size else zero
-        for f in range(atom.size):
-            to_encoder[f] = zero
-            to_decoder[f] = zero
-        total_slope = total_pull = zero
-        for t in range(pairs.starts[j], pairs.starts[j + 1]):
-            row = pairs.rows[t]
-            error, dot = signals.errors[row], zero
-            for f in range(atom.size):
-                dot += error[f] * atom[f]
-            z, slope, pull = _slope(signals, rule, row, pairs.values[t], dot, theta)
-            total_slope += slope
-            total_pull += pull
-            if row < n_rows:
-                kept[j] += z > zero
-            if z == zero and slope == zero:
-                continue
-            x = signals.inputs[row if row < n_rows else row - n_rows]
-            if rule.tied:
-                for f in range(atom.size):
-                    to_decoder[f] += z * error[f] + slope * x[f]
-            else:
-                for f in range(atom.size):
-                    to_decoder[f] += z * error[f]
-                    to_encoder[f] += slope * x[f]
+        n, n_kept, slope, pull = _look_at_pairs(
+            signals, rule, rows, pairs.values[begin:end], theta, places, factors
+        )
+        kept[j] = n_kept
+        to_encoder, to_decoder = gradients[0], gradients[1]
+        if rule.tied:
+            to_encoder = to_decoder
+        combine_rows(places[0], factors[0], n, errors, n_features, True, to_decoder, 0)
+        combine_rows(
+            places[1], factors[1], n, inputs, n_features, not rule.tied, to_encoder, 0
+        )
         _move_unit(
             units,
             first,
             second,
             j,
             (to_encoder, to_decoder),
-            total_slope,
-            total_pull,
+            slope,
+            pull,
             rule,
             moved,
         )

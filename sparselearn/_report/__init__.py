@@ -1,10 +1,11 @@
 """The sparsity report: how sparse a model of some data can be, and what it costs."""
 
 import sys
+import textwrap
 from pathlib import Path
 
-from sparselearn._report import _html, _results
-from sparselearn._report._data import ReportError, load
+from sparselearn._report import _html, _results, _words
+from sparselearn._report._data import load
 from sparselearn._report._files import (
     PIPELINES,
     check_folder,
@@ -14,12 +15,15 @@ from sparselearn._report._files import (
 from sparselearn._report._models import BASELINE, MODELS
 from sparselearn._report._prepare import prepare
 from sparselearn._report._progress import Progress
+from sparselearn._report._read import ReportError
 from sparselearn._report._search import recorded_warnings
+from sparselearn._report._stable import stable_features
 from sparselearn._report._sweep import plan, sweep
 
 __all__ = ["ReportError", "run"]
 
 INTERRUPTED = 130
+LINE = 88  # letters of a line of prose on the terminal
 
 
 def run(options, command):
@@ -113,6 +117,8 @@ def _sweep_all(problem, models, n_jobs, outcomes, failures):
 def _write(problem, outcomes, failures, warned, out, command, joblib):
     kind = "joblib" if joblib else "skops"
     best = _results.ranked(outcomes)[0].best.pipeline
+    with recorded_warnings() as from_halves:
+        stable = stable_features(problem, outcomes)
     with published(out) as folder:
         saved, trusted = save_pipeline(best, folder, kind)
         rows = _results.rows_as_csv(outcomes, problem.metric)
@@ -120,8 +126,9 @@ def _write(problem, outcomes, failures, warned, out, command, joblib):
         page = _html.render(
             problem,
             outcomes,
+            stable,
             failures=failures,
-            warned=warned,
+            warned=[*warned, *from_halves],
             command=command,
             saved=saved,
             trusted=trusted,
@@ -130,7 +137,8 @@ def _write(problem, outcomes, failures, warned, out, command, joblib):
     for other in {*PIPELINES.values()} - {saved}:  # of an earlier report
         (out / other).unlink(missing_ok=True)
     print(_results.table(outcomes, problem.metric))
-    print(f"\n{_results.summary(outcomes, problem.metric)}")
+    said = " ".join(_words.findings(problem, outcomes, stable))
+    print(f"\n{textwrap.fill(said, LINE, break_on_hyphens=False)}")
     print(f"\n{out / 'report.html'}  (also results.csv, {saved})")
 
 

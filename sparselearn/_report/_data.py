@@ -1,23 +1,22 @@
 """Loading: a file becomes rows, a target, names, and a list of what was done."""
 
+import difflib
 import re
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.datasets import load_digits, load_svmlight_file
+from sklearn.datasets import load_digits
 
-__all__ = ["Data", "ReportError", "load"]
+from sparselearn._report._columns import MIN_ROWS, listed, usable
+from sparselearn._report._read import ReportError, Table, read
+
+__all__ = ["Data", "load"]
 
 TASKS = ("classification", "regression")
 MAX_CLASSES = 30  # whole numbers of more different values are taken for quantities
-MIN_ROWS = 20
 MIN_CLASS_ROWS = 4  # one to hold out, three for three folds
-
-
-class ReportError(Exception):
-    """What the user gave cannot be used; the message is one line for the terminal."""
 
 
 class Data(NamedTuple):
@@ -58,92 +57,72 @@ def load(source=None, target=None, task="auto"):
     ReportError
     """
     if source is None:
-        frame = load_digits(as_frame=True).frame
-        loaded = _from_table(frame, target or "target", [])
-        name = "digits"
+        name, contents = "digits", Table(load_digits(as_frame=True).frame, [])
     else:
-        path = Path(source)
-        loaded = _read(path, target)
-        name = path.name
-    X, y, target, names, image_shape, notes = loaded
+        name, contents = Path(source).name, read(source)
+    if isinstance(contents, Table):
+        loaded = _from_table(contents, target)
+    elif target is None:
+        loaded = _from_arrays(contents)
+    else:
+        raise ReportError(f"--target names a column of a table, and {source} is none")
+    X, y, column, names, image_shape, notes = loaded
     X = _finite(X, notes)
-    if X.shape[1] == 0:
-        raise ReportError(f"{name} has no column besides the target {target!r}")
     if names is None and image_shape:
         names = [f"pixel_{i}_{j}" for i, j in np.ndindex(image_shape)]
-    X, y, task = _check_target(X, y, target, task, notes)
-    return Data(name, X, y, target, task, names, image_shape, notes)
-
-
-# -- files --------------------------------------------------------------------
-
-
-def _read(path, target):
-    if not path.exists():
-        raise ReportError(f"no such file: {path}")
-    kind = next((k for k in _READERS if path.name.lower().endswith(k)), None)
-    if path.is_dir() or kind is None:
-        raise ReportError(f"{path} is none of {', '.join(_READERS)}")
-    read = _READERS[kind]
     try:
-        contents = read(path)
-    except ReportError:
+        X, y, task = _check_target(X, y, column, task, notes)
+    except ReportError as error:
+        if isinstance(contents, Table) and target is None:
+            hint = "; no --target was given, so this column was taken"
+            raise ReportError(f"{error}{hint}") from None
         raise
-    except Exception as error:  # readers raise the types of half a dozen libraries
-        reason = str(error).strip() or type(error).__name__
-        raise ReportError(f"cannot read {path}: {reason.splitlines()[0]}") from error
-    if read in (_read_comma, _read_tab, _read_parquet):
-        return _from_table(contents, target, [f"Read by {_CALLS[read]}."])
-    if target is not None:
-        raise ReportError(f"--target names a column of a table, and {path} is none")
-    return contents
-
-
-def _read_comma(path):
-    import pandas as pd
-
-    return pd.read_csv(path, na_values="?", low_memory=False)
-
-
-def _read_tab(path):
-    import pandas as pd
-
-    return pd.read_csv(path, sep="\t", na_values="?", low_memory=False)
-
-
-def _read_parquet(path):
-    import pandas as pd
-
-    return pd.read_parquet(path).reset_index(drop=True)
-
-
-def _read_svmlight(path):
-    X, y = load_svmlight_file(str(path))
-    return sp.csr_array(X), y, "label", None, None, []
-
-
-def _read_npz(path):
-    with np.load(path, allow_pickle=False) as file:
-        if "y" not in file or not ("X" in file or {"data", "indptr"} <= set(file)):
-            raise ReportError(
-                f"{path} has the arrays {', '.join(file)}; needed are y and X, or y "
-                "and the parts data, indices, indptr, shape of a CSR matrix"
-            )
-        y = file["y"]
-        names = (
-            list(map(str, file["feature_names"])) if "feature_names" in file else None
+    if X.shape[1] == 0:
+        left = [note for note in notes if note.startswith("Left out")]
+        said = (
+            f" that can be learned from. {' '.join(left)}".rstrip(".") if left else ""
         )
-        if "X" in file:
-            X, image_shape, notes = _flat_rows(file["X"], names)
-        else:
-            parts = file["data"], file["indices"].astype(np.int32), file["indptr"]
-            X = sp.csr_array(parts, shape=tuple(file["shape"])).astype(np.float64)
-            image_shape, notes = None, []
-    if y.shape != X.shape[:1]:
-        raise ReportError(f"{path}: y has shape {y.shape}, X has {X.shape[0]} rows")
-    if names is not None and len(names) != X.shape[1]:
-        raise ReportError(f"{path}: {len(names)} feature_names, {X.shape[1]} columns")
-    return X, y, "y", names, image_shape, notes
+        raise ReportError(f"{name} has no column besides the target {column!r}{said}")
+    return Data(name, X, y, column, task, names, image_shape, notes)
+
+
+# -- rows --------------------------------------------------------------------
+
+
+def _from_table(table, target):
+    frame, notes = table
+    frame = frame.set_axis([str(column) for column in frame.columns], axis=1)
+    first = frame.columns[0] if len(frame.columns) else None
+    if first in ("", "Unnamed: 0") and target != first:
+        notes.append("The first column has no name and was taken for row numbers.")
+        frame = frame.drop(columns=first)
+    if target is None and len(frame.columns):
+        named = [c for c in ("target", "y", "label") if c in frame.columns]
+        target = named[0] if named else frame.columns[-1]
+        notes.append(f"No --target was given: {target!r} was taken.")
+    if target not in frame.columns:
+        raise ReportError(_no_column(target, list(frame.columns)))
+    y = frame[target]
+    X = usable(frame.drop(columns=target), notes)
+    names = list(X.columns)
+    y = y.astype(object).where(y.notna(), np.nan).infer_objects().to_numpy()
+    return X, y, target, names, _pixel_square(names), notes
+
+
+def _no_column(target, columns):
+    """What to say where the target is not there."""
+    lower = {column.strip().lower(): column for column in columns}
+    near = difflib.get_close_matches(str(target).strip().lower(), lower, n=1)
+    meant = f"; did you mean {lower[near[0]]!r}?" if near else ""
+    return f"no column {target!r}{meant or f'; there are: {listed(columns, 12)}'}"
+
+
+def _from_arrays(arrays):
+    X, y, target, names = arrays
+    notes, image_shape = [], None
+    if not sp.issparse(X):
+        X, image_shape, notes = _flat_rows(X, names)
+    return X, y, target, names, image_shape, notes
 
 
 def _flat_rows(X, names):
@@ -161,70 +140,6 @@ def _flat_rows(X, names):
                 "number of columns is a square in which neighbours are correlated."
             )
     return X, image_shape, notes
-
-
-_READERS = {
-    ".csv": _read_comma,
-    ".csv.gz": _read_comma,
-    ".tsv": _read_tab,
-    ".tsv.gz": _read_tab,
-    ".parquet": _read_parquet,
-    ".npz": _read_npz,
-    ".svm": _read_svmlight,
-    ".libsvm": _read_svmlight,
-}
-_CALLS = {
-    _read_comma: 'pandas.read_csv(path, na_values="?")',
-    _read_tab: 'pandas.read_csv(path, sep="\\t", na_values="?")',
-    _read_parquet: "pandas.read_parquet(path)",
-}
-
-
-# -- tables -------------------------------------------------------------------
-
-
-def _from_table(frame, target, notes):
-    frame = frame.set_axis([str(column) for column in frame.columns], axis=1)
-    first = frame.columns[0] if len(frame.columns) else None
-    if first in ("", "Unnamed: 0") and target != first:
-        notes.append("The first column has no name and was taken for row numbers.")
-        frame = frame.drop(columns=first)
-    if target is None and len(frame.columns):
-        named = [c for c in ("target", "y", "label") if c in frame.columns]
-        target = named[0] if named else frame.columns[-1]
-        notes.append(f"No --target was given: {target!r} was taken.")
-    if target not in frame.columns:
-        known = ", ".join(frame.columns[:12]) + ("..." if frame.shape[1] > 12 else "")
-        raise ReportError(f"no column {target!r}; there are: {known}")
-    y = frame[target]
-    X = frame.drop(columns=target)
-    X = _two_kinds(X, notes)
-    names = list(X.columns)
-    y = y.astype(object).where(y.notna(), np.nan).infer_objects().to_numpy()
-    return X, y, target, names, _pixel_square(names), notes
-
-
-def _two_kinds(frame, notes):
-    """`frame` with columns of float64 and of text only; what is neither is dropped."""
-    import pandas as pd
-
-    columns, neither = {}, []
-    for name, column in frame.items():
-        kind = pd.api.types.infer_dtype(column, skipna=True)
-        if pd.api.types.is_any_real_numeric_dtype(column) or kind in (
-            "boolean",
-            "decimal",
-        ):
-            numbers = pd.to_numeric(column.astype(object), errors="coerce")
-            columns[name] = numbers.astype(np.float64)
-        elif kind == "string" or isinstance(column.dtype, pd.CategoricalDtype):
-            text = column.astype(object)
-            columns[name] = text.where(column.notna(), np.nan)
-        else:
-            neither.append(name)
-    if neither:
-        notes.append(f"Dropped, neither numbers nor text: {', '.join(neither)}.")
-    return pd.DataFrame(columns, index=frame.index)
 
 
 def _finite(X, notes):
@@ -355,14 +270,15 @@ def _common_classes(X, y, target, notes):
         found = f": {classes[0]}" if len(classes) else ""
         raise ReportError(f"the target {target!r} has {len(classes)} class{found}")
     common = classes[counts >= MIN_CLASS_ROWS]
-    if len(common) < 2:
+    kept = np.isin(y, common)
+    if len(common) < 2 or 2 * kept.sum() < len(y):
         raise ReportError(
-            f"the target {target!r} has {len(classes)} classes, and fewer than two of "
-            f"them have {MIN_CLASS_ROWS} rows"
+            f"the target {target!r} has {len(classes)} different values in {len(y)} "
+            f"rows ({listed(classes, 3)}), and most rows are of a class of fewer than "
+            f"{MIN_CLASS_ROWS}: classes are too many, or numbers are written as text"
         )
     if len(common) < len(classes):
-        kept = np.isin(y, common)
-        rare = ", ".join(map(str, classes[counts < MIN_CLASS_ROWS][:10]))
+        rare = listed(classes[counts < MIN_CLASS_ROWS])
         notes.append(
             f"Classes of fewer than {MIN_CLASS_ROWS} rows were dropped: {rare} "
             f"({(~kept).sum()} rows)."

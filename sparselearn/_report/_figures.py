@@ -6,13 +6,15 @@ import io
 import numpy as np
 import scipy.sparse as sp
 
-from sparselearn._report._models import input_weights, targets
+from sparselearn._report._models import targets
+from sparselearn._report._reading import input_weights
 from sparselearn._report._results import METRICS
 from sparselearn.inspection import (
     AtomsDisplay,
     CoefficientPathDisplay,
     SparsityScoreDisplay,
 )
+from sparselearn.inspection._style import FAINT
 from sparselearn.linear_model import alpha_max, lasso_path
 
 __all__ = [
@@ -26,6 +28,7 @@ __all__ = [
 DPI = 144
 MAX_ATOMS = 100
 MAPS_A_LINE = 4  # of more, the page would shrink the names
+THIN = {"linewidth": 1.3, "markersize": 4.5, "elinewidth": 0.8, "capsize": 2}
 STYLE = {"font.size": 11, "axes.titlesize": 11, "legend.fontsize": 10}
 
 
@@ -43,22 +46,67 @@ def _picture(draw, width, height):
 
 
 def score_against_sparsity(problem, outcomes):
-    """Every model's curve, and the dense baseline as a line."""
+    """Every model's curve, the choices by one standard error, and what bounds all.
+
+    The dense baseline is a line.
+    """
     metric = problem.metric
     swept = {o.name: o.cv_results for o in outcomes if o.swept}
     dense = [o.best.cv_mean for o in outcomes if not o.swept]
 
     def draw(figure):
+        ax = figure.subplots()
         display = SparsityScoreDisplay.from_cv_results(
             swept,
             baseline=dense[0] if dense else None,
             score_name=f"Cross-validated {METRICS[metric]}",
-            ax=figure.subplots(),
+            ax=ax,
             xscale="log",
+            errorbar_kw=THIN,
         )
-        display.ax_.set_ylim(*_limits(problem, swept.values()))
+        bottom, top = _limits(problem, swept.values())
+        _draw_frontier(ax, display, bottom)
+        _draw_choices(ax, [o for o in outcomes if o.swept])
+        ax.set_ylim(bottom, top)
+        ax.get_legend().remove()
+        figure.legend(loc="outside lower center", ncols=4, frameon=False)
 
-    return _picture(draw, 9, 5) if swept else None
+    return _picture(draw, 9, 6.2) if swept else None
+
+
+def _draw_frontier(ax, display, bottom):
+    """The best mean score of any model that is at least as sparse."""
+    sparsity = np.concatenate(display.sparsity)
+    score = np.concatenate(display.score_mean)
+    order = np.argsort(-sparsity, kind="stable")
+    best = np.maximum.accumulate(score[order])
+    seen = best >= bottom
+    ax.plot(
+        sparsity[order][seen],
+        best[seen],
+        drawstyle="steps-post",
+        color=FAINT,
+        linewidth=7,
+        alpha=0.55,
+        solid_capstyle="butt",
+        zorder=0.5,
+        label="frontier of all models",
+    )
+
+
+def _draw_choices(ax, outcomes):
+    """A ring around each model's sparsest choice within one standard error."""
+    chosen = [(o.cv_results, o.sparse.index) for o in outcomes]
+    ax.scatter(
+        [results["mean_test_sparsity"][i] for results, i in chosen],
+        [results["mean_test_score"][i] for results, i in chosen],
+        s=130,
+        facecolors="none",
+        edgecolors="#1D2329",
+        linewidths=1.4,
+        zorder=5,
+        label="one-standard-error choice",
+    )
 
 
 def _limits(problem, results):
@@ -101,7 +149,7 @@ def coefficient_path(problem, outcome):
     display = CoefficientPathDisplay(
         alphas,
         coefs[0],
-        feature_names=problem.names,
+        feature_names=problem.shown,
         alpha=chosen,
         coef_name=name,
     )

@@ -6,7 +6,7 @@ import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
-from sparselearn._report._data import ReportError
+from sparselearn._report._read import ReportError
 
 __all__ = ["PIPELINES", "check_folder", "published", "save_pipeline"]
 

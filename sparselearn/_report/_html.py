@@ -6,22 +6,23 @@ from importlib import resources
 import numpy as np
 
 from sparselearn import __version__
-from sparselearn._report import _figures, _results
-from sparselearn._report._models import input_weights
+from sparselearn._report import _figures, _results, _words
+from sparselearn._report._reading import input_weights
 from sparselearn._report._search import recorded_warnings
 
 __all__ = ["render"]
 
-MAX_FEATURES = 30
+MAX_FEATURES = 12
 
 
-def render(problem, outcomes, *, failures, warned, command, saved, trusted):
+def render(problem, outcomes, stable, *, failures, warned, command, saved, trusted):
     """The text of report.html.
 
     Parameters
     ----------
     problem : Problem
     outcomes : list of Outcome
+    stable : Stable or None
     failures : list of str
         What went wrong with models that are not among `outcomes`.
     warned : list of str
@@ -50,13 +51,15 @@ def render(problem, outcomes, *, failures, warned, command, saved, trusted):
     return template.render(
         name=data.name,
         facts=_facts(problem),
-        summary=_results.summary(outcomes, problem.metric),
+        findings=_words.findings(problem, outcomes, stable),
         metric=_results.METRICS[problem.metric],
-        table=[_results.cells(o) | {"swept": o.swept} for o in outcomes],
+        table=_results.cells(outcomes),
         best=_results.ranked(outcomes)[0].name,
-        one_se=[_one_se(o) for o in outcomes if o.swept],
-        units={o.name: o.unit for o in outcomes if o.unit != "coefficients"},
+        one_se=_results.one_se_cells(outcomes),
+        units=_units(outcomes),
         figures=figures,
+        stable=stable,
+        classes=_classes(problem),
         features=_features(problem, outcomes),
         notes=problem.notes,
         warnings=warnings,
@@ -78,16 +81,20 @@ def _facts(problem):
     return f"{n_rows} rows, {n_columns} columns, {kind} by {data.target!r}"
 
 
-def _one_se(outcome):
-    sparse = outcome.sparse
-    return {
-        "model": outcome.name,
-        "chosen": sparse.parameter,
-        "sparsity": _results.percent(sparse.sparsity),
-        "CV score": f"{sparse.cv_mean:.4f} ± {sparse.cv_std:.4f}",
-        "held out": f"{sparse.held_out:.4f}",
-        "non-zeros": _results.count(sparse.n_nonzero),
-    }
+def _units(outcomes):
+    """What is counted as non-zero where it is no coefficient, and in which models."""
+    names = {}
+    for outcome in outcomes:
+        if outcome.unit != "coefficients":
+            names.setdefault(outcome.unit, []).append(outcome.name)
+    return list(names.items())
+
+
+def _classes(problem):
+    """The two classes; None where there are more or none."""
+    if problem.task == "regression" or len(np.unique(problem.y)) > 2:
+        return None
+    return np.unique(problem.y).tolist()
 
 
 def _pictures(problem, outcomes):
@@ -109,7 +116,12 @@ def _pictures(problem, outcomes):
 
 
 def _features(problem, outcomes):
-    """Which features each model kept, the most important ones by name."""
+    """Which features each model kept, the most important ones by name.
+
+    Pixels are shown where they are instead.
+    """
+    if problem.data.image_shape is not None:
+        return []
     found = []
     for outcome in outcomes:
         weights = input_weights(outcome.best.pipeline, len(problem.preparation))
@@ -118,7 +130,7 @@ def _features(problem, outcomes):
         kept = np.flatnonzero(weights)
         first = kept[np.argsort(-weights[kept], kind="stable")][:MAX_FEATURES]
         largest = weights.max(initial=0) or 1.0
-        shares = [(problem.names[j], 100 * weights[j] / largest) for j in first]
+        shares = [(problem.shown[j], 100 * weights[j] / largest) for j in first]
         found.append((outcome.name, len(kept), len(weights), shares))
     return found
 

@@ -1,4 +1,4 @@
-"""The models of the report: a table, and how their sparsity and weights are read.
+"""The models of the report: a table.
 
 A model is one row of `MODELS`. Its `build` takes a `Problem` and returns the steps
 that follow the shared preparation; its `grid` returns the parameters to sweep, given
@@ -18,7 +18,9 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.preprocessing import StandardScaler, label_binarize
+from sklearn.svm import SVC, SVR
 
+from sparselearn._report._reading import read_sparsity
 from sparselearn.cluster import KMeansCoder
 from sparselearn.decomposition import KSVD
 from sparselearn.linear_model import (
@@ -42,14 +44,13 @@ __all__ = [
     "BASELINE",
     "MODELS",
     "Model",
-    "input_weights",
-    "read_sparsity",
     "targets",
 ]
 
 SPARSITIES = (0.0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98, 0.99)
-TREE_SPARSITIES = (0.0, 0.5, 0.75, 0.9)
+COARSE_SPARSITIES = (0.0, 0.5, 0.75, 0.9)  # of what takes long to fit, or is coarse
 MOST_ROWS = 5000  # of a forest
+MOST_PAIRED_ROWS = 2000  # of a kernel machine, whose pairs of vectors are factored
 MOST_PAIRED = 4000  # features whose pairs are held in memory
 N_ALPHAS = 12
 ALPHA_EPS = 1e-3  # the smallest alpha, as a share of the largest
@@ -57,21 +58,8 @@ MOST_CHOSEN = 256  # features of a matching pursuit
 LEARNED = 4  # atoms of a code while a dictionary is learned
 MOST_ATOMS = 32  # of a code, at the densest level
 N_L1 = 6
-
-
-def read_sparsity(pipeline):
-    """The number of non-zeros of a fitted pipeline, and its share of zeros.
-
-    Both are of the first step that has a sparsity of its own, else of the weights of
-    the last one.
-    """
-    for _, step in pipeline.steps:
-        parts = _parts(step, "sparsity_")
-        if parts:
-            zeros = np.mean([np.mean(part.sparsity_) for part in parts])
-            return float(sum(p.n_nonzero_coefs_ for p in parts)), float(zeros)
-    weights = np.concatenate([w.ravel() for w in _weights(pipeline[-1])])
-    return float(np.count_nonzero(weights)), float(np.mean(weights == 0))
+LEAST_L1 = 3e-4
+MOST_PRODUCTS = 10**10  # of weights and rows, in a fit of an autoencoder
 
 
 class Model(NamedTuple):
@@ -205,6 +193,8 @@ def _block_alphas(problem):
 def _no_blocks(problem):
     if problem.blocks:
         return None
+    if sp.issparse(problem.X):
+        return "it takes no sparse features"
     return (
         "its groups are the one-hot columns of a text column, and without text each "
         "column is alone, as in the Lasso"
@@ -271,9 +261,11 @@ def _dictionary_levels(problem):
 
 
 def _autoencoder(problem):
+    n_components = _codes(problem)[0][1].n_components
+    n_products = problem.X.shape[0] * problem.X.shape[1] * n_components  # an epoch
     encoder = SparseAutoencoder(
-        _codes(problem)[0][1].n_components,
-        max_iter=_epochs(problem, 50),
+        n_components,
+        max_iter=min(_epochs(problem, 50), max(MOST_PRODUCTS // n_products, 5)),
         learning_rate_init=0.005,
         random_state=problem.seed,
     )
@@ -294,7 +286,7 @@ def _epochs(problem, at_most):
     return int(np.clip(100_000 // len(problem.y), 10, at_most))
 
 
-def _sparse_perceptron(problem):
+def _penalised_perceptron(problem, **penalties):
     options = {
         "hidden_layer_sizes": (64,),
         "learning_rate_init": 0.005,
@@ -303,16 +295,23 @@ def _sparse_perceptron(problem):
         "batch_size": 64,
         "tol": 1e-3,
         "random_state": problem.seed,
+        **penalties,
     }
     if problem.task == "classification":
-        return [("network", SparseMLPClassifier(**options))]
-    network = SparseMLPRegressor(**options)
-    return [("network", _at_scale_one(network))]
+        return SparseMLPClassifier(**options)
+    return SparseMLPRegressor(**options)
+
+
+def _sparse_perceptron(problem):
+    network = _penalised_perceptron(problem)
+    if problem.task == "regression":
+        network = _at_scale_one(network)
+    return [("network", network)]
 
 
 def _l1_levels(problem):
     inner = "regressor__" if problem.task == "regression" else ""
-    return {f"network__{inner}l1": np.geomspace(3e-2, 3e-4, N_L1)}
+    return {f"network__{inner}l1": np.geomspace(3e-2, LEAST_L1, N_L1)}
 
 
 # -- pruned -------------------------------------------------------------------
@@ -331,7 +330,43 @@ def _pruned(network):
 
 
 def _pruned_perceptron(problem):
-    pruner = _pruned(_perceptron(problem))
+    return _pruned_network(problem, _perceptron(problem))
+
+
+def _pruned_penalised_perceptron(problem):
+    # A small penalty brings most weights near zero before the rest is pruned.
+    return _pruned_network(problem, _penalised_perceptron(problem, l1=LEAST_L1))
+
+
+def _pruned_network(problem, network):
+    pruner = _pruned(network)
+    if problem.task == "regression":
+        pruner = _at_scale_one(pruner)
+    return [("pruner", pruner)]
+
+
+def _pruned_autoencoder(problem):
+    encoder = clone(_autoencoder(problem)[0][1])
+    encoder.set_params(n_nonzero_coefs=LEARNED)
+    pruner = Pruner(
+        encoder,
+        sparsity=0.0,
+        granularity="neuron",
+        criterion="signal",
+        refit="lstsq",
+    )
+    return [("pruner", pruner), ("linear", _linear(problem))]
+
+
+def _pruned_kernel_machine(problem):
+    machine = SVC() if problem.task == "classification" else SVR()
+    pruner = Pruner(
+        machine,
+        sparsity=0.0,
+        granularity="support_vector",
+        criterion="obs",
+        refit="obs",
+    )
     if problem.task == "regression":
         pruner = _at_scale_one(pruner)
     return [("pruner", pruner)]
@@ -348,10 +383,15 @@ def _pruned_forest(problem):
     return [("pruner", pruner)]
 
 
-def _many_rows(problem):
-    if len(problem.y) <= MOST_ROWS:
-        return None
-    return f"forests of more than {MOST_ROWS} rows take long to grow again and again"
+def _many_rows(most):
+    """Whether rows are more than `most`, and why that matters."""
+
+    def unsuited(problem):
+        if len(problem.y) <= most:
+            return None
+        return f"with more than {most} rows it takes long to fit again and again"
+
+    return unsuited
 
 
 def _at_scale_one(regressor):
@@ -363,9 +403,18 @@ def _sparsities(problem):
     return {"pruner__sparsity": _leaving_some(problem.X.shape[1])}
 
 
-def _perceptron_sparsities(problem):
-    inner = "regressor__" if problem.task == "regression" else ""
-    return {f"pruner__{inner}sparsity": list(SPARSITIES)}
+def _of_standardised(sparsities):
+    """A grid of sparsities, of regressors of standardised targets."""
+
+    def grid(problem):
+        inner = "regressor__" if problem.task == "regression" else ""
+        return {f"pruner__{inner}sparsity": list(sparsities)}
+
+    return grid
+
+
+def _coarse_sparsities(problem):
+    return {"pruner__sparsity": list(COARSE_SPARSITIES)}
 
 
 def _leaving_some(n_weights):
@@ -404,55 +453,26 @@ MODELS = {
     "sparse-mlp": Model(build=_sparse_perceptron, grid=_l1_levels, unit="weights"),
     "pruned-linear": Model(build=_pruned_linear, grid=_sparsities),
     "pruned-mlp": Model(
-        build=_pruned_perceptron, grid=_perceptron_sparsities, unit="weights"
+        build=_pruned_perceptron, grid=_of_standardised(SPARSITIES), unit="weights"
+    ),
+    "pruned-sparse-mlp": Model(
+        build=_pruned_penalised_perceptron,
+        grid=_of_standardised(SPARSITIES[2:]),
+        unit="weights",
+    ),
+    "pruned-autoencoder": Model(
+        build=_pruned_autoencoder, grid=_coarse_sparsities, unit="units of the code"
+    ),
+    "pruned-svm": Model(
+        build=_pruned_kernel_machine,
+        grid=_of_standardised(SPARSITIES[:6]),
+        unit="support vectors",
+        unsuited=_many_rows(MOST_PAIRED_ROWS),
     ),
     "pruned-forest": Model(
         build=_pruned_forest,
-        grid=lambda problem: {"pruner__sparsity": list(TREE_SPARSITIES)},
+        grid=_coarse_sparsities,
         unit="nodes",
-        unsuited=_many_rows,
+        unsuited=_many_rows(MOST_ROWS),
     ),
 }
-
-
-# -- reading fitted models ----------------------------------------------------
-
-
-def _inside(estimator):
-    """What a fitted estimator wraps."""
-    if hasattr(estimator, "estimators_"):
-        return list(np.ravel(estimator.estimators_))
-    for name in ("regressor_", "estimator_"):
-        if hasattr(estimator, name):
-            return [getattr(estimator, name)]
-    return []
-
-
-def _parts(estimator, attribute):
-    """The fitted estimators with `attribute`: this one, or those inside it."""
-    if hasattr(estimator, attribute):
-        return [estimator]
-    return [p for inner in _inside(estimator) for p in _parts(inner, attribute)]
-
-
-def _weights(estimator):
-    """All arrays of weights of a fitted estimator."""
-    layers = [w for part in _parts(estimator, "coefs_") for w in part.coefs_]
-    coefs = layers or [part.coef_ for part in _parts(estimator, "coef_")]
-    return [w.toarray() if sp.issparse(w) else np.asarray(w) for w in coefs]
-
-
-def input_weights(pipeline, n_before):
-    """Size of the weights on each prepared feature, over all outputs; or None.
-
-    None where the model does not weigh prepared features, but codes, as more than one
-    step follows the `n_before` of the preparation; or asks of them, as trees do.
-    """
-    if len(pipeline) > n_before + 1:
-        return None
-    weights = _weights(pipeline[-1])
-    if not weights:
-        return None
-    if _parts(pipeline[-1], "coefs_"):
-        return np.linalg.norm(weights[0], axis=1)
-    return np.linalg.norm(np.vstack([np.atleast_2d(w) for w in weights]), axis=0)

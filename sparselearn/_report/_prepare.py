@@ -4,27 +4,45 @@ from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.feature_selection import VarianceThreshold
 from sklearn.impute import SimpleImputer
 from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import (
+    FunctionTransformer,
     MaxAbsScaler,
     MinMaxScaler,
     OneHotEncoder,
     StandardScaler,
 )
 
-from sparselearn._report._data import Data, ReportError
+from sparselearn._report._columns import CATEGORIES, is_prose, listed
+from sparselearn._report._data import Data
+from sparselearn._report._read import ReportError
 
-__all__ = ["Problem", "listed", "prepare"]
+__all__ = ["Fold", "Problem", "prepare"]
 
 HELD_OUT = 0.25
 N_FOLDS, MANY_ROWS, N_FOLDS_OF_MANY = 5, 5000, 3
 IMBALANCE = 3  # largest class over smallest, from which accuracy is balanced
-CATEGORIES = 50  # of one text column, at most
 MISSING = "missing"  # the category of a missing text
+WORDS = 2000  # of a column of sentences, at most
+
+
+class Fold(NamedTuple):
+    """One fold, its rows prepared by what was fitted to its training rows.
+
+    `names` are of its features, of shape (n_features_of_fold,).
+    """
+
+    X: object
+    y: np.ndarray
+    X_test: object
+    y_test: np.ndarray
+    names: np.ndarray
 
 
 class Problem(NamedTuple):
@@ -39,8 +57,8 @@ class Problem(NamedTuple):
     seed : int
     preparation : Pipeline
         What made X, fitted; every model's pipeline begins with a clone of its steps.
-    names : ndarray of str of shape (n_features,)
-        Names of the prepared features.
+    names, shown : ndarray of str of shape (n_features,)
+        Names of the prepared features, as the pipeline has and as a person reads them.
     blocks : list of str
         What the names of the one-hot columns of a text column begin with, for each that
         has more than one such column in all folds.
@@ -49,7 +67,8 @@ class Problem(NamedTuple):
     metric : str
         A scorer of scikit-learn.
     cv : splitter
-        The folds, the same for all models.
+    folds : list of Fold
+        What `cv` makes of the training rows, the same for all models.
     notes : list of str
         Those of `data`, and what was done here.
     """
@@ -61,11 +80,13 @@ class Problem(NamedTuple):
     seed: int
     preparation: Pipeline
     names: np.ndarray
+    shown: np.ndarray
     blocks: list
     train: tuple
     test: tuple
     metric: str
     cv: object
+    folds: list
     notes: list
 
 
@@ -98,6 +119,8 @@ def prepare(data, seed):
     )
     splitter = StratifiedKFold if classes else KFold
     cv = splitter(n_folds, shuffle=True, random_state=seed)
+    names = preparation.get_feature_names_out(data.names)
+    splits = list(cv.split(X_train, y_train))
     return Problem(
         data,
         X,
@@ -105,21 +128,23 @@ def prepare(data, seed):
         data.task,
         seed,
         preparation,
-        preparation.get_feature_names_out(data.names),
-        _blocks(X_train, cv.split(X_train, y_train)),
+        names,
+        _shown(names, data.X),
+        _blocks(X_train, [train for train, _ in splits]),
         (X_train, y_train),
         (X_test, y_test),
         _metric(data, notes),
         cv,
+        [_fold(data, preparation, X_train, y_train, *split) for split in splits],
         notes,
     )
 
 
-def listed(names, at_most=10):
-    """`names` in one line, the first of them if they are many."""
-    names = list(map(str, names))
-    more = f" and {len(names) - at_most} more" if len(names) > at_most else ""
-    return ", ".join(names[:at_most]) + more
+def _fold(data, preparation, rows, y, train, test):
+    steps, at = clone(preparation), rows.iloc if hasattr(rows, "iloc") else rows
+    X = steps.fit_transform(at[train])
+    names = steps.get_feature_names_out(data.names)
+    return Fold(X, y[train], steps.transform(at[test]), y[test], names)
 
 
 def _clean(data, notes):
@@ -134,8 +159,8 @@ def _clean(data, notes):
 
 
 def _clean_columns(frame, notes):
-    text = _text_columns(frame)
-    numbers = [name for name in frame.columns if name not in text]
+    prose, text = _prose_columns(frame), _text_columns(frame)
+    numbers = [name for name in frame.columns if name not in {*text, *prose}]
     missing = frame.isna().sum()
     gaps = {name: count for name, count in missing.items() if count}
     if gaps:
@@ -149,7 +174,25 @@ def _clean_columns(frame, notes):
             f"Text columns are one-hot encoded (OneHotEncoder; at most {CATEGORIES} "
             f"categories each, those seen once taken together): {listed(text)}."
         )
-    one_hot = make_pipeline(
+    number = SimpleImputer(strategy="median", keep_empty_features=True)
+    if prose:
+        notes.append(
+            "Sentences are taken apart into words, weighed by how rare they are "
+            f"(TfidfVectorizer; at most {WORDS} words a column, those in one row only "
+            f"left out): {listed(prose)}."
+        )
+        number = make_pipeline(number, StandardScaler())
+    groups = [("number", number, numbers), ("text", _one_hot(), text)]
+    groups += [(f"words{k}", _words(), [name]) for k, name in enumerate(prose)]
+    return ColumnTransformer(
+        [group for group in groups if group[2]],
+        sparse_threshold=1.0 if prose else 0.0,
+        verbose_feature_names_out=_ambiguous(frame),
+    )
+
+
+def _one_hot():
+    return make_pipeline(
         SimpleImputer(strategy="constant", fill_value=MISSING),
         OneHotEncoder(
             min_frequency=2,
@@ -158,35 +201,64 @@ def _clean_columns(frame, notes):
             sparse_output=False,
         ),
     )
-    groups = [
-        ("number", SimpleImputer(strategy="median", keep_empty_features=True), numbers),
-        ("text", one_hot, text),
-    ]
-    return ColumnTransformer(
-        [group for group in groups if group[2]],
-        sparse_threshold=0,
-        verbose_feature_names_out=_ambiguous(frame),
+
+
+def _words():
+    return make_pipeline(
+        SimpleImputer(strategy="constant", fill_value=""),
+        FunctionTransformer(np.ravel, feature_names_out="one-to-one"),
+        TfidfVectorizer(min_df=2, max_features=WORDS, sublinear_tf=True),
     )
 
 
-def _text_columns(frame):
+def _object_columns(frame):
     return [name for name in frame.columns if frame[name].dtype == object]
 
 
-def _ambiguous(frame):
-    """Whether a column is called "sex_male" beside a text column "sex".
+def _prose_columns(frame):
+    if not hasattr(frame, "columns"):
+        return []
+    return [name for name in _object_columns(frame) if is_prose(frame[name])]
 
-    Only the name of its group then tells it from a one-hot column.
+
+def _text_columns(frame):
+    prose = _prose_columns(frame)
+    return [name for name in _object_columns(frame) if name not in prose]
+
+
+def _ambiguous(frame):
+    """Whether the name of a group is needed to tell features apart.
+
+    As where a column is called "sex_male" beside a text column "sex", or a word as a
+    column is.
     """
     text = _text_columns(frame)
-    return any(name.startswith(f"{t}_") for t in text for name in frame.columns)
+    named_alike = any(name.startswith(f"{t}_") for t in text for name in frame.columns)
+    return named_alike or bool(_prose_columns(frame))
+
+
+def _shown(names, frame):
+    """Names of features without those of groups, words with that of their column."""
+    if not hasattr(frame, "columns"):
+        return names
+    ambiguous = _ambiguous(frame)
+    column_of = {f"words{k}": name for k, name in enumerate(_prose_columns(frame))}
+
+    def shown(name):
+        group, _, rest = name.partition("__")
+        if group in column_of and ambiguous:
+            return f"{column_of[group]}: {rest}"
+        name = rest if ambiguous and group in ("number", "text") else name
+        return name.replace("_infrequent_sklearn", "_(rare)")
+
+    return np.array([shown(name) for name in names], dtype=object)
 
 
 def _blocks(rows, folds):
     """The `blocks` of a `Problem`, by the training rows and those of each fold."""
-    if not hasattr(rows, "columns"):
+    if not hasattr(rows, "columns") or _prose_columns(rows):
         return []
-    folds = [slice(None), *(train for train, _ in folds)]
+    folds = [slice(None), *folds]
 
     def encoded(column):
         """Whether it has several categories, not all of which are seen once."""
@@ -201,7 +273,7 @@ def _blocks(rows, folds):
 
 def _scale(data, notes):
     """Steps that drop constant columns and bring the others to one scale."""
-    if sp.issparse(data.X):
+    if sp.issparse(data.X) or _prose_columns(data.X):
         scaler, how = MaxAbsScaler(), "divided by the largest absolute value"
     elif data.image_shape:
         scaler, how = MinMaxScaler(), "brought to the range from 0 to 1"

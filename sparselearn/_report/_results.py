@@ -1,4 +1,4 @@
-"""What the outcomes say: rows, a table for the terminal, the plain sentence."""
+"""The outcomes as rows: of results.csv, of the page, and of the terminal."""
 
 import csv
 import io
@@ -6,7 +6,17 @@ import io
 from sparselearn._report._search import sparsest
 from sparselearn._report._sweep import as_text, one_se_below
 
-__all__ = ["METRICS", "rows", "rows_as_csv", "summary", "table"]
+__all__ = [
+    "METRICS",
+    "cells",
+    "one_se_cells",
+    "percent",
+    "ranked",
+    "rows",
+    "rows_as_csv",
+    "sparsest_of_all",
+    "table",
+]
 
 METRICS = {
     "accuracy": "accuracy",
@@ -49,19 +59,54 @@ def rows_as_csv(outcomes, metric):
     return text.getvalue()
 
 
-def cells(outcome):
-    """The numbers of an outcome as a person reads them, in the order of the table."""
-    best = outcome.best
-    return {
-        "model": outcome.name,
-        "chosen": best.parameter or "-",
-        "sparsity": percent(best.sparsity),
-        "CV score": f"{best.cv_mean:.4f} ± {best.cv_std:.4f}",
-        "held out": f"{best.held_out:.4f}",
-        "non-zeros": count(best.n_nonzero),
-        "fit s": f"{outcome.fit_seconds:.2f}",
-        "predict µs/row": f"{outcome.predict_microseconds:.3g}",
+def cells(outcomes):
+    """Each model at its best: the numbers as a person reads them, a dict a row."""
+    choices = [outcome.best for outcome in outcomes]
+    columns = {
+        **_columns(outcomes, choices),
+        "fit s": [f"{outcome.fit_seconds:.2f}" for outcome in outcomes],
+        "predict µs/row": [f"{o.predict_microseconds:.1f}" for o in outcomes],
+        "chosen": [choice.parameter or "-" for choice in choices],
     }
+    return _as_rows(columns)
+
+
+def one_se_cells(outcomes):
+    """Each swept model at its sparsest within one standard error of its best."""
+    swept = [outcome for outcome in outcomes if outcome.swept]
+    choices = [outcome.sparse for outcome in swept]
+    loss = [o.sparse.cv_mean - o.best.cv_mean for o in swept]
+    columns = {
+        **_columns(swept, choices),
+        "change": [f"{100 * change:+.2f}" for change in loss],
+        "chosen": [choice.parameter for choice in choices],
+    }
+    return _as_rows(columns)
+
+
+def _columns(outcomes, choices):
+    # One number of digits a column: so numbers can be compared down it.
+    near_one = any(f"{100 * c.sparsity:.1f}" == "100.0" for c in choices)
+    whole = all(float(c.n_nonzero).is_integer() for c in choices)
+    counts = [_count(c.n_nonzero, whole) for c in choices]
+    return {
+        "model": [outcome.name for outcome in outcomes],
+        "sparsity": [f"{100 * c.sparsity:.{2 if near_one else 1}f} %" for c in choices],
+        "CV score": [f"{c.cv_mean:.4f} ± {c.cv_std:.4f}" for c in choices],
+        "held out": [f"{c.held_out:.4f}" for c in choices],
+        "non-zeros": counts,
+    }
+
+
+def _count(number, whole):
+    """A number of non-zeros; a mean has a decimal, whose place others leave free."""
+    if whole:
+        return f"{number:.0f}"
+    return f"{number:.0f}  " if float(number).is_integer() else f"{number:.1f}"
+
+
+def _as_rows(columns):
+    return [dict(zip(columns, values)) for values in zip(*columns.values())]
 
 
 def percent(share):
@@ -70,54 +115,27 @@ def percent(share):
     return f"{100 * share:.4g} %" if text == "100.0" and share < 1 else f"{text} %"
 
 
-def count(number):
-    """A number of non-zeros; a mean of several has one decimal."""
-    return f"{number:.0f}" if float(number).is_integer() else f"{number:.1f}"
-
-
 def table(outcomes, metric):
     """The outcomes as lines of text."""
-    lines = [cells(outcome) for outcome in outcomes]
-    header = [c.replace("score", METRICS[metric]) for c in lines[0]]
-    grid = [header, *(list(line.values()) for line in lines)]
+    rows = cells(outcomes)
+    header = [c.replace("score", METRICS[metric]) for c in rows[0]]
+    grid = [header, *(list(row.values()) for row in rows)]
     widths = [max(map(len, column)) for column in zip(*grid)]
+    words = {0, len(header) - 1}  # the others are numbers
     aligned = [
         "  ".join(
-            cell.ljust(width) if j < 2 else cell.rjust(width)
+            cell.ljust(width) if j in words else cell.rjust(width)
             for j, (cell, width) in enumerate(zip(line, widths))
         ).rstrip()
         for line in grid
     ]
-    return "\n".join([aligned[0], "-" * len(aligned[0]), *aligned[1:]])
+    return "\n".join([aligned[0], "-" * max(map(len, aligned)), *aligned[1:]])
 
 
 def ranked(outcomes):
     """The swept outcomes, the best mean score first; the baseline without any."""
     swept = [outcome for outcome in outcomes if outcome.swept] or list(outcomes)
     return sorted(swept, key=lambda outcome: -outcome.best.cv_mean)
-
-
-def summary(outcomes, metric):
-    """The answer in plain sentences: the best, and the sparsest that is as good."""
-    best = ranked(outcomes)[0]
-    dense = [outcome for outcome in outcomes if not outcome.swept]
-    first = (
-        f"Best is {_described(best.name, best.best.sparsity, best.best.parameter)}: "
-        f"{METRICS[metric]} {best.best.cv_mean:.4f} ± {best.best.cv_std:.4f} in "
-        f"cross-validation, {best.best.held_out:.4f} on the rows held out"
-    )
-    if not best.swept:
-        return f"{first}."
-    if dense:
-        other = dense[0].best
-        first += f" (dense: {other.cv_mean:.4f} and {other.held_out:.4f})"
-    name, parameter, sparsity, score = sparsest_of_all(outcomes)
-    if (name, parameter) == (best.name, best.best.parameter):
-        return f"{first}. Nothing sparser is within one standard error of it."
-    return (
-        f"{first}. The sparsest within one standard error of it is "
-        f"{_described(name, sparsity, parameter)}: {score:.4f} in cross-validation."
-    )
 
 
 def sparsest_of_all(outcomes):
@@ -141,8 +159,3 @@ def sparsest_of_all(outcomes):
             found.append((sparsity, score, outcome.name, as_text(results["params"][i])))
     sparsity, score, name, parameter = max(found)
     return name, parameter, sparsity, score
-
-
-def _described(name, sparsity, parameter):
-    zeros = f"{name} with {percent(sparsity)} zeros"
-    return f"{zeros} ({parameter})" if parameter else zeros

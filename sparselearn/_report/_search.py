@@ -1,33 +1,23 @@
-"""Searches over a model's sparsity: candidates on folds, and the fits asked for after.
+"""The search over a model's sparsity: fits on folds, and those asked for after.
 
-Both have what `GridSearchCV` has after `fit`, `cv_results_` with the metrics "score",
-"sparsity", "n_nonzero" and "warned", `best_index_` and `refit_time_`; and beyond that
-`fitted`, a candidate's pipeline on all rows, `warning_of`, what one fit said, and
-`best_warnings`, what that of the best candidate on all rows said.
+Rows are prepared once a fold, for all models; see `Problem.folds`.
 """
 
-import functools
 import time
 import warnings
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import joblib
 import numpy as np
 from sklearn.base import clone
 from sklearn.metrics import get_scorer
-from sklearn.model_selection import GridSearchCV, ParameterGrid
+from sklearn.model_selection import ParameterGrid
 from sklearn.pipeline import Pipeline
 
 from sparselearn.decomposition import SparseCoder, encode_path
 
-__all__ = [
-    "GridSearch",
-    "LevelSearch",
-    "QuietPipeline",
-    "best_index",
-    "recorded_warnings",
-    "sparsest",
-]
+__all__ = ["Fit", "Search", "best_index", "recorded_warnings", "sparsest"]
 
 
 @contextmanager
@@ -42,17 +32,6 @@ def recorded_warnings():
             for warning in caught:
                 message = " ".join(str(warning.message).split())
                 texts.append(f"{warning.category.__name__}: {message[:300]}")
-
-
-class QuietPipeline(Pipeline):
-    """A pipeline that keeps the warnings of its fit, which a worker would print."""
-
-    def fit(self, X, y=None, **params):
-        """Fit, and set `warnings_`."""
-        with recorded_warnings() as caught:
-            super().fit(X, y, **params)
-        self.warnings_ = list(caught)
-        return self
 
 
 def sparsest(cv_results, enough):
@@ -70,218 +49,197 @@ def best_index(cv_results):
     return sparsest(cv_results, np.max(cv_results["mean_test_score"]))
 
 
-def _measure(pipeline, X, y, *, metric, read):
-    """What a search records of one fit, on rows that the fit has not seen."""
-    with recorded_warnings() as caught:
-        score = get_scorer(metric)(pipeline, X, y)
-    n_nonzero, sparsity = read(pipeline)
-    return {
-        "score": score,
-        "sparsity": sparsity,
-        "n_nonzero": n_nonzero,
-        "warned": float(bool(pipeline.warnings_ or caught)),
-    }
+class Fit(NamedTuple):
+    """A model fitted to prepared rows: its steps, seconds, and texts of warnings."""
+
+    steps: list
+    seconds: float
+    texts: list
 
 
-class GridSearch(GridSearchCV):
-    """A grid search that calls its attribute `tick` after each candidate."""
-
-    tick = None
-
-    @classmethod
-    def of(cls, problem, model, pipeline, n_jobs):
-        """The search of `model` on the folds of `problem`."""
-        return cls(
-            pipeline,
-            model.grid(problem),
-            scoring=functools.partial(_measure, metric=problem.metric, read=model.read),
-            refit=best_index,
-            cv=problem.cv,
-            n_jobs=n_jobs,
-            error_score="raise",
-        )
-
-    def _run_search(self, evaluate_candidates):
-        for candidate in ParameterGrid(self.param_grid):
-            evaluate_candidates([candidate])
-            self.tick(self.cv.get_n_splits())
-
-    def __getstate__(self):
-        # Workers are sent the search; a progress bar stays here.
-        return {**super().__getstate__(), "tick": None}
-
-    @property
-    def best_warnings(self):
-        return self.best_estimator_.warnings_
-
-    def fitted(self, index, X, y):
-        """The pipeline of a candidate, fitted on X and y: the rows of `fit`."""
-        if index == self.best_index_:
-            return self.best_estimator_
-        pipeline = clone(self.best_estimator_)
-        return pipeline.set_params(**self.cv_results_["params"][index]).fit(X, y)
-
-    def warning_of(self, fold, index, X, y):
-        """What a fit of the search said; it carries only numbers, so it is made again.
-
-        None if it did not come again.
-        """
-        train, test = list(self.cv.split(X, y))[fold]
-        rows = X.iloc if hasattr(X, "iloc") else X
-        pipeline = clone(self.estimator)
-        pipeline.set_params(**self.cv_results_["params"][index])
-        with recorded_warnings() as caught:
-            pipeline.fit(rows[train], y[train])
-            self.scoring(pipeline, rows[test], y[test])
-        return next(iter([*pipeline.warnings_, *caught]), None)
-
-
-class LevelSearch:
-    """A search over the non-zeros of codes that learns one dictionary a fold.
-
-    The codes of all levels come from one pass of a pursuit. A pipeline that comes of it
-    has the dictionary as a parameter of its `SparseCoder`.
+class Search:
+    """The candidates of a model, scored on the folds of a problem.
 
     Parameters
     ----------
-    pipeline : Pipeline
-        Whose last step but one learns `components_`.
-    parameter : str
-        What the levels are called in `cv_results_`.
-    levels : list of int
-    metric : str
-    cv : splitter
+    problem : Problem
+    model : Model
     n_jobs : int
-        Processes, each with a fold.
+        Processes, each with a fit.
+    tick : callable
+        Called with the number of fits made since the last call.
+
+    Attributes
+    ----------
+    cv_results_ : dict
+        As that of `GridSearchCV`, with the metrics "score", "sparsity", "n_nonzero".
+    best_index_ : int
+    n_splits_ : int
+    warnings_ : list of list of (list of str)
+        What was said, by candidate and fold.
     """
 
-    def __init__(self, pipeline, parameter, levels, *, metric, cv, n_jobs):
-        self.pipeline, self.parameter, self.levels = pipeline, parameter, levels
-        self.metric, self.cv, self.n_jobs = metric, cv, n_jobs
-        self.tick = None
+    def __init__(self, problem, model, n_jobs, tick=lambda n_fits: None):
+        self.problem, self.model, self.n_jobs, self.tick = problem, model, n_jobs, tick
 
-    @classmethod
-    def of(cls, problem, model, pipeline, n_jobs):
-        """The search of `model` on the folds of `problem`."""
-        ((parameter, levels),) = model.grid(problem).items()
-        options = {"metric": problem.metric, "cv": problem.cv, "n_jobs": n_jobs}
-        return cls(pipeline, parameter, levels, **options)
-
-    def fit(self, X, y):
-        """Score all levels on the folds, and fit them on all rows."""
-        rows = X.iloc if hasattr(X, "iloc") else X
+    def fit(self):
+        """Score all candidates on the folds."""
+        problem, model = self.problem, self.model
+        self._steps, self._kept = model.build(problem), {}
+        self._candidates = list(ParameterGrid(model.grid(problem)))
         run = joblib.Parallel(self.n_jobs, return_as="generator")
-        folds = run(
-            joblib.delayed(_one_fold)(
-                self.pipeline, self.levels, self.metric, *_parts(rows, y, split)
+        read, tasks = model.read, [[c] for c in self._candidates]
+        if model.one_pass:  # all candidates of a fold are one task
+            read, tasks = None, [self._candidates]
+        folds = [_as_frames(fold) if model.named else fold for fold in problem.folds]
+        measured = []
+        for found in run(
+            joblib.delayed(_one_task)(
+                self._steps, candidates, read, problem.metric, fold
             )
-            for split in self.cv.split(X, y)
-        )
-        measured, self._texts = [], []
-        for scores, texts in folds:
-            measured.append(scores)
-            self._texts.append(texts)
-            self.tick(len(self.levels))
-        self.n_splits_ = len(measured)
-        self.cv_results_ = self._results(measured)
+            for candidates in tasks
+            for fold in folds
+        ):
+            measured.append(found)
+            self.tick(len(found))
+        by_task = [
+            list(zip(*measured[i : i + len(folds)]))
+            for i in range(0, len(measured), len(folds))
+        ]
+        rows = [row for task in by_task for row in task]
+        self.n_splits_ = len(folds)
+        self.warnings_ = [[texts for _, texts in row] for row in rows]
+        self.cv_results_ = self._results([[m for m, _ in row] for row in rows])
         self.best_index_ = best_index(self.cv_results_)
-        self.best_params_ = self.cv_results_["params"][self.best_index_]
-        self._levels = _Levels(self.pipeline, self.levels).fit(X, y)
-        seconds = self._levels.head_seconds[self.best_index_]
-        self.refit_time_ = self._levels.shared_seconds + seconds
         return self
 
-    def _results(self, measured):
-        """`cv_results_` of the measurements: a list of folds of dicts of lists."""
-        results = {"params": [{self.parameter: level} for level in self.levels]}
-        for name in measured[0]:
-            table = np.array([scores[name] for scores in measured], dtype=np.float64)
-            results[f"mean_test_{name}"] = table.mean(axis=0)
-            results[f"std_test_{name}"] = table.std(axis=0)
-            for fold, values in enumerate(table):
+    def _results(self, rows):
+        """`cv_results_` of the measurements: a list by candidate of dicts by fold."""
+        results = {"params": self._candidates}
+        for name in rows[0][0]:
+            table = np.array([[m[name] for m in row] for row in rows], dtype=np.float64)
+            results[f"mean_test_{name}"] = table.mean(axis=1)
+            results[f"std_test_{name}"] = table.std(axis=1)
+            for fold, values in enumerate(table.T):
                 results[f"split{fold}_test_{name}"] = values
         return results
 
+    def fitted(self, index):
+        """A candidate fitted to all training rows.
+
+        Returns
+        -------
+        fit : Fit
+        """
+        if index not in self._kept:
+            X = self.problem.X
+            if self.model.named:
+                X = _frame(X, self.problem.names)
+            if self.model.one_pass:
+                self._kept = dict(
+                    enumerate(_Levels(self._steps, self._candidates).fits(X, self._y))
+                )
+            else:
+                candidate = self._candidates[index]
+                self._kept[index] = _fit(self._steps, candidate, X, self._y)
+        return self._kept[index]
+
     @property
-    def best_warnings(self):
-        return self._levels.texts[self.best_index_]
-
-    def fitted(self, index, X, y):
-        """The pipeline of a level, fitted on X and y: the rows of `fit`."""
-        return self._levels.pipeline(index, X)
-
-    def warning_of(self, fold, index, X, y):
-        """What a fit of the search said."""
-        return next(iter(self._texts[fold][index]), None)
+    def _y(self):
+        return self.problem.y
 
 
-def _parts(rows, y, split):
-    train, test = split
-    return rows[train], y[train], rows[test], y[test]
+# -- tasks ----------------------------------------------------------------------
+
+
+def _frame(X, names):
+    import pandas as pd
+
+    return pd.DataFrame(X, columns=names)
+
+
+def _as_frames(fold):
+    X, X_test = _frame(fold.X, fold.names), _frame(fold.X_test, fold.names)
+    return fold._replace(X=X, X_test=X_test)
+
+
+def _one_task(steps, candidates, read, metric, fold):
+    """What is recorded of candidates on one fold: pairs of numbers and warnings.
+
+    Without `read` they are levels of one pass.
+    """
+    if read is None:
+        return _Levels(steps, candidates).measured(metric, fold)
+    fits = [_fit(steps, candidate, fold.X, fold.y) for candidate in candidates]
+    return [_measured(fit, read, metric, fold.X_test, fold.y_test) for fit in fits]
+
+
+def _fit(steps, candidate, X, y):
+    pipeline = Pipeline([(name, clone(step)) for name, step in steps])
+    pipeline.set_params(**candidate)
+    begun = time.perf_counter()
+    with recorded_warnings() as texts:
+        pipeline.fit(X, y)
+    return Fit(pipeline.steps, time.perf_counter() - begun, texts)
+
+
+def _measured(fit, read, metric, X_test, y_test):
+    pipeline = Pipeline(fit.steps)
+    with recorded_warnings() as caught:
+        score = get_scorer(metric)(pipeline, X_test, y_test)
+    n_nonzero, sparsity = read(pipeline)
+    numbers = {"score": score, "sparsity": sparsity, "n_nonzero": n_nonzero}
+    return numbers, [*fit.texts, *caught]
 
 
 class _Levels:
-    """One fit of the steps before the codes and a last step for each level."""
+    """One dictionary, one pass of a pursuit, and a last step for each level of codes.
 
-    def __init__(self, pipeline, levels):
-        *before, (self._name, self._learner), last = clone(pipeline).steps
-        self._before, self._last, self._levels = Pipeline(before), last, levels
+    The codes of all levels come from that pass. The steps that come of it have the
+    dictionary as a parameter of their `SparseCoder`.
+    """
 
-    def fit(self, X, y):
-        """Learn the dictionary, encode, and fit a last step on each level's codes."""
+    def __init__(self, steps, candidates):
+        (self._name, self._learner), self._last = steps
+        self._levels = [level for c in candidates for level in c.values()]
+
+    def _fit(self, X, y):
         begun = time.perf_counter()
         with recorded_warnings() as shared:
-            rows = self._before.fit_transform(X, y)
-            self.components = self._learner.fit(rows).components_
-            codes = self._encode(rows)
-        self.shared_seconds = time.perf_counter() - begun
-        self.n_nonzero = [level.nnz / level.shape[0] for level in codes]
-        self.heads, self.head_seconds, self.texts = [], [], []
-        for level in codes:
+            self._components = clone(self._learner).fit(X).components_
+            self._codes = self._encode(X)
+        learned = time.perf_counter() - begun
+        for codes in self._codes:
             begun = time.perf_counter()
             with recorded_warnings() as own:
-                self.heads.append(clone(self._last[1]).fit(level, y))
-            self.head_seconds.append(time.perf_counter() - begun)
-            self.texts.append([*shared, *own])
-        return self
+                head = clone(self._last[1]).fit(codes, y)
+            seconds = learned + time.perf_counter() - begun
+            yield head, seconds, [*shared, *own]
 
-    def _encode(self, rows):
-        path = encode_path(
-            rows, self.components, method="omp", n_nonzero_coefs=self._levels
-        )
-        return path.codes
+    def _encode(self, X):
+        options = {"method": "omp", "n_nonzero_coefs": self._levels}
+        return encode_path(X, self._components, **options).codes
 
-    def transform(self, X):
-        """The codes of rows, a matrix for each level."""
-        return self._encode(self._before.transform(X))
+    def fits(self, X, y):
+        """A `Fit` for each level."""
+        fits = []
+        for level, (head, seconds, texts) in zip(self._levels, self._fit(X, y)):
+            coder = SparseCoder(self._components, method="omp", n_nonzero_coefs=level)
+            steps = [(self._name, coder.fit(X)), (self._last[0], head)]
+            fits.append(Fit(steps, seconds, texts))
+        return fits
 
-    def pipeline(self, index, X):
-        """The pipeline of a level whose parts all are fitted; X are the rows of fit."""
-        coder = SparseCoder(
-            self.components, method="omp", n_nonzero_coefs=self._levels[index]
-        )
-        coder.fit(self._before.transform(X))
-        last = self._last[0], self.heads[index]
-        pipeline = QuietPipeline([*self._before.steps, (self._name, coder), last])
-        pipeline.warnings_ = self.texts[index]
-        return pipeline
-
-
-def _one_fold(pipeline, levels, metric, X, y, X_test, y_test):
-    """What is recorded of one fold: lists by metric, an entry a level; and warnings."""
-    fit = _Levels(pipeline, levels).fit(X, y)
-    scorer = get_scorer(metric)
-    scores, texts = [], []
-    with recorded_warnings() as of_codes:
-        codes = fit.transform(X_test)
-    for head, level, own in zip(fit.heads, codes, fit.texts):
-        with recorded_warnings() as caught:
-            scores.append(scorer(head, level, y_test))
-        texts.append([*own, *of_codes, *caught])
-    n_components = len(fit.components)
-    return {
-        "score": scores,
-        "sparsity": [1.0 - number / n_components for number in fit.n_nonzero],
-        "n_nonzero": fit.n_nonzero,
-        "warned": [bool(text) for text in texts],
-    }, texts
+    def measured(self, metric, fold):
+        """What is recorded of one fold, for each level."""
+        heads = list(self._fit(fold.X, fold.y))
+        scorer, found = get_scorer(metric), []
+        with recorded_warnings() as of_codes:
+            test_codes = self._encode(fold.X_test)
+        for (head, _, texts), codes, test in zip(heads, self._codes, test_codes):
+            with recorded_warnings() as caught:
+                score = scorer(head, test, fold.y_test)
+            n_nonzero = codes.nnz / codes.shape[0]
+            sparsity = 1.0 - n_nonzero / codes.shape[1]
+            numbers = {"score": score, "sparsity": sparsity, "n_nonzero": n_nonzero}
+            found.append((numbers, [*texts, *of_codes, *caught]))
+        return found

@@ -10,13 +10,7 @@ from sklearn.metrics import get_scorer
 from sklearn.model_selection import ParameterGrid
 from sklearn.pipeline import Pipeline
 
-from sparselearn._report._search import (
-    GridSearch,
-    LevelSearch,
-    QuietPipeline,
-    recorded_warnings,
-    sparsest,
-)
+from sparselearn._report._search import Search, recorded_warnings, sparsest
 
 __all__ = ["Choice", "Outcome", "as_text", "one_se_below", "plan", "sweep"]
 
@@ -49,11 +43,11 @@ class Outcome(NamedTuple):
     swept : bool
         False for the dense baseline.
     cv_results : dict
-        Of GridSearchCV; metrics "score", "sparsity", "n_nonzero".
+        As that of GridSearchCV; metrics "score", "sparsity", "n_nonzero".
     best, sparse : Choice
         The one with the best mean score; the sparsest one within one standard error.
     fit_seconds, predict_microseconds : float
-        Of the best one; for all training rows, for one row.
+        Of the best one; for all prepared training rows, for one row as it was read.
     warnings : list of str
     """
 
@@ -93,15 +87,9 @@ def sweep(problem, name, model, n_jobs, tick):
     -------
     outcome : Outcome
     """
-    steps = [*problem.preparation.steps, *model.build(problem)]
-    pipeline = QuietPipeline([(step, clone(estimator)) for step, estimator in steps])
-    if model.named:
-        pipeline.set_output(transform="pandas")
-    kind = LevelSearch if model.one_pass else GridSearch
-    search = kind.of(problem, model, pipeline, n_jobs)
-    search.tick = tick
+    search = Search(problem, model, n_jobs, tick)
     with recorded_warnings() as caught:
-        search.fit(*problem.train)
+        search.fit()
         tick(1)
         best = _choice(problem, model, search, search.best_index_)
         sparse = _sparsest(problem, model, search, best)
@@ -111,39 +99,30 @@ def sweep(problem, name, model, n_jobs, tick):
     return Outcome(
         name,
         model.unit,
-        bool(search.best_params_),
+        bool(search.cv_results_["params"][best.index]),
         search.cv_results_,
         best,
         sparse,
-        search.refit_time_,
+        search.fitted(best.index).seconds,
         1e6 * seconds / len(problem.test[1]),
-        _summary(problem, search, caught),
+        _summary(search, best, caught),
     )
 
 
 # -- the search ---------------------------------------------------------------
 
 
-def _summary(problem, search, caught):
+def _summary(search, best, caught):
     """The warnings of a search, in sentences."""
     lines = []
-    warned = np.array(
-        [
-            search.cv_results_[f"split{fold}_test_warned"]
-            for fold in range(search.n_splits_)
-        ]
-    )
-    if warned.any():
-        fold, candidate = np.argwhere(warned)[0]
+    said = [texts for of_folds in search.warnings_ for texts in of_folds]
+    warned = [texts for texts in said if texts]
+    if warned:
         lines.append(
-            f"{warned.sum():.0f} of {warned.size} fits of the cross-validation warned, "
-            "for example: "
-            + (
-                search.warning_of(fold, candidate, *problem.train)
-                or "one that did not come again"
-            )
+            f"{len(warned)} of {len(said)} fits of the cross-validation warned, for "
+            f"example: {warned[0][0]}"
         )
-    texts = Counter([*search.best_warnings, *caught])
+    texts = Counter([*search.fitted(best.index).texts, *caught])
     return lines + [
         f"with all training rows: {text}{f' ({n} times)' if n > 1 else ''}"
         for text, n in texts.items()
@@ -180,7 +159,11 @@ def _sparsest(problem, model, search, best):
 
 def _choice(problem, model, search, index):
     results = search.cv_results_
-    pipeline = search.fitted(index, *problem.train)
+    preparation = problem.preparation
+    if model.named:
+        preparation = clone(preparation).set_output(transform="pandas")
+        preparation.fit(problem.train[0])
+    pipeline = Pipeline([*preparation.steps, *search.fitted(index).steps])
     n_nonzero, sparsity = model.read(pipeline)
     return Choice(
         int(index),
@@ -190,7 +173,7 @@ def _choice(problem, model, search, index):
         float(results["mean_test_score"][index]),
         float(results["std_test_score"][index]),
         float(get_scorer(problem.metric)(pipeline, *problem.test)),
-        Pipeline(pipeline.steps),
+        pipeline,
     )
 
 

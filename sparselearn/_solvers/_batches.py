@@ -1,13 +1,25 @@
 """Rows of X in batches: gathered, densified, shifted and scaled into one buffer."""
 
 import mmap
+from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
 
+from sparselearn._kernels._vectors import aligned_zeros
 from sparselearn._solvers._training import Batch
 
-__all__ = ["BLOCK", "OneHot", "Pass", "Rows", "is_mapped", "is_plain", "shuffled"]
+__all__ = [
+    "BLOCK",
+    "Noise",
+    "OneHot",
+    "Pass",
+    "Rows",
+    "flat",
+    "is_mapped",
+    "is_plain",
+    "shuffled",
+]
 
 # Rows of a memory map that are read together: a random order of single rows would
 # read every page of the file once a row. And blocks whose rows are mixed: files are
@@ -55,11 +67,19 @@ class Rows:
             np.take(self.X, places, axis=0, out=out, mode="clip")
         else:
             out[...] = self.X[places]
+        return self._shift_and_scale(out)
+
+    def _shift_and_scale(self, out):
         if self.shift is not None:
             out -= self.shift
         if self.scale != 1.0:
             out *= self.scale
         return out
+
+    @property
+    def zeros(self):
+        """What a row of zeros becomes, (n_features,)."""
+        return self._shift_and_scale(np.zeros(self.X.shape[1], dtype=self.dtype))
 
 
 class OneHot:
@@ -97,6 +117,27 @@ def is_plain(X, dtype):
     return isinstance(X, np.ndarray) and X.dtype == dtype and X.flags.c_contiguous
 
 
+class _Memory:
+    """The memory of `array`, a contiguous one, as one that numpy believes writable."""
+
+    def __init__(self, array):
+        self._array = array  # whose memory must live on
+        start = array.__array_interface__["data"][0]
+        self.__array_interface__ = array.__array_interface__ | {"data": (start, False)}
+
+
+def flat(array, dtype):
+    """`array` in one dimension, row by row, of the type kernels are compiled for.
+
+    They do not write into rows and targets, but are compiled for arrays that may be
+    written: for others too would take as long again.
+    """
+    array = np.ascontiguousarray(array, dtype=dtype)
+    if not array.flags.writeable:
+        array = _Memory(array)
+    return np.asarray(array).reshape(-1)
+
+
 def is_mapped(X):
     """Whether the numbers of X, an ndarray, lie in a file."""
     while isinstance(X, np.ndarray):
@@ -126,6 +167,33 @@ def shuffled(places, random_state, *, block=None):
     )
 
 
+class Noise(NamedTuple):
+    """Normal noise for rows, as a learner sees them; targets have none.
+
+    Attributes
+    ----------
+    deviation : float
+        Of each entry.
+    random_state : RandomState
+        Seeds each batch: what remembers it goes on with the noise of the next one.
+    """
+
+    deviation: float
+    random_state: np.random.RandomState
+
+    def added_to(self, rows, size):
+        """Other rows, with noise that is drawn for `size` of them at a time."""
+        noisy = rows.copy()
+        for start in range(0, len(rows), size):
+            part = noisy[start : start + size]
+            seed = self.random_state.randint(2**32, dtype=np.uint32)
+            # In double precision, so that rows of either have the same noise.
+            drawn = np.random.default_rng(seed).standard_normal(part.shape)
+            drawn *= self.deviation
+            part += drawn
+        return noisy
+
+
 class Pass:
     """One pass over rows in batches, the last of which may be smaller.
 
@@ -140,12 +208,17 @@ class Pass:
     targets : ndarray or OneHot (n_rows, n_outputs), optional
         None: the rows are their own targets.
     weights : ndarray (n_rows,), optional
+    noise : Noise, optional
+        Of rows; where they are their own targets these stay clean. Batches are then to
+        be taken in order, each once.
     """
 
-    def __init__(self, rows, order, batch_size, *, targets=None, weights=None):
+    def __init__(
+        self, rows, order, batch_size, *, targets=None, weights=None, noise=None
+    ):
         self.rows, self.order = rows, order
         self.size = min(batch_size, order.size)
-        self.targets, self.weights = targets, weights
+        self.targets, self.weights, self.noise = targets, weights, noise
         self._buffer = np.empty((0, rows.X.shape[1]), dtype=rows.dtype)
 
     def __len__(self):
@@ -160,7 +233,8 @@ class Pass:
         """Whether kernels can gather rows and targets."""
         targets = self.rows.X if self.targets is None else self.targets
         made = isinstance(targets, OneHot)
-        return self.rows.is_plain and (made or is_plain(targets, self.rows.dtype))
+        plain = made or is_plain(targets, self.rows.dtype)
+        return plain and self.rows.is_plain and self.noise is None
 
     def share(self, number):
         """The share of the pass that is behind batch `number` when it begins."""
@@ -184,10 +258,10 @@ class Pass:
         places = self.places(number, n_batches)
         if places.size > len(self._buffer):
             shape = (places.size, self.rows.X.shape[1])
-            self._buffer = np.empty(shape, dtype=self.rows.dtype)
+            self._buffer = aligned_zeros(shape, self.rows.dtype)
         found = self.rows.gather(places, self._buffer[: places.size])
         return Batch(
-            found,
+            found if self.noise is None else self.noise.added_to(found, self.size),
             found if self.targets is None else self.targets[places],
             None if self.weights is None else self.weights[places],
         )

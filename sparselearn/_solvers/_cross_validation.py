@@ -5,16 +5,19 @@ folds read the same X. Where sums over rows pay, they are formed once for each f
 test rows; the training sums are the total's less these, and errors come from them too.
 """
 
+import functools
+import operator
+
 import numpy as np
 import scipy.sparse as sp
 
-from sparselearn._solvers._moments import moments_of
+from sparselearn._solvers._moments import batch_moments, moments_of
 from sparselearn._solvers._path import solve_path
 from sparselearn._solvers._problem import make_problem
 from sparselearn._solvers._task_path import solve_task_path
 from sparselearn._solvers._tasks import make_tasks
 
-__all__ = ["FoldSums", "errors_by_rows"]
+__all__ = ["DealtSums", "FoldSums", "errors_by_rows"]
 
 # Errors are formed for blocks of rows of about this many numbers.
 BLOCK = 2**18
@@ -47,7 +50,7 @@ class FoldSums:
         else:
             self.total = moments_of(*self._data)
 
-    def errors(self, fold, penalty_at, alphas, *, fit_intercept, tol, max_iter):
+    def errors(self, fold, penalty_at, alphas, **options):
         """Mean squared test errors of one fold, an ndarray (n_alphas,)."""
         train, test = self._splits[fold]
         left_out = np.setdiff1d(self._everyone, train)
@@ -57,11 +60,82 @@ class FoldSums:
             training = self.total - self._tests[fold]
         else:
             training = moments_of(*self._data, train)
-        problem = training.problem(fit_intercept=fit_intercept)
-        path = solve_path(problem, penalty_at, alphas, tol=tol, max_iter=max_iter)
-        error = self._tests[fold].mean_squared_error
-        models = zip(path.coefs.toarray().T, path.intercepts)
-        return np.array([error(coef, intercept) for coef, intercept in models])
+        return _errors_by_sums(training, self._tests[fold], penalty_at, alphas, options)
+
+
+class DealtSums:
+    """The sums over rows that are dealt to the folds in turn.
+
+    Parameters
+    ----------
+    tests : list of Moments or None
+        Of each fold's test rows; None where there is none with a weight yet.
+    """
+
+    def __init__(self, tests):
+        self.tests = tests
+
+    @classmethod
+    def of(cls, X, y, weights, n_folds, start, run):
+        """Those of a batch of which row i goes to fold ``(start + i) % n_folds``.
+
+        X is as of `batch_moments`.
+        """
+        full = np.broadcast_to(weights, y.shape[:1])
+        X = X.tocsr() if sp.issparse(X) else X
+        tests = []
+        for fold in range(n_folds):
+            rows = np.arange((fold - start) % n_folds, y.shape[0], n_folds)
+            rows = rows[full[rows] > 0.0]
+            found = None
+            if rows.size and sp.issparse(X):
+                part = sp.csc_array(X[rows])
+                found = batch_moments(part, y[rows], full[rows], run=run)
+            elif rows.size:
+                found = moments_of(X, y, full, rows, run=run)
+            tests.append(found)
+        return cls(tests)
+
+    def __add__(self, other):
+        """Those of the rows of both, each in its fold."""
+        pairs = zip(self.tests, other.tests, strict=True)
+        return DealtSums(
+            [a if b is None else b if a is None else a + b for a, b in pairs]
+        )
+
+    @property
+    def complete(self):
+        """Whether all folds have a row."""
+        return None not in self.tests
+
+    @functools.cached_property
+    def total(self):
+        """The `Moments` of all rows."""
+        known = [test for test in self.tests if test is not None]
+        return functools.reduce(operator.add, known)
+
+    @property
+    def cross(self):
+        """That of `total`."""
+        return self.total.cross
+
+    def of_target(self, k):
+        """The same of one target, where there are several."""
+        return DealtSums([test.of_target(k) for test in self.tests])
+
+    def errors(self, fold, penalty_at, alphas, **options):
+        """Mean squared test errors of one fold, an ndarray (n_alphas,)."""
+        test = self.tests[fold]
+        return _errors_by_sums(self.total - test, test, penalty_at, alphas, options)
+
+
+def _errors_by_sums(training, test, penalty_at, alphas, options):
+    """Of the path that is fitted to the sums `training`, on those of `test`."""
+    stopping = dict(options)
+    problem = training.problem(fit_intercept=stopping.pop("fit_intercept"))
+    path = solve_path(problem, penalty_at, alphas, **stopping)
+    models = zip(path.coefs.toarray().T, path.intercepts)
+    return np.array([test.mean_squared_error(*model) for model in models])
 
 
 def errors_by_rows(

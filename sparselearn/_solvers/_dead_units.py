@@ -12,14 +12,16 @@ no gradient, and never come back. The output's bias has its part in r_i already.
 
 "resample" (Bricken et al., 2023) makes the atom of a dead unit a row that is rebuilt
 badly, drawn with a probability in proportion to the square of its loss.
+
+And a way to let none die: `level` holds by their biases how often units are kept.
 """
 
 import numpy as np
 
 from sparselearn._kernels._topk import reconstruct
-from sparselearn._solvers._selections import Kept, parts_of
+from sparselearn._solvers._selections import MEMORY, Kept, parts_of
 
-__all__ = ["Reservoir", "resample", "second_errors"]
+__all__ = ["Reservoir", "level", "resample", "second_errors"]
 
 # Weight of the second loss; dead units in it, at most, a row; and the share of the rows
 # of a batch that it is formed of: each costs as much as so many of the first loss. All
@@ -138,3 +140,30 @@ def resample(units, rows, revived, alive):
     units.bias[revived] = 0.0
     if units.threshold.size:
         units.threshold[revived] = 0.0
+
+
+def level(bias, use, kept, shares, step):
+    """Raise biases of units that fewer rows keep than the mean unit, lower others.
+
+    As experts of a mixture are balanced (Wang et al., 2024), but in proportion to what
+    is missing of the mean, and by `step` at most.
+
+    Parameters
+    ----------
+    bias : ndarray (n_units,)
+        Overwritten.
+    use : float64 ndarray (n_units,)
+        The share of the rows that keep a unit, a mean over the steps; overwritten.
+    kept : Kept
+        Pairs of the rows of a batch; others may come after them.
+    shares : float64 ndarray (n_rows,)
+        Of the rows in the batch.
+    step : float
+    """
+    lengths = kept.lengths[: shares.size]
+    units = kept.indices[: lengths.sum()]
+    now = np.bincount(units, np.repeat(shares, lengths), minlength=use.size)
+    use += (1.0 - MEMORY) * (now - use)
+    fair = use.mean()
+    if fair > 0.0:
+        bias += (step * np.clip(1.0 - use / fair, -1.0, 1.0)).astype(bias.dtype)

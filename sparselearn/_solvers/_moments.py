@@ -17,16 +17,20 @@ import operator
 from dataclasses import dataclass, replace
 
 import numpy as np
+import scipy.sparse as sp
 
 from sparselearn._kernels._gram import gather_rows
 from sparselearn._solvers._problem import serially
 
-__all__ = ["MomentProblem", "Moments", "moments_of"]
+__all__ = ["MomentProblem", "Moments", "batch_moments", "moments_of"]
 
 # Rows are gathered in blocks of about this many numbers.
 BLOCK = 2**20
 # Parts for threads, each with sums of its own: in all at most an eighth of X.
 PARTS = 8
+# Where less than this is left of a sum of squares about 0 when it is taken about the
+# mean, rounding is.
+CANCELLED = 1e-3
 # The spread of a constant column or target is not 0 but the rounding error of its mean.
 CONSTANT = (64 * np.finfo(np.float64).eps) ** 2
 
@@ -182,6 +186,34 @@ def moments_of(X, y, weights, rows=None, run=serially):
     return functools.reduce(operator.add, parts)
 
 
+def batch_moments(X, y, weights, run=serially):
+    """The `Moments` of all rows, also of a sparse X (csc_array).
+
+    Products of sparse columns are about 0, and brought to the means then; if that
+    leaves little of one, as of a column that is nearly constant, rows are made dense, a
+    block at a time.
+    """
+    if not sp.issparse(X):
+        return moments_of(X, y, weights, run=run)
+    s = np.broadcast_to(weights, y.shape[:1])
+    weight, columns = np.sum(s), X.astype(np.float64)
+    x_mean, y_mean = (columns.T @ s) / weight, (s @ y) / weight
+    scatter = (columns.T @ columns.multiply(s[:, None])).toarray()
+    square = np.diagonal(scatter).copy()
+    scatter -= weight * np.outer(x_mean, x_mean)
+    if np.any(np.diagonal(scatter) < CANCELLED * square):
+        return _part_moments(columns.tocsr(), y, weights, np.flatnonzero(s > 0.0))
+    target = (s * (y - y_mean).T).T
+    return Moments(
+        weight=weight,
+        x_mean=x_mean,
+        y_mean=y_mean,
+        scatter=scatter,
+        cross=columns.T @ target,
+        square=np.sum(target * (y - y_mean), axis=0),
+    )
+
+
 def _part_moments(X, y, weights, rows):
     n_features = X.shape[1]
     size = max(1, BLOCK // n_features)
@@ -197,7 +229,10 @@ def _part_moments(X, y, weights, rows):
 def _block_moments(X, y, weights, rows, block):
     s = np.broadcast_to(weights, y.shape[:1])[rows]
     weight = np.sum(s)
-    gather_rows(X, rows, block)
+    if sp.issparse(X):
+        block[:] = X[rows].toarray()
+    else:
+        gather_rows(X, rows, block)
     x_mean, y_mean = (s @ block) / weight, (s @ y[rows]) / weight
     root = np.sqrt(s)
     block -= x_mean

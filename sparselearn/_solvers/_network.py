@@ -16,6 +16,7 @@ from sparselearn._solvers._network_spec import (
     glorot,
     layer_table,
     layer_values,
+    used_inputs,
 )
 from sparselearn._solvers._optimizers import Adam, FullBatch, Momentum
 from sparselearn._solvers._sought import SoughtWeight
@@ -38,6 +39,7 @@ __all__ = [
     "NetworkSpec",
     "glorot",
     "layer_values",
+    "used_inputs",
 ]
 
 LOSSES = {

@@ -13,6 +13,8 @@ from typing import NamedTuple
 import numpy as np
 
 from sparselearn._kernels import _activations, _network, _plan
+from sparselearn._kernels._vectors import aligned_zeros
+from sparselearn._solvers._batches import flat
 
 __all__ = [
     "ACTIVATIONS",
@@ -22,6 +24,7 @@ __all__ = [
     "glorot",
     "layer_table",
     "layer_values",
+    "used_inputs",
 ]
 
 ACTIVATIONS = {
@@ -36,6 +39,8 @@ ACTIVATIONS = {
 }
 # Rows that one call takes through a network whose output is wanted.
 CHUNK = 256
+# Multiplications that take as long as to copy a number.
+COPIED = 50
 
 
 class CodeLayer(NamedTuple):
@@ -118,7 +123,7 @@ class Network:
             place += m * n if own else 0
             self.places.append((first, place))
             place += n
-        self.values = np.zeros(place, dtype=dtype)
+        self.values = aligned_zeros(place, dtype)
         self.weights, self.biases = [], []
         for layer, ((m, n), (w, b)) in enumerate(zip(pairs, self.places)):
             shape = (m, n) if layer < n_own else (n, m)
@@ -184,10 +189,12 @@ def layer_values(spec, network, rows, layer, run=map):
 
     def compute(start):
         part = rows[start : start + CHUNK]
-        full = np.zeros((CHUNK, part.shape[1]), dtype=dtype)
-        full[: len(part)] = part
+        full = part
+        if len(part) < CHUNK:
+            full = np.zeros((CHUNK, part.shape[1]), dtype=dtype)
+            full[: len(part)] = part
         acts = np.empty(CHUNK * sum(network.sizes[1:]), dtype=dtype)
-        _network.forward(table, network.values, full.reshape(-1), acts, layer)
+        _network.forward(table, network.values, flat(full, dtype), acts, layer)
         at = table[layer, _plan.PLACE]
         values = acts[at : at + CHUNK * n_out].reshape(CHUNK, n_out)
         found[start : start + CHUNK] = values[: len(part)]
@@ -195,3 +202,16 @@ def layer_values(spec, network, rows, layer, run=map):
     for _ in run(compute, range(0, len(rows), CHUNK)):
         pass
     return found
+
+
+def used_inputs(weights):
+    """Inputs of a first layer, (n_in, n_out), that have a weight.
+
+    At least one; None if it would not pay to pick them: to copy the numbers of a row
+    that are used takes longer than to multiply all.
+    """
+    used = np.flatnonzero((weights != 0.0).any(axis=1))
+    n_inputs, n_outputs = weights.shape
+    if COPIED * used.size >= (n_inputs - used.size) * n_outputs:
+        return None
+    return used if used.size else np.zeros(1, dtype=np.intp)

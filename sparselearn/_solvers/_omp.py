@@ -125,11 +125,15 @@ class Matcher:
         self._room = min(most, 2 * AHEAD)
 
     def solve(self, problem):
-        """Pursue the target of `problem`, of the same design as the one at hand.
+        """The `Code` of the target of `problem`, whose design is the one at hand."""
+        return self.solve_levels(problem, [self.most])[0]
+
+    def solve_levels(self, problem, levels):
+        """What `solve` would find if `most` were each of the ascending `levels`.
 
         Returns
         -------
-        Code
+        list of Code
         """
         if self.gram.n_formed * problem.curvature.size > KEPT:
             self.gram = GramRows(problem)
@@ -137,7 +141,7 @@ class Matcher:
         state = self._state(correlation)
         square = null = 2.0 * problem.null_value
         goal = Goal(
-            most=self.most,
+            most=0,
             enough=self.tol * null,
             worth=0.0,
             floor=self._floor * null,
@@ -145,16 +149,21 @@ class Matcher:
             optimised=False,
             closing=True,
         )
-        size, wanted = 0, None
-        while wanted not in (DONE, SPENT):
-            rows, slots = self.gram.rows, self.gram.slots
-            wanted, size, square = pursue(rows, slots, state, size, square, goal)
-            if wanted == FULL:
-                self._room = min(self.most, 2 * self._room)
-                state = _enlarged(state, size, self._room)
-            elif wanted >= 0:
-                self.gram.form(self._candidates(state, wanted, self.most - size))
-        return self._code(problem, state, size)
+        size, wanted, codes = 0, None, []
+        for level in levels:
+            goal = goal._replace(most=level, closing=level == levels[-1])
+            while wanted != SPENT:
+                rows, slots = self.gram.rows, self.gram.slots
+                wanted, size, square = pursue(rows, slots, state, size, square, goal)
+                if wanted == DONE:
+                    break
+                if wanted == FULL:
+                    self._room = min(self.most, 2 * self._room)
+                    state = _enlarged(state, size, self._room)
+                elif wanted >= 0:
+                    self.gram.form(self._candidates(state, wanted, self.most - size))
+            codes.append(self._code(problem, state, size))
+        return codes
 
     def _state(self, correlation):
         n_features, room = correlation.size, self._room

@@ -1,5 +1,6 @@
 """A path of penalties, each solution the start of the next."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,6 +50,11 @@ class PathResult:
         Whether the gap met the tolerance.
     route : Route
         How the solutions were come by: `solver`, `n_passes` and `screened_share`.
+    penalty_at : callable or None
+        The penalty's spec as a function of alpha.
+    loss : spec or None
+        None is the squared loss.
+    fit_intercept : bool
     """
 
     alphas: np.ndarray
@@ -58,6 +64,9 @@ class PathResult:
     n_iter: np.ndarray
     converged: np.ndarray
     route: Route
+    penalty_at: Callable = None
+    loss: object = None
+    fit_intercept: bool = True
 
 
 def make_solver(problem, penalty, *, start=None, n_solves=1):
@@ -107,6 +116,9 @@ def solve_path(problem, penalty_at, alphas, *, tol, max_iter, dtype=np.float64):
         n_iter=n_iter,
         converged=converged,
         route=solver.route,
+        penalty_at=penalty_at,
+        loss=getattr(problem, "loss", None),
+        fit_intercept=getattr(problem, "fit_intercept", True),
     )
 
 

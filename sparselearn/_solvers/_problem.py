@@ -64,6 +64,11 @@ class Problem:
         """The objective of w = 0: half the weighted variance of the target."""
         return 0.5 * np.sum(self.weights * self.target**2)
 
+    @cached_property
+    def moment(self):
+        """``X' S y`` of the centred columns."""
+        return self.correlation(self.weights * self.target)
+
     def with_target(self, y):
         """The same design with the target `y`, a float64 array of (n_samples,)."""
         mean = 0.0

@@ -17,7 +17,7 @@ def refit_on_support(problem, coef, kind, *, positive=False):
 
     Parameters
     ----------
-    problem : Problem
+    problem : Problem or MomentProblem
     coef : ndarray (n_features,)
         Not written to.
     kind : {"ols", "ridge"}
@@ -34,10 +34,9 @@ def refit_on_support(problem, coef, kind, *, positive=False):
     refitted = np.zeros_like(coef)
     if not support.size:
         return refitted
-    moment = problem.correlation(problem.weights * problem.target)
-    working = GramWorkingSet(problem, moment)
+    working = GramWorkingSet(problem, problem.moment)
     working.grow(support)
-    gram, moment = working.gram.copy(), moment[support]
+    gram, moment = working.gram.copy(), problem.moment[support]
     if kind == "ridge":
         gram[np.diag_indices_from(gram)] += RIDGE * np.mean(np.diagonal(gram))
     if positive:

@@ -24,12 +24,14 @@ from sparselearn._kernels._topk import add_bias, write_above
 from sparselearn._solvers._sought import SoughtWeight
 
 __all__ = [
+    "MEMORY",
     "BatchTopK",
     "JumpRectifier",
     "Kept",
     "Rectifier",
     "Selection",
     "TopK",
+    "first_threshold",
     "join",
     "keep_above",
     "keep_top",
@@ -295,3 +297,11 @@ def make_selection(spec, width=0.0):
     if spec.selection == "relu":
         return Rectifier(spec.alpha, spec.n_nonzero)
     return JumpRectifier(spec.alpha, spec.n_nonzero, width=width)
+
+
+def first_threshold(products, n_nonzero, width):
+    """What so many of a row's products exceed, on average; half the window, if None."""
+    if n_nonzero is None:
+        return 0.5 * width
+    share = min(1.0, n_nonzero / products.shape[1])
+    return max(0.0, float(np.quantile(products, 1.0 - share)))

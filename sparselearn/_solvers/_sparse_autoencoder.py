@@ -41,8 +41,15 @@ from sparselearn._kernels._units import (
     move_row,
     slopes,
 )
-from sparselearn._solvers._dead_units import Reservoir, resample, second_errors
-from sparselearn._solvers._selections import join, make_selection, parts_of
+from sparselearn._kernels._vectors import aligned_zeros
+from sparselearn._solvers._dead_units import Reservoir, level, resample, second_errors
+from sparselearn._solvers._encoding import Encoding
+from sparselearn._solvers._selections import (
+    first_threshold,
+    join,
+    make_selection,
+    parts_of,
+)
 from sparselearn._solvers._training import Learner
 
 __all__ = ["SparseLearner", "SparseModel", "SparseSpec"]
@@ -50,10 +57,8 @@ __all__ = ["SparseLearner", "SparseModel", "SparseSpec"]
 # The share of pairs from which on gradients come from matrix products.
 DENSE = 0.08
 # Rows, and units at least, that are worked on together, and parts of the units at most.
-# Products with fewer units are slow.
 ROWS = 64
 UNITS = 64
-PRODUCTS = 512
 PARTS = 8
 EPSILON = 1e-8
 # A rate below this share of the highest is on its way to zero.
@@ -92,6 +97,9 @@ class SparseSpec(NamedTuple):
     anneal : float
         The share of the training over which "topk" comes down to `n_nonzero`, from
         `LOOSE` times as many; it is told where it is by `hear`.
+    balance : float
+        How fast, in units of the rate, biases move so that rows keep all units equally
+        often; for "topk" and "batchtopk". 0 leaves them to the loss.
     beta_1, beta_2 : float
         Of Adam. With beta_1 = 0 there are no first moments, which saves a third of the
         memory, and steps exactly equal those of Adam while only units that are kept are
@@ -109,6 +117,7 @@ class SparseSpec(NamedTuple):
     patience: float = 10_000.0
     bandwidth: float = 0.5
     anneal: float = 0.0
+    balance: float = 0.0
     beta_1: float = 0.9
     beta_2: float = 0.999
     seed: int = 0
@@ -152,6 +161,9 @@ class SparseLearner(Learner):
         To start from; their lengths do not matter.
     output_bias : ndarray (n_features,), optional
         To start from, such as the logits of the mean of targets; 0 if not given.
+    background : ndarray (n_features,), optional
+        What most entries of rows are: zeros of X as the learner sees them. No result
+        depends on it, but for rounding; steps take less time. 0 if not given.
 
     Attributes
     ----------
@@ -167,15 +179,25 @@ class SparseLearner(Learner):
     """
 
     def __init__(
-        self, spec, sample, n_components, random_state, *, atoms=None, output_bias=None
+        self,
+        spec,
+        sample,
+        n_components,
+        random_state,
+        *,
+        atoms=None,
+        output_bias=None,
+        background=None,
     ):
         dtype, n_features = sample.dtype, sample.shape[1]
         self.spec = spec
         if atoms is None:
             atoms = random_state.standard_normal((n_components, n_features))
         lengths = np.linalg.norm(atoms, axis=1, keepdims=True)
-        decoder = np.ascontiguousarray(atoms / lengths, dtype=dtype)
-        encoder = decoder[:0] if spec.tied else decoder.copy()
+        decoder = aligned_zeros(atoms.shape, dtype)
+        encoder = decoder[:0] if spec.tied else aligned_zeros(atoms.shape, dtype)
+        decoder[...] = atoms / lengths
+        encoder[...] = decoder[: len(encoder)]
         products = sample @ decoder.T
         width = spec.bandwidth * float(np.std(products, dtype=np.float64))
         self.selection = make_selection(spec, width)
@@ -183,7 +205,7 @@ class SparseLearner(Learner):
             n_components if self.selection.has_thresholds else 0, dtype=dtype
         )
         if thresholds.size:
-            thresholds[:] = _first_threshold(products, spec.n_nonzero, width)
+            thresholds[:] = first_threshold(products, spec.n_nonzero, width)
         bias = np.zeros(n_components, dtype=dtype)
         self.units = Units(encoder, decoder, bias, thresholds)
         self.output_bias = np.zeros(n_features, dtype=dtype)
@@ -191,7 +213,7 @@ class SparseLearner(Learner):
             self.output_bias[:] = output_bias
         n_rows = 0 if spec.beta_1 == 0.0 else None
         means = [values[:n_rows] for values in (*self.units, self.output_bias[None])]
-        *first, self._first_output = [np.zeros_like(values) for values in means]
+        *first, self._first_output = [aligned_zeros(w.shape, dtype) for w in means]
         self._first = Units(*first)
         self._second = Squares(*[np.zeros(len(w), dtype=dtype) for w in self.units])
         self._second_output = np.zeros(1, dtype=dtype)
@@ -199,10 +221,14 @@ class SparseLearner(Learner):
         self._moved = np.zeros(n_components, dtype=np.int64)
         self.last_kept = np.zeros(n_components)
         self._counts = np.zeros(n_components, dtype=np.int64)
+        self._use = np.zeros(n_components)
         self._counted = 0
         self._reservoir = Reservoir(n_features, dtype)
         self._rate = self._top_rate = 0.0
         self._buffers = None
+        if background is None:
+            background = np.zeros(n_features)
+        self._encoding = Encoding(background.astype(dtype))
 
     # -- a step ---------------------------------------------------------------
 
@@ -229,6 +255,8 @@ class SparseLearner(Learner):
         self._move_units(signals, kept, rule, times_kept, run)
         slope = signals.errors[:n_rows].sum(axis=0)
         move_row(self.output_bias, slope, self._first_output, self._second_output, rule)
+        if self.spec.balance > 0.0:
+            level(self.units.bias, self._use, kept, shares, self.spec.balance * rate)
         if self.selection.penalised:
             n_kept, amount = self._means_of(kept, shares)
             self.selection.learn(n_kept, float(shares @ losses), amount)
@@ -258,7 +286,8 @@ class SparseLearner(Learner):
         """
         units, n_rows = self.units, shares.size
         products, errors = self._room(n_rows)
-        self._multiply(batch.rows, products, run)
+        encoder = units.decoder if self.spec.tied else units.encoder
+        self._encoding.multiply(batch.rows, encoder, products, run)
         parts = parts_of(n_rows, ROWS)
         pick = self.selection.look(products, units, parts, run)
         rounded = shares.astype(products.dtype)
@@ -287,25 +316,11 @@ class SparseLearner(Learner):
             n_units, n_features = self.units.decoder.shape
             dtype = self.units.decoder.dtype
             self._buffers = (
-                np.empty((n_rows, n_units), dtype=dtype),
-                np.empty((2 * n_rows, n_features), dtype=dtype),
+                aligned_zeros((n_rows, n_units), dtype),
+                aligned_zeros((2 * n_rows, n_features), dtype),
             )
         products, errors = self._buffers
         return products[:n_rows], errors[: 2 * n_rows]
-
-    @property
-    def _encoder(self):
-        return self.units.decoder if self.spec.tied else self.units.encoder
-
-    def _multiply(self, rows, out, run):
-        """Write ``rows @ W_e.T`` to `out`, by parts of the units."""
-        encoder = self._encoder
-
-        def part(units):
-            np.matmul(rows, encoder[units].T, out=out[:, units])
-
-        n_units = len(encoder)
-        list(run(part, parts_of(n_units, max(PRODUCTS, -(-n_units // PARTS)))))
 
     def _rule(self, rate):
         """How Adam makes the step, corrected for moments that started at 0."""
@@ -340,10 +355,15 @@ class SparseLearner(Learner):
         )
 
     def _by_pairs(self, parts, state, times_kept, run):
-        n_features = self.units.decoder.shape[1]
+        dtype, n_features = self.units.decoder.dtype, self.units.decoder.shape[1]
+        n_all = state[1].errors.shape[0]
 
         def part(units):
-            scratch = np.empty((2, n_features), dtype=self.units.decoder.dtype)
+            scratch = (
+                aligned_zeros((2, n_features), dtype),
+                np.empty((2, n_all), dtype=dtype),
+                np.empty((2, n_all), dtype=np.int32),
+            )
             descend(units.start, units.stop, *state, times_kept, scratch)
 
         list(run(part, parts))
@@ -469,16 +489,9 @@ class SparseLearner(Learner):
             "moved": self._moved,
             "last_kept": self.last_kept,
             "counts": self._counts,
+            "use": self._use,
         }
         groups = {"": self.units, "first_": self._first, "second_": self._second}
         for prefix, units in groups.items():
             found |= {prefix + name: values for name, values in units._asdict().items()}
         return found
-
-
-def _first_threshold(products, n_nonzero, width):
-    """What so many of a row's products exceed, on average; half the window, if None."""
-    if n_nonzero is None:
-        return 0.5 * width
-    share = min(1.0, n_nonzero / products.shape[1])
-    return max(0.0, float(np.quantile(products, 1.0 - share)))

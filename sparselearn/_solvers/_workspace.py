@@ -7,8 +7,9 @@ import numpy as np
 
 from sparselearn._kernels import _plan
 from sparselearn._kernels._layers import SHARD, THIN
-from sparselearn._kernels._sparse_rows import RARITY, SPAN, Lists
-from sparselearn._solvers._batches import OneHot
+from sparselearn._kernels._sparse_rows import HELD, RARITY, ROOM, SPAN, Lists
+from sparselearn._kernels._vectors import VECTOR, aligned_zeros
+from sparselearn._solvers._batches import OneHot, flat
 
 __all__ = [
     "blocks_of",
@@ -22,7 +23,7 @@ __all__ = [
 # Parameters of a block: they, their moments and gradient stay in a core's cache.
 BLOCK = 2**16
 # Rows of a block, at most and at least, if its layer has them.
-MOST_ROWS, LEAST_ROWS = 64, SPAN
+MOST_ROWS, LEAST_ROWS = HELD, 16
 
 
 def blocks_of(network):
@@ -47,27 +48,6 @@ def shards_of(n_rows):
     return np.arange(n_shards + 1, dtype=np.int64) * n_rows // n_shards
 
 
-class _Memory:
-    """The memory of `array`, a contiguous one, as one that numpy believes writable."""
-
-    def __init__(self, array):
-        self._array = array  # whose memory must live on
-        start = array.__array_interface__["data"][0]
-        self.__array_interface__ = array.__array_interface__ | {"data": (start, False)}
-
-
-def _flat(array, dtype):
-    """`array` in one dimension, row by row, of the type kernels are compiled for.
-
-    They do not write into rows and targets of a lot, but are compiled for arrays that
-    may be written: for others too would take as long again.
-    """
-    array = np.ascontiguousarray(array, dtype=dtype)
-    if not array.flags.writeable:
-        array = _Memory(array)
-    return np.asarray(array).reshape(-1)
-
-
 def _lot(rows, targets, weights, masses, dtype, places=None, shift=None, scale=1.0):
     """A `Lot` without rates; of `rows` as they are if there are no `places`."""
     n_steps, classes = len(masses), np.empty(0, np.int64)
@@ -75,11 +55,11 @@ def _lot(rows, targets, weights, masses, dtype, places=None, shift=None, scale=1
         classes, targets = targets.codes.astype(np.int64), np.empty(0)
     shares = np.ascontiguousarray(weights).reshape(n_steps, -1) / masses[:, None]
     return _plan.Lot(
-        rows=_flat(rows, dtype),
+        rows=flat(rows, dtype),
         places=np.empty(0, np.int64) if places is None else places,
         shift=np.empty(0, dtype) if shift is None else shift,
         scale=dtype.type(scale),
-        targets=_flat(np.empty(0) if targets is rows else targets, dtype),
+        targets=flat(np.empty(0) if targets is rows else targets, dtype),
         classes=classes,
         shares=shares.astype(dtype).reshape(-1),
         inverse_masses=(1.0 / masses).astype(dtype),
@@ -139,9 +119,9 @@ def new_workspace(
         first=optimizer.first,
         second=optimizer.second,
         gradient=np.empty(0, dtype),
-        acts=np.empty(size, dtype),
-        deltas=np.empty(size, dtype),
-        scratch=np.empty((n_parts, longest), dtype),
+        acts=aligned_zeros(size, dtype),
+        deltas=aligned_zeros(size, dtype),
+        scratch=aligned_zeros((n_parts, longest), dtype),
         sums=np.zeros((n_shards, n_codes)),
         slopes=np.zeros((n_parts, n_codes), dtype),
         norms=np.zeros(n_codes, dtype),
@@ -154,7 +134,7 @@ def new_workspace(
         lists=new_lists(network, n_rows, n_parts, n_shards),
         meeting=np.zeros(2, dtype=np.int64),
         claims=np.zeros(len(blocks_of(network)), dtype=np.int64),
-        rows=np.empty(n_rows * network.sizes[0], dtype),
+        rows=aligned_zeros(n_rows * network.sizes[0], dtype),
         targets=np.empty(n_rows * network.sizes[-1], dtype),
     )
 
@@ -164,13 +144,14 @@ def new_lists(network, n_rows, n_parts, n_shards):
     n_features, dtype = network.sizes[0], network.values.dtype
     if network.sizes[1] < THIN:
         n_rows = 0
-    room = n_rows * (n_features // RARITY + SPAN)
+    room, lanes = n_rows * (n_features // RARITY + VECTOR), VECTOR // dtype.itemsize
     return Lists(
         index=np.empty(room, dtype=np.int32),
         value=np.empty(room, dtype),
         begin=np.zeros((n_rows, -(-n_features // SPAN) + 1), dtype=np.int64),
         few=np.zeros(n_shards, dtype=bool),
-        row=np.empty((n_parts, SPAN * n_rows), dtype=np.int32),
-        sorted=np.empty((n_parts, SPAN * n_rows), dtype),
-        count=np.zeros((n_parts, SPAN), dtype=np.int64),
+        row=aligned_zeros((n_parts, HELD * ROOM), np.int32),
+        sorted=aligned_zeros((n_parts, HELD * ROOM), dtype),
+        count=aligned_zeros((n_parts, HELD), np.int64),
+        delta=aligned_zeros((n_rows, -(-network.sizes[1] // lanes) * lanes), dtype),
     )

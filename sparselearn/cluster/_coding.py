@@ -10,6 +10,7 @@ from sklearn.base import (
 )
 from sklearn.utils.validation import check_is_fitted
 
+from sparselearn._dask import lazily
 from sparselearn._parallel import bounded, map_chunks, stream
 from sparselearn._solvers import _kmeans_codes as solver
 from sparselearn._solvers._codebook import Codebook, WhitenedRows
@@ -122,6 +123,7 @@ class CentroidCodesMixin(
         has_zeros = self.encoder != "triangle" or self.n_nonzero_coefs is not None
         return self.sparse_output and has_zeros and container == "default"
 
+    @lazily
     def transform(self, X):
         """Encode samples.
 
@@ -164,6 +166,7 @@ class CentroidCodesMixin(
         self._map(encode, X)
         return codes
 
+    @lazily
     def predict(self, X):
         """The nearest centroid of each sample.
 

@@ -9,6 +9,7 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
+from sparselearn._dask import lazily
 from sparselearn._parallel import bounded, map_chunks, row_chunks
 from sparselearn._solvers._coding import (
     Atoms,
@@ -29,6 +30,7 @@ __all__ = [
     "chunk_rows",
     "compact",
     "encode",
+    "encode_levels",
     "explained",
     "map_rows",
     "observed_mean",
@@ -86,6 +88,22 @@ def encode(X, atoms, coder, n_jobs=None):
             n_jobs,
         )
     )
+
+
+def encode_levels(X, atoms, coder, levels, n_jobs=None):
+    """`Codes` of the rows of X at each of the `levels`, numbers of non-zeros."""
+
+    def at_all_levels(rows):
+        if has_gaps(rows):
+            path = (coder.at_level(level).encode_rows(rows, atoms) for level in levels)
+        else:
+            path = coder.encode_levels(rows, atoms, levels)
+        return [compact(codes) for codes in path]
+
+    parts = map_rows(at_all_levels, X, atoms, coder, n_jobs)
+    by_level = [list(level) for level in zip(*parts)]
+    parts.clear()  # so that joining a level frees its parts
+    return [join_codes(level) for level in by_level]
 
 
 def compact(codes):
@@ -230,6 +248,7 @@ class CodesMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         sparse = coding.sparse_output and container == "default"
         return stacked if sparse else stacked.toarray()
 
+    @lazily
     def transform(self, X):
         """Encode samples.
 

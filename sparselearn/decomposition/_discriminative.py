@@ -18,6 +18,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import check_is_fitted
 
 from sparselearn._compat import Interval, StrOptions, fit_context
+from sparselearn._dask import lazily
 from sparselearn._parallel import bounded
 from sparselearn._solvers._atom_updates import DescentUpdate, KSVDUpdate
 from sparselearn._solvers._dictionary import initial_atoms
@@ -382,6 +383,7 @@ class DiscriminativeDictionaryLearning(BatchLearner):
         )
         return codes @ self.coef_.T + self.intercept_
 
+    @lazily
     def predict(self, X):
         """Predict y.
 
@@ -401,6 +403,7 @@ class DiscriminativeDictionaryLearning(BatchLearner):
         return self.classes_[np.argmax(scores, axis=1)]
 
     @available_if(lambda self: self.target == "classes")
+    @lazily
     def decision_function(self, X):
         """How much the linear model on the codes speaks for each class.
 

@@ -6,12 +6,11 @@ import numpy as np
 import scipy.sparse as sp
 
 from sparselearn._compat import validate_params
-from sparselearn._solvers._coding import Atoms, has_gaps, join_codes
+from sparselearn._solvers._coding import Atoms
 from sparselearn.decomposition._coding import (
     check_rows,
-    compact,
     encode,
-    map_rows,
+    encode_levels,
     stack_codes,
     warn_of,
     warn_of_none,
@@ -204,19 +203,7 @@ def encode_path(
         max_iter=max_iter,
     )
     X, atoms = _check(X, coding)
-    coder = make_coder(coding)
-
-    def at_all_levels(rows):
-        if has_gaps(rows):
-            path = (coder.at_level(level).encode_rows(rows, atoms) for level in levels)
-        else:
-            path = coder.encode_levels(rows, atoms, levels)
-        return [compact(codes) for codes in path]
-
-    parts = map_rows(at_all_levels, X, atoms, coder, n_jobs)
-    by_level = [list(level) for level in zip(*parts)]
-    parts.clear()  # so that joining a level frees its parts
-    path = [join_codes(level) for level in by_level]
+    path = encode_levels(X, atoms, make_coder(coding), levels, n_jobs)
     warn_of(max(path, key=lambda codes: (codes.status == 1).sum()), stacklevel=3)
     warn_of_none(path[levels.index(max(levels))], coding, stacklevel=3)
     return CodePath(

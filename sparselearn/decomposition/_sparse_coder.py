@@ -289,13 +289,17 @@ class SparseCoder(CodesMixin, BaseEstimator):
         warn_of_none(codes, self, stacklevel=stacklevel)
 
         # All at the end: a fit that failed leaves the attributes of the last one.
+        self._store(X, weights, components, observed_mean(X, weights), codes)
+        return codes, X.dtype
+
+    def _store(self, X, weights, components, mean, codes):
+        """Set the fitted attributes."""
         self.components_ = components
-        self.mean_ = observed_mean(X, weights)
+        self.mean_ = mean
         self._store_codes(codes, weights)
-        self.explained_variance_ = explained(X, codes, weights, components, self.mean_)
+        self.explained_variance_ = explained(X, codes, weights, components, mean)
         self.status_ = codes.status
         self.n_iter_ = 1
-        return codes, X.dtype
 
     def check_dictionary(self, X, weights=None):
         """A copy of `dictionary`, held against X, or what stands for it."""

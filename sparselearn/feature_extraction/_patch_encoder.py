@@ -12,6 +12,7 @@ from sklearn.utils.random import sample_without_replacement
 from sklearn.utils.validation import check_is_fitted
 
 from sparselearn._compat import Interval, StrOptions, fit_context
+from sparselearn._dask import lazily
 from sparselearn._parallel import row_chunks
 from sparselearn._solvers._patches import (
     cut_patches,
@@ -343,6 +344,7 @@ class PatchEncoder(TransformerMixin, BaseEstimator):
 
     # -- images to features -----------------------------------------------------
 
+    @lazily
     def transform(self, X):
         """Encode images.
 

@@ -8,6 +8,7 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sparselearn._compat import Interval, check_sample_weight, fit_context
+from sparselearn._dask import lazily
 from sparselearn._parallel import bounded, map_chunks, stream
 from sparselearn._solvers._whitening import (
     Covariance,
@@ -207,6 +208,7 @@ class ZCAWhitening(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         map_chunks(fill, X.shape[0], CHUNK, self.n_jobs)
         return result
 
+    @lazily
     def transform(self, X):
         """Whiten samples.
 
@@ -222,6 +224,7 @@ class ZCAWhitening(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         return self._mapped(Whitening.apply, self._validate(X, reset=False))
 
+    @lazily
     def inverse_transform(self, X):
         """The samples that whitened ones stand for.
 

@@ -1,11 +1,13 @@
 """Stability selection: the features that fits to halves of the data agree on."""
 
+import warnings
+from functools import partial
 from numbers import Integral, Real
 
 import numpy as np
-import scipy.sparse as sp
 from sklearn import get_config
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone, is_classifier
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.feature_selection import SelectorMixin
 from sklearn.utils import check_array, check_random_state, get_tags
 from sklearn.utils.metadata_routing import (
@@ -13,16 +15,38 @@ from sklearn.utils.metadata_routing import (
     MethodMapping,
     process_routing,
 )
-from sklearn.utils.sparsefuncs import mean_variance_axis
 from sklearn.utils.validation import (
     check_consistent_length,
     check_is_fitted,
     validate_data,
 )
 
-from sparselearn._compat import Interval, fit_context, rows_of, rows_of_params
+from sparselearn._compat import (
+    Interval,
+    StrOptions,
+    fit_context,
+    rows_of,
+    rows_of_params,
+)
 from sparselearn._parallel import map_threads
 from sparselearn._validation import FLOATS
+from sparselearn.feature_selection._bounds import (
+    ASSUMPTIONS,
+    false_positive_bound,
+    largest_number,
+    lowest_threshold,
+)
+from sparselearn.feature_selection._halves import (
+    Alphas,
+    Lattice,
+    has_path,
+    is_greedy,
+    select_by_fit,
+    select_by_path,
+    selection_shares,
+    split_halves,
+)
+from sparselearn.linear_model._support_path import SupportPath
 
 __all__ = ["StabilitySelector"]
 
@@ -30,36 +54,59 @@ __all__ = ["StabilitySelector"]
 class StabilitySelector(SelectorMixin, MetaEstimatorMixin, BaseEstimator):
     r"""Select features that an estimator selects again and again from half of the rows.
 
-    The rows are split at random into two halves, `n_pairs` times, and a clone of the
-    estimator is fitted to each half. A fit selects the q features that are most
-    important to it, of those that are not without any. The share of the fits that
-    select feature j is its selection probability :math:`\hat\Pi_j`, and
+    The rows are split at random into two halves, B = `n_pairs` times, and each half
+    selects q of the p features at most. Of a linear model with a path these are the
+    first to enter it as alpha falls, whatever the estimator's own alpha; of other
+    estimators, the ones most important to a clone that is fitted to the half, of
+    those that are not without any. With :math:`\hat\Pi_j(\lambda)` the share of the
+    2 B halves that select feature j at :math:`\lambda`, an alpha or a number of
+    features, what is kept is
 
-    .. math:: \hat S = \{ j : \hat\Pi_j \ge \tau \}, \qquad \tau = \mathrm{threshold}.
+    .. math::
+        \hat S = \{ j : \hat\Pi_j \ge \tau \}, \qquad
+        \hat\Pi_j = \max_\lambda \hat\Pi_j(\lambda), \qquad
+        \tau = \mathrm{threshold}.
 
-    With :math:`\bar q \le q` the mean number of features that a fit selects, the number
-    of features in :math:`\hat S` whose probability of selection by a fit to half of the
-    rows is at most :math:`\bar q / p`, that of a feature picked at random, is at most
+    With :math:`\bar q \le q` the mean number of features that a half selects, those
+    in :math:`\hat S` which a half selects with probability :math:`\bar q / p` at most,
+    that of a feature picked at random, number at most
 
     .. math:: \frac{\bar q^2}{(2 \tau - 1) \, p}
 
-    in expectation, whatever the estimator and the distribution of the data.
+    in expectation, whatever the estimator and the distribution of the data; under
+    `assumption`, fewer: see :func:`false_positive_bound`.
 
     Parameters
     ----------
     estimator : estimator
-        Has `coef_` after `fit`, whose column j, as a norm over outputs, counts times
-        the standard deviation of feature j, or `feature_importances_`.
-    threshold : float in (0.5, 1], default=0.75
-        Selection probability from which on a feature is kept.
-    expected_false : float, default=None
-        The bound above that is asked for: q is the largest number with which it holds,
-        but at least 1. If this and `n_selected` are None, it is 1.
+        Has a path (Lasso, ElasticNet, GroupLasso, SparseGroupLasso,
+        SparseLogisticRegression, SparsePoissonRegressor, SparseHuberRegressor,
+        OrthogonalMatchingPursuit); or after `fit` has `coef_`, whose column j, as a
+        norm over outputs, counts times the standard deviation of feature j, or
+        `feature_importances_`, or `get_support`. A Pipeline is what its last step is.
+    threshold : float in (0.5, 1], default=None
+        Share of the halves from which on a feature is kept. None means the lowest with
+        which the bound is at most `expected_false_positives` if that and `n_selected`
+        are given, and else 0.75.
+    expected_false_positives : float, default=None
+        What the bound is to be at most. None means 1 if `n_selected` is None too, and
+        else whatever comes of it; any two of this, `threshold` and `n_selected` give
+        the third.
     n_selected : int, default=None
-        q itself, given instead of `expected_false`.
+        q. None means the largest with which the bound is at most
+        `expected_false_positives`. A number larger than p means p.
+    assumption : {"none", "unimodal", "r-concave"}, default="none"
+        What the bound takes for granted; see :func:`false_positive_bound`.
+    method : {"auto", "path", "fit"}, default="auto"
+        Whether a half selects by the path or by a fit with the estimator's own alpha.
+        "auto" is by the path where there is one.
+    alphas : int or array-like of shape (n_alphas,), default=100
+        Of the path: so many steps from a half's largest alpha to a thousandth of it, or
+        the alphas. A path ends with the first q features. With given alphas and
+        `n_selected` = p it does not, and :math:`\hat\Pi_j` is Meinshausen and
+        Bühlmann's maximum over them.
     n_pairs : int, default=50
-        Number of times that the rows are halved; twice as many fits are made. Halves
-        of classifiers have the same share of each class.
+        B. Halves of classifiers have the same share of each class.
     random_state : int, RandomState instance or None, default=None
         Of the halves.
     n_jobs : int, default=None
@@ -69,10 +116,16 @@ class StabilitySelector(SelectorMixin, MetaEstimatorMixin, BaseEstimator):
     ----------
     selection_probabilities_ : ndarray of shape (n_features,)
         :math:`\hat\Pi`.
-    expected_false_ : float
-        The bound, for the number of features that the fits did select.
+    selection_paths_ : csc_array of shape (n_features, n_steps)
+        :math:`\hat\Pi(\lambda)`. A step is an alpha of `alphas_`, or k + 1 features.
+    alphas_ : ndarray of shape (n_steps,)
+        Those that paths reached, decreasing; only if the selection is by alphas.
+    threshold_ : float
+        :math:`\tau` in use.
+    expected_false_positives_ : float
+        The bound, for the number of features that the halves did select.
     n_selected_ : int
-        q.
+        q in use.
     support_ : ndarray of int
         Indices of the selected features.
     sparsity_ : float
@@ -87,18 +140,26 @@ class StabilitySelector(SelectorMixin, MetaEstimatorMixin, BaseEstimator):
     Raises
     ------
     ValueError
-        If both `expected_false` and `n_selected` are given, or the fitted estimator
-        has neither `coef_` nor `feature_importances_`.
+        If `threshold`, `expected_false_positives` and `n_selected` are all given, no
+        threshold or number of features has the bound asked for, or the estimator does
+        not say what it selects.
+
+    Warns
+    -----
+    ConvergenceWarning
+        Once, if paths of some halves missed the estimator's `tol`.
 
     See Also
     --------
+    false_positive_bound : The bound, to plan with.
+    sparselearn.inspection.StabilityPathDisplay : Draws `selection_paths_`.
     sparselearn.pruning.Pruner : Removes features of a fitted model, and refits it.
 
     References
     ----------
     N. Meinshausen, P. Bühlmann, "Stability selection", JRSS B 72, 2010. R. D. Shah, R.
     J. Samworth, "Variable selection with error control: another look at stability
-    selection", JRSS B 75, 2013, Theorem 1.
+    selection", JRSS B 75, 2013.
 
     Examples
     --------
@@ -106,16 +167,19 @@ class StabilitySelector(SelectorMixin, MetaEstimatorMixin, BaseEstimator):
     >>> from sparselearn.feature_selection import StabilitySelector
     >>> from sparselearn.linear_model import Lasso
     >>> X, y = load_diabetes(return_X_y=True)
-    >>> selector = StabilitySelector(Lasso(0.1), n_selected=3, random_state=0)
+    >>> selector = StabilitySelector(Lasso(), n_selected=3, random_state=0)
     >>> selector.fit(X, y).support_
     array([2, 3, 8])
     """
 
     _parameter_constraints = {
         "estimator": "no_validation",
-        "threshold": [Interval(Real, 0.5, 1, closed="right")],
-        "expected_false": [Interval(Real, 0, None, closed="neither"), None],
+        "threshold": [Interval(Real, 0.5, 1, closed="right"), None],
+        "expected_false_positives": [Interval(Real, 0, None, closed="neither"), None],
         "n_selected": [Interval(Integral, 1, None, closed="left"), None],
+        "assumption": [StrOptions(set(ASSUMPTIONS))],
+        "method": [StrOptions({"auto", "path", "fit"})],
+        "alphas": [Interval(Integral, 1, None, closed="left"), "array-like"],
         "n_pairs": [Interval(Integral, 1, None, closed="left")],
         "random_state": ["random_state"],
         "n_jobs": [Integral, None],
@@ -125,24 +189,30 @@ class StabilitySelector(SelectorMixin, MetaEstimatorMixin, BaseEstimator):
         self,
         estimator,
         *,
-        threshold=0.75,
-        expected_false=None,
+        threshold=None,
+        expected_false_positives=None,
         n_selected=None,
+        assumption="none",
+        method="auto",
+        alphas=100,
         n_pairs=50,
         random_state=None,
         n_jobs=None,
     ):
         self.estimator = estimator
         self.threshold = threshold
-        self.expected_false = expected_false
+        self.expected_false_positives = expected_false_positives
         self.n_selected = n_selected
+        self.assumption = assumption
+        self.method = method
+        self.alphas = alphas
         self.n_pairs = n_pairs
         self.random_state = random_state
         self.n_jobs = n_jobs
 
     @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y=None, **fit_params):
-        """Fit clones of the estimator to halves of the rows, and count.
+        """Select from halves of the rows, and count.
 
         Parameters
         ----------
@@ -159,28 +229,73 @@ class StabilitySelector(SelectorMixin, MetaEstimatorMixin, BaseEstimator):
         """
         X, y = self._validated(X, y)
         n_samples, n_features = X.shape
-        q = self._number_to_select(n_features)
+        threshold, q = self._threshold_and_number(n_features)
         params = self._routed(fit_params)
+        grid, select = self._way_to_select(X, y, params)
         strata = y if is_classifier(self.estimator) else np.zeros(n_samples)
         rng = check_random_state(self.random_state)
-        halves = [h for _ in range(self.n_pairs) for h in _halves(strata, rng)]
+        pairs = [split_halves(strata, rng) for _ in range(self.n_pairs)]
 
         def selected(rows):
-            part = rows_of(X, rows)
             own = rows_of_params(X, params, indices=rows)
-            fitted = clone(self.estimator)
             targets = () if y is None else (rows_of(y, rows),)
-            return _largest(_importances(fitted.fit(part, *targets, **own), part), q)
+            return select(clone(self.estimator), q, rows_of(X, rows), *targets, **own)
 
-        masks = np.array(map_threads(selected, halves, self.n_jobs))
-        self.selection_probabilities_ = masks.mean(axis=0)
-        self.n_selected_ = q
-        mean = masks.sum(axis=1).mean()
-        self.expected_false_ = mean**2 / ((2.0 * self.threshold - 1.0) * n_features)
+        rows = [half for pair in pairs for half in pair]
+        halves = map_threads(selected, rows, self.n_jobs)
+        self._store(halves, n_features, threshold, q, grid)
+        return self
+
+    def _way_to_select(self, X, y, params):
+        """The grid of alphas, or None, and what selects features from a half."""
+        by_path = (
+            has_path(self.estimator)
+            if self.method == "auto"
+            else (self.method == "path")
+        )
+        if not by_path:
+            return None, select_by_fit
+        if not has_path(self.estimator):
+            raise ValueError(
+                f"method='path' needs an estimator with a path; {self.estimator!r} has "
+                "none, use method='fit'."
+            )
+        if is_greedy(self.estimator):
+            return None, select_by_path
+        if isinstance(self.alphas, Integral):
+            rows = SupportPath(clone(self.estimator), X, y, **params)
+            grid = Lattice(rows.alpha_max, self.alphas)
+        else:
+            grid = Alphas(self.alphas)
+        return grid, partial(select_by_path, grid=grid)
+
+    def _store(self, halves, n_features, threshold, q, grid):
+        """Set the fitted attributes; warn of paths that missed their tolerance."""
+        steps, shares = selection_shares(halves, n_features)
+        self.selection_paths_ = shares
+        self.selection_probabilities_ = shares.max(axis=1).toarray().ravel()
+        if grid is not None:
+            self.alphas_ = grid.alpha(steps)
+        elif hasattr(self, "alphas_"):
+            del self.alphas_  # of another fit
+        self.threshold_, self.n_selected_ = threshold, q
+        mean = np.mean([half.n_selected for half in halves])
+        self.expected_false_positives_ = false_positive_bound(
+            mean, n_features, **self._how(), threshold=threshold
+        )
         self.support_ = np.flatnonzero(self._get_support_mask())
         self.n_nonzero_coefs_ = self.support_.size
         self.sparsity_ = 1.0 - self.support_.size / n_features
-        return self
+        missed = sum(not half.converged for half in halves)
+        if missed:
+            warnings.warn(
+                f"The paths of {missed} of {len(halves)} halves missed tol="
+                f"{self.estimator.tol:.2e} at some alpha: increase max_iter="
+                f"{self.estimator.max_iter} of the estimator, or tol, or select fewer "
+                "features.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
 
     def _validated(self, X, y):
         X = validate_data(
@@ -196,17 +311,46 @@ class StabilitySelector(SelectorMixin, MetaEstimatorMixin, BaseEstimator):
             check_consistent_length(X, y)
         return X, y
 
-    def _number_to_select(self, n_features):
-        if self.n_selected is None:
-            bound = 1.0 if self.expected_false is None else self.expected_false
-            q = int(np.sqrt(bound * (2.0 * self.threshold - 1.0) * n_features))
-            return min(max(q, 1), n_features)
-        if self.expected_false is not None:
+    def _how(self):
+        return {"n_pairs": self.n_pairs, "assumption": self.assumption}
+
+    def _threshold_and_number(self, n_features):
+        """The threshold and q in use."""
+        threshold, q, bound = (
+            self.threshold,
+            self.n_selected,
+            self.expected_false_positives,
+        )
+        if None not in (threshold, q, bound):
             raise ValueError(
-                "Give one of expected_false and n_selected, and leave the other None; "
-                f"got {self.expected_false!r} and {self.n_selected!r}."
+                "threshold, n_selected and expected_false_positives: two of them give "
+                f"the third; got {threshold!r}, {q!r} and {bound!r}. Leave one None."
             )
-        return min(self.n_selected, n_features)
+        how = self._how()
+        if q is not None:
+            q = min(q, n_features)
+            if threshold is None and bound is not None:
+                threshold = lowest_threshold(bound, q, n_features, **how)
+                if threshold is None:
+                    least = false_positive_bound(q, n_features, threshold=1.0, **how)
+                    raise ValueError(
+                        f"expected_false_positives={bound} cannot be had with "
+                        f"n_selected={q} of {n_features} features: even of those that "
+                        f"all halves select, up to {least:.3g} may be false. Select "
+                        "fewer, or allow for more."
+                    )
+            return 0.75 if threshold is None else threshold, q
+        threshold = 0.75 if threshold is None else threshold
+        bound = 1.0 if bound is None else bound
+        q = largest_number(bound, n_features, threshold, **how)
+        reached = false_positive_bound(q, n_features, threshold=threshold, **how)
+        if reached > bound:
+            raise ValueError(
+                f"expected_false_positives={bound} cannot be had with threshold="
+                f"{threshold}: even with n_selected=1 of {n_features} features the "
+                f"bound is {reached:.3g}. Raise the threshold, or allow for more."
+            )
+        return threshold, q
 
     def _routed(self, fit_params):
         if get_config()["enable_metadata_routing"]:
@@ -216,7 +360,7 @@ class StabilitySelector(SelectorMixin, MetaEstimatorMixin, BaseEstimator):
     def _get_support_mask(self):
         check_is_fitted(self)
         # An estimate such as 0.7500000000000001 is not to miss a threshold of 0.75.
-        return self.selection_probabilities_ >= self.threshold - 1e-9
+        return self.selection_probabilities_ >= self.threshold_ - 1e-9
 
     def get_metadata_routing(self):
         """How metadata are routed: from `fit` to that of the estimator.
@@ -236,40 +380,3 @@ class StabilitySelector(SelectorMixin, MetaEstimatorMixin, BaseEstimator):
         tags.input_tags.sparse = inner.input_tags.sparse
         tags.target_tags = inner.target_tags
         return tags
-
-
-def _halves(strata, rng):
-    """Two disjoint halves of the rows, of each stratum half; of all but an odd row."""
-    order = rng.permutation(len(strata))
-    if strata.ndim == 1:
-        # Neighbours in the order go to different halves, those of a stratum adjacent.
-        order = order[np.argsort(strata[order], kind="stable")]
-    size = len(order) // 2
-    pairs = order[: 2 * size].reshape(size, 2)
-    swapped = rng.random(size) < 0.5
-    pairs[swapped] = pairs[swapped, ::-1]
-    return np.sort(pairs[:, 0]), np.sort(pairs[:, 1])
-
-
-def _importances(fitted, X):
-    if hasattr(fitted, "coef_"):
-        coef = fitted.coef_
-        coef = coef.toarray() if sp.issparse(coef) else np.asarray(coef)
-        if sp.issparse(X):
-            spread = np.sqrt(mean_variance_axis(X, axis=0)[1])
-        else:
-            spread = X.std(axis=0, dtype=np.float64)
-        return np.linalg.norm(coef.reshape(-1, X.shape[1]), axis=0) * spread
-    if hasattr(fitted, "feature_importances_"):
-        return fitted.feature_importances_
-    raise ValueError(
-        "StabilitySelector needs an estimator with coef_ or feature_importances_; "
-        f"{type(fitted).__name__} has neither after fit."
-    )
-
-
-def _largest(importances, n_selected):
-    """Mask of the `n_selected` largest importances above 0, of equals the first."""
-    mask = np.zeros(importances.size, dtype=bool)
-    mask[np.argsort(-importances, kind="stable")[:n_selected]] = True
-    return mask & (importances > 0.0)

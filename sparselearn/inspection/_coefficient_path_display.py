@@ -7,7 +7,7 @@ from sklearn.pipeline import Pipeline
 from sparselearn.inspection._style import FAINT, MUTED, PALETTE, axes, cut, tidy
 from sparselearn.linear_model import elastic_net_path, lasso_path
 
-__all__ = ["CoefficientPathDisplay"]
+__all__ = ["CoefficientPathDisplay", "end_names", "invert_log", "used_rows"]
 
 MAX_NAME = 24  # letters of a label; longer ones would leave no room for the lines
 
@@ -163,7 +163,7 @@ class CoefficientPathDisplay:
         self.figure_ = ax.figure
         alphas = np.asarray(self.alphas, dtype=np.float64)
         place = alphas if xscale == "alpha" else -np.log10(alphas / alphas.max())
-        used, coefs = _used_rows(self.coefs)
+        used, coefs = used_rows(self.coefs)
         largest = _largest(coefs, alphas, self.alpha)[:n_labels]
         colours = dict(zip(largest, _cycle(PALETTE)))
         self.lines_ = [
@@ -174,11 +174,10 @@ class CoefficientPathDisplay:
         self._label_axis(ax, xscale)
         self._mark_alpha(ax, xscale, alphas)
         names = self.feature_names
-        self.labels_ = _write_names(
+        self.labels_ = end_names(
             ax,
-            [str(used[k]) if names is None else str(names[used[k]]) for k in largest],
+            [f"x{used[k]}" if names is None else str(names[used[k]]) for k in largest],
             [self.lines_[k] for k in largest],
-            prefix="x" if names is None else "",
         )
         return self
 
@@ -186,8 +185,7 @@ class CoefficientPathDisplay:
         tidy(ax)
         ax.margins(x=0)  # lines end where their names begin
         if xscale == "alpha":
-            ax.set_xscale("log")
-            ax.xaxis.set_inverted(True)
+            invert_log(ax)
         label = "alpha" if xscale == "alpha" else "$-\\log_{10}(\\alpha/\\alpha_{max})$"
         ax.set(xlabel=label, ylabel=self.coef_name)
 
@@ -204,7 +202,7 @@ class CoefficientPathDisplay:
         ax.legend(handles=[self.alpha_line_], frameon=False, borderpad=0, **place)
 
 
-def _used_rows(coefs):
+def used_rows(coefs):
     """Which features are non-zero somewhere, and their rows of `coefs`, dense."""
     rows = sp.csr_array(coefs)
     rows.eliminate_zeros()
@@ -230,17 +228,36 @@ def _look(colour):
     return {"color": colour, "linewidth": 2.2, "zorder": 2.5}
 
 
-def _write_names(ax, names, lines, prefix):
-    """Write each name to the right of the end of its line, none over another."""
+def invert_log(ax):
+    """Make the horizontal axis of `ax` logarithmic, and fall to the right."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    ax.set_xscale("log")
+    ax.xaxis.set_inverted(True)
+    low, high = ax.dataLim.intervalx
+    # Within a few decades also 2 and 5 times the powers of ten have labels.
+    few = low > 0.0 and high < 300.0 * low
+    ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if few else (1.0,)))
+    ax.xaxis.set_major_formatter(lambda x, _: f"{x:g}")
+    ax.xaxis.set_minor_formatter(NullFormatter())
+
+
+def end_names(ax, names, lines, *, gap=0.06):
+    """Write each name to the right of the end of its line, none over another.
+
+    They are `gap` apart at least, in units of the axes' height, and where they fit
+    beside the axes, they are; of lines that end in one place the first is on top.
+    """
     if not names:
         return []
     ends = np.array([line.get_ydata()[_right_end(ax, line)] for line in lines])
     low, high = ax.get_ylim()
     ax.set_ylim(low, high)  # what follows must not move the lines
-    heights = _apart((ends - low) / (high - low), 0.06)
+    places = (ends - low) / (high - low)
+    heights = _beside(_apart(places[::-1], gap)[::-1], gap)
     return [
         ax.annotate(
-            prefix + cut(name, MAX_NAME),
+            cut(name, MAX_NAME),
             xy=(1.0, end),
             xycoords=("axes fraction", "data"),
             xytext=(1.03, height),
@@ -283,3 +300,12 @@ def _apart(heights, gap):
     moved = np.empty(len(order))
     moved[order] = level + gap * np.arange(len(order))
     return moved
+
+
+def _beside(heights, gap):
+    """`heights` that are `gap` apart, moved into [0, 1] if so many fit in."""
+    n = len(heights)
+    rank = np.argsort(np.argsort(heights, kind="stable"), kind="stable")
+    if (n - 1) * gap > 1.0:
+        return heights
+    return np.clip(heights, gap * rank, 1.0 - gap * (n - 1 - rank))

@@ -12,6 +12,10 @@ from sparselearn.linear_model._glm_regressors import (
 from sparselearn.linear_model._group_lasso import GroupLasso, SparseGroupLasso
 from sparselearn.linear_model._group_lasso_cv import GroupLassoCV
 from sparselearn.linear_model._group_lasso_path import group_lasso_path
+from sparselearn.linear_model._information import (
+    InformationCriterion,
+    information_criterion,
+)
 from sparselearn.linear_model._lasso import Lasso
 from sparselearn.linear_model._logistic import SparseLogisticRegression
 from sparselearn.linear_model._logistic_cv import SparseLogisticRegressionCV
@@ -28,6 +32,7 @@ __all__ = [
     "ElasticNetCV",
     "GroupLasso",
     "GroupLassoCV",
+    "InformationCriterion",
     "Lasso",
     "LassoCV",
     "MCPRegressor",
@@ -46,6 +51,7 @@ __all__ = [
     "alpha_max",
     "elastic_net_path",
     "group_lasso_path",
+    "information_criterion",
     "lasso_path",
     "logistic_path",
 ]

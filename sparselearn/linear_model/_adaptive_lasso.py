@@ -16,6 +16,7 @@ from sparselearn._solvers._pilot import (
 from sparselearn._solvers._refit import RIDGE
 from sparselearn._validation import check_penalty_weights
 from sparselearn.linear_model._base import SquaredLossRegressor, elastic_net_penalty
+from sparselearn.linear_model._twins import solve_twins
 
 __all__ = ["AdaptiveLasso"]
 
@@ -25,6 +26,12 @@ class _AdaptiveSolution(Solution):
     """A solution with the penalty weights that led to it."""
 
     penalty_weights: np.ndarray
+
+
+def _adaptive(solution, penalty_at, n_epochs):
+    parts = vars(solution) | {"n_iter": n_epochs + solution.n_iter}
+    weights = penalty_at.keywords["penalty_weights"]
+    return _AdaptiveSolution(**parts, penalty_weights=weights)
 
 
 class AdaptiveLasso(SquaredLossRegressor):
@@ -181,12 +188,27 @@ class AdaptiveLasso(SquaredLossRegressor):
         self.max_iter = max_iter
         self.warm_start = warm_start
 
-    def _with_shared_sums(self, problems, penalty):
+    def _with_shared_sums(self, problems, penalty, n_fits=1):
         """None of it: the pilot asks for rows."""
         return problems
 
     def _solve(self, problem, penalty_at, start):
         """The alpha in use and the solution for one target, by both stages."""
+        penalty_at, n_epochs = self._first_stage(problem)
+        alpha, solution = super()._solve(problem, penalty_at, start)
+        return alpha, _adaptive(solution, penalty_at, n_epochs)
+
+    def _solve_twins(self, twins, problem, penalty_at):
+        penalty_at, n_epochs = self._first_stage(problem)
+        second = SquaredLossRegressor._solve
+        found = solve_twins(twins, problem, penalty_at, solve=second)
+        return [(alpha, _adaptive(s, penalty_at, n_epochs)) for alpha, s in found]
+
+    def _largest_alpha(self, problem, penalty_at):
+        return super()._largest_alpha(problem, self._first_stage(problem)[0])
+
+    def _first_stage(self, problem):
+        """The second stage's penalty as a function of alpha, and the epochs so far."""
         n_features = problem.curvature.size
         omega = check_penalty_weights(self.penalty_weights, n_features)
         omega = np.ones(n_features) if omega is None else omega
@@ -195,9 +217,7 @@ class AdaptiveLasso(SquaredLossRegressor):
         penalty_at = partial(
             elastic_net_penalty, penalty_weights=weights, positive=self.positive
         )
-        alpha, solution = super()._solve(problem, penalty_at, start)
-        parts = vars(solution) | {"n_iter": n_epochs + solution.n_iter}
-        return alpha, _AdaptiveSolution(**parts, penalty_weights=weights)
+        return penalty_at, n_epochs
 
     def _pilot_coefficients(self, problem, omega):
         """The first stage, and its epochs; a direct solution counts as one."""

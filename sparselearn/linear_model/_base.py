@@ -8,6 +8,7 @@ import numpy as np
 from sparselearn import penalties
 from sparselearn._compat import Interval, StrOptions, fit_context
 from sparselearn._parallel import team
+from sparselearn._solvers._certificates import critical_alpha
 from sparselearn._solvers._moments import moments_of
 from sparselearn._solvers._path import make_solver, solve_to_size
 from sparselearn._solvers._problem import make_problem
@@ -15,6 +16,7 @@ from sparselearn._solvers._refit import refit_on_support
 from sparselearn._solvers._squared_loss import sums_pay
 from sparselearn._validation import check_penalty_weights, validate_regression
 from sparselearn.linear_model._linear import LinearRegressor
+from sparselearn.linear_model._twins import Task, solve_twins
 
 __all__ = ["SquaredLossRegressor", "elastic_net_penalty"]
 
@@ -70,13 +72,13 @@ class SquaredLossRegressor(LinearRegressor):
         self : object
             Fitted estimator.
         """
-        X, y, weights = validate_regression(self, X, y, sample_weight)
-        penalty_at = self._penalty_at(X.shape[1])
-        targets = np.ascontiguousarray(y.reshape(y.shape[0], -1).T)
-        starts = self._starts(len(targets), X.shape[1])
+        if self._lies_elsewhere(X):
+            self._warn_unless_converged(*self._fit_parts(X, y, sample_weight))
+            return self
         with team() as run:
-            design = make_problem(X, weights, fit_intercept=self.fit_intercept, run=run)
-            problems = [design.with_target(target) for target in targets]
+            task = self._set_up(X, y, sample_weight, run)
+            problems, penalty_at = task.problems, task.penalty_at
+            starts = self._starts(len(problems), self.n_features_in_)
             solved = self._with_shared_sums(problems, penalty_at(1.0))
             alphas, solutions = zip(
                 *(
@@ -84,9 +86,35 @@ class SquaredLossRegressor(LinearRegressor):
                     for problem, start in zip(solved, starts)
                 )
             )
-        self._store(problems, alphas, solutions, X.dtype, single=y.ndim == 1)
+        self._store(problems, alphas, solutions, task.dtype, single=task.single)
         self._warn_unless_converged(problems, solutions)
         return self
+
+    def _lies_elsewhere(self, X):
+        """Whether `_fit_parts` is to read X part by part, each where it lies."""
+        return False
+
+    def _set_up(self, X, y, sample_weight, run):
+        """What is to be solved, a problem for each target; it has no alpha yet."""
+        X, y, weights = validate_regression(self, X, y, sample_weight)
+        penalty_at = self._penalty_at(X.shape[1])
+        targets = np.ascontiguousarray(y.reshape(y.shape[0], -1).T)
+        design = make_problem(X, weights, fit_intercept=self.fit_intercept, run=run)
+        problems = [design.with_target(target) for target in targets]
+        return Task(problems, penalty_at, X.dtype, y.ndim == 1)
+
+    def _solve_twins(self, twins, problem, penalty_at):
+        """The alpha in use and the solution of each of `twins` of this model."""
+        return solve_twins(twins, problem, penalty_at)
+
+    def _largest_alpha(self, problem, penalty_at):
+        """The smallest alpha that makes all penalised coefficients 0."""
+        return critical_alpha(problem, penalty_at(1.0))
+
+    def _store_twin(self, task, alphas, solutions):
+        """Set the fitted attributes of one of several twins."""
+        self._store(task.problems, alphas, solutions, task.dtype, single=task.single)
+        self._warn_unless_converged(task.problems, solutions)
 
     @property
     def _selects(self):
@@ -102,12 +130,12 @@ class SquaredLossRegressor(LinearRegressor):
             positive=self.positive,
         )
 
-    def _with_shared_sums(self, problems, penalty):
-        """The problems of several targets on one set of sums, where that pays."""
+    def _with_shared_sums(self, problems, penalty, n_fits=1):
+        """The problems of several targets or fits on one set of sums, if that pays."""
         a_fit = self._n_solves if self.n_nonzero_coefs is None else 100
-        n_solves = len(problems) * a_fit
+        n_shares = len(problems) * n_fits
         first = problems[0]
-        if len(problems) == 1 or not sums_pay(first.matrix, penalty, n_solves):
+        if n_shares == 1 or not sums_pay(first.matrix, penalty, n_shares * a_fit):
             return problems
         Y = np.column_stack([problem.target for problem in problems])
         sums = moments_of(first.matrix, Y, first.weights, run=first.run)

@@ -1,5 +1,6 @@
 """What the estimators share whose alpha is chosen by cross-validation."""
 
+from dataclasses import dataclass
 from numbers import Integral, Real
 
 import numpy as np
@@ -16,7 +17,40 @@ from sklearn.utils.metadata_routing import (
 from sparselearn._compat import Interval, StrOptions
 from sparselearn._solvers._path import alpha_grid, check_alphas
 
-__all__ = ["CrossValidated", "choose", "fold_weights"]
+__all__ = ["Choice", "CrossValidated", "choose", "fold_weights", "store_scores"]
+
+# What a choice leaves on the estimator: no way of choosing has all of them.
+SCORES = "mse_path_", "loss_path_", "criterion_path_", "degrees_of_freedom_path_"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What was chosen on a grid, and what is known of all rows by then.
+
+    Attributes
+    ----------
+    place : (int, int)
+        Row (l1_ratio) and column (alpha) of the grid.
+    scores : dict of str -> ndarray (n_l1_ratios, n_alphas, ...)
+        By the names of fitted attributes.
+    problem : Problem or MomentProblem
+        All rows.
+    path : PathResult or None
+        On all rows, for the chosen l1_ratio, if it is known.
+    """
+
+    place: tuple
+    scores: dict
+    problem: object
+    path: object
+
+
+def store_scores(estimator, scores):
+    """Set `scores` as attributes, and remove those of another fit."""
+    for name in set(SCORES) & vars(estimator).keys():
+        delattr(estimator, name)
+    for name, values in scores.items():
+        setattr(estimator, name, values)
 
 
 class CrossValidated:

@@ -1,147 +1,17 @@
 """Lasso and elastic net, their alpha chosen by cross-validation."""
 
-from functools import partial
 from numbers import Real
 
 import numpy as np
 
-from sparselearn._compat import Interval, fit_context
-from sparselearn._parallel import map_threads, team
-from sparselearn._solvers._certificates import critical_alpha
-from sparselearn._solvers._cross_validation import FoldSums, errors_by_rows
-from sparselearn._solvers._path import make_solver, solve_path
-from sparselearn._solvers._problem import make_problem
-from sparselearn._solvers._squared_loss import sums_pay
-from sparselearn._validation import check_penalty_weights, validate_regression
-from sparselearn.linear_model._base import SquaredLossRegressor, elastic_net_penalty
-from sparselearn.linear_model._cross_validation import (
-    CrossValidated,
-    choose,
-    fold_weights,
-)
+from sparselearn._compat import Interval
+from sparselearn.linear_model._squared_loss_cv import SquaredLossRegressorCV
+from sparselearn.linear_model._streaming_cv import StreamedCV
 
 __all__ = ["ElasticNetCV", "LassoCV"]
 
 
-class SquaredLossRegressorCV(CrossValidated, SquaredLossRegressor):
-    """Fit of a linear model whose alpha is chosen by cross-validation.
-
-    A subclass holds the parameters named below and says its `_l1_ratios`.
-    """
-
-    _parameter_constraints = {
-        **CrossValidated._parameter_constraints,
-        "positive": ["boolean"],
-    }
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.target_tags.multi_output = False
-        return tags
-
-    @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None, **params):
-        """Choose alpha by cross-validation, and fit the model with it.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Read by columns, and by all folds in place.
-        y : array-like of shape (n_samples,)
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of rows in training, in the grid of alphas and in the errors.
-        **params : dict
-            For the splitter: ``groups``, or with metadata routing what it asks for.
-
-        Returns
-        -------
-        self : object
-            Fitted estimator.
-        """
-        splits = self._split(X, y, params, sample_weight)
-        X, y, weights = validate_regression(
-            self, X, y, sample_weight, multi_output=False
-        )
-        folds = fold_weights(splits, weights, y.size)
-        penalty_at = self._penalty_at(X.shape[1])
-        ratios = self._l1_ratios
-        stopping = {"tol": self.tol, "max_iter": self.max_iter}
-        with team() as run:
-            problem = make_problem(
-                X, weights, fit_intercept=self.fit_intercept, run=run
-            )
-            problem = problem.with_target(y)
-            alphas = [
-                self._grid(critical_alpha, problem, penalty_at(1.0, l1_ratio=ratio))
-                for ratio in ratios
-            ]
-            errors, total, path = self._errors(problem, y, splits, penalty_at, alphas)
-            row, column = choose(errors, folds, self.selection)
-            chosen = partial(penalty_at, l1_ratio=ratios[row])
-            if path is None:
-                path = solve_path(total, chosen, alphas[row], **stopping)
-            alpha, start = alphas[row][column], path.coefs[:, [column]].toarray()[:, 0]
-            solver = make_solver(total, chosen(alpha), start=start)
-            solution = solver.solve(chosen(alpha), **stopping)
-        self._store([problem], [alpha], [solution], X.dtype, single=True)
-        self._store_path(ratios, row, alphas, errors, path, X.dtype)
-        self._warn_unless_converged([problem], [solution])
-        return self
-
-    def _penalty_at(self, n_features):
-        """The penalty as a function of alpha and `l1_ratio`."""
-        return partial(
-            elastic_net_penalty,
-            penalty_weights=check_penalty_weights(self.penalty_weights, n_features),
-            positive=self.positive,
-        )
-
-    def _errors(self, problem, y, splits, penalty_at, alphas):
-        """Solve the folds, and what is known to be asked for of all rows.
-
-        Returns
-        -------
-        errors : ndarray (n_l1_ratios, n_alphas, n_folds)
-            On test rows.
-        total : Problem or MomentProblem
-            All rows.
-        path : PathResult or None
-            On all rows, if there is one l1_ratio.
-        """
-        X, weights = problem.matrix, problem.weights
-        stopping = {"tol": self.tol, "max_iter": self.max_iter}
-        options = stopping | {"fit_intercept": self.fit_intercept}
-        sums, total = None, problem
-        if sums_pay(X, penalty_at(1.0), len(alphas[0])):
-            sums = FoldSums(X, y, weights, splits, problem.run)
-            total = sums.total.problem(fit_intercept=self.fit_intercept)
-
-        def solve(job):
-            row, fold = job
-            path = partial(penalty_at, l1_ratio=self._l1_ratios[row]), alphas[row]
-            if fold is None:
-                return solve_path(total, *path, **stopping)
-            if sums is not None:
-                return sums.errors(fold, *path, **options)
-            return errors_by_rows(X, y, weights, splits[fold], *path, **options)
-
-        shape = len(alphas), len(splits)
-        # All rows take longest, and go first.
-        early = [(0, None)] if len(alphas) == 1 else []
-        found = map_threads(solve, [*early, *np.ndindex(shape)], self.n_jobs)
-        errors = np.reshape(found[len(early) :], (*shape, -1)).transpose(0, 2, 1)
-        return errors, total, found[0] if early else None
-
-    def _store_path(self, ratios, row, alphas, errors, path, dtype):
-        several = len(ratios) > 1
-        self.alphas_ = np.array(alphas) if several else alphas[0]
-        self.mse_path_ = errors if several else errors[0]
-        self.coef_path_ = path.coefs.astype(dtype)
-        self.n_iter_ = int(np.sum(path.n_iter))
-        self._store_routes([path.route])
-
-
-class LassoCV(SquaredLossRegressorCV):
+class LassoCV(StreamedCV, SquaredLossRegressorCV):
     r"""Lasso with `alpha` chosen by cross-validation.
 
     The objective is that of :class:`~sparselearn.linear_model.Lasso`. Every fold's
@@ -158,8 +28,10 @@ class LassoCV(SquaredLossRegressorCV):
         The smallest alpha over the largest.
     cv : int, splitter or iterable, default=None
         As in :func:`~sklearn.model_selection.check_cv`; None means 5 folds.
-    selection : {"min", "1se"}, default="min"
+    selection : {"min", "1se", "aic", "bic", "ebic"}, default="min"
         The alpha of least mean error, or the largest within one standard error of it.
+        Or that of the least information criterion on all rows, and no folds are fitted;
+        see :func:`~sparselearn.linear_model.information_criterion`.
     penalty_weights : array-like of shape (n_features,), default=None
         0 leaves a feature unpenalised, inf drops it.
     fit_intercept : bool, default=True
@@ -182,7 +54,9 @@ class LassoCV(SquaredLossRegressorCV):
     alphas_ : ndarray of shape (n_alphas,)
         Decreasing.
     mse_path_ : ndarray of shape (n_alphas, n_folds)
-        Mean squared errors on the test rows.
+        Mean squared errors on the test rows; not with an information criterion.
+    criterion_path_, degrees_of_freedom_path_ : ndarray of the shape of `alphas_`
+        With an information criterion only: its values, and what it counts.
     coef_path_ : csc_array of shape (n_features, n_alphas)
         Coefficients on all data.
     coef_ : ndarray of shape (n_features,)
@@ -202,6 +76,8 @@ class LassoCV(SquaredLossRegressorCV):
     support_ : ndarray of int
     n_nonzero_coefs_ : int
     sparsity_ : float
+    n_samples_seen_ : int
+        By `partial_fit`, if that has fitted the model.
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (n_features,)
         If X has string feature names.
@@ -248,7 +124,7 @@ class LassoCV(SquaredLossRegressorCV):
         self.n_jobs = n_jobs
 
 
-class ElasticNetCV(SquaredLossRegressorCV):
+class ElasticNetCV(StreamedCV, SquaredLossRegressorCV):
     r"""Elastic net with `alpha`, and maybe `l1_ratio`, chosen by cross-validation.
 
     The objective is that of :class:`~sparselearn.linear_model.ElasticNet`; see
@@ -266,9 +142,11 @@ class ElasticNetCV(SquaredLossRegressorCV):
         The smallest alpha over the largest.
     cv : int, splitter or iterable, default=None
         As in :func:`~sklearn.model_selection.check_cv`; None means 5 folds.
-    selection : {"min", "1se"}, default="min"
+    selection : {"min", "1se", "aic", "bic", "ebic"}, default="min"
         The alpha of least mean error, or the largest within one standard error of it,
-        for the `l1_ratio` of least mean error.
+        for the `l1_ratio` of least mean error. Or those of the least information
+        criterion on all rows, and no folds are fitted; see
+        :func:`~sparselearn.linear_model.information_criterion`.
     penalty_weights : array-like of shape (n_features,), default=None
         0 leaves a feature unpenalised, inf drops it.
     fit_intercept : bool, default=True
@@ -291,7 +169,9 @@ class ElasticNetCV(SquaredLossRegressorCV):
     alphas_ : ndarray of shape (n_alphas,) or (n_l1_ratios, n_alphas)
         Decreasing.
     mse_path_ : ndarray of shape (n_alphas, n_folds) or (n_l1_ratios, n_alphas, n_folds)
-        Mean squared errors on the test rows.
+        Mean squared errors on the test rows; not with an information criterion.
+    criterion_path_, degrees_of_freedom_path_ : ndarray of the shape of `alphas_`
+        With an information criterion only: its values, and what it counts.
     coef_path_ : csc_array of shape (n_features, n_alphas)
         Coefficients on all data, with the chosen `l1_ratio_`.
     coef_ : ndarray of shape (n_features,)
@@ -311,6 +191,8 @@ class ElasticNetCV(SquaredLossRegressorCV):
     support_ : ndarray of int
     n_nonzero_coefs_ : int
     sparsity_ : float
+    n_samples_seen_ : int
+        By `partial_fit`, if that has fitted the model.
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (n_features,)
         If X has string feature names.
@@ -367,6 +249,6 @@ class ElasticNetCV(SquaredLossRegressorCV):
             )
         return tuple(map(float, ratios))
 
-    def _store_path(self, ratios, row, alphas, errors, path, dtype):
-        super()._store_path(ratios, row, alphas, errors, path, dtype)
+    def _store_path(self, ratios, row, alphas, scores, path, dtype):
+        super()._store_path(ratios, row, alphas, scores, path, dtype)
         self.l1_ratio_ = ratios[row]

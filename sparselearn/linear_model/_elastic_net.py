@@ -4,11 +4,12 @@ from numbers import Real
 
 from sparselearn._compat import Interval
 from sparselearn.linear_model._base import SquaredLossRegressor
+from sparselearn.linear_model._streaming import Streamed
 
 __all__ = ["ElasticNet"]
 
 
-class ElasticNet(SquaredLossRegressor):
+class ElasticNet(Streamed, SquaredLossRegressor):
     r"""Linear regression with an L1 and a squared L2 penalty, certified.
 
     Minimises over the coefficients w and the unpenalised intercept b, with sample
@@ -78,6 +79,8 @@ class ElasticNet(SquaredLossRegressor):
     sparsity_ : float
         The share of zeros in `coef_`.
     sparse_coef_ : csr_array of shape (n_targets, n_features)
+    n_samples_seen_ : int
+        By `partial_fit`, if that has fitted the model.
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (n_features,)
         If X has string feature names.

@@ -95,6 +95,10 @@ class _FoldedConcaveRegressor(SquaredLossRegressor):
             max_iter=self.max_iter,
         )
 
+    def _solve_twins(self, twins, problem, penalty_at):
+        # Where a path leads depends on its alphas: each has its own.
+        return [twin._solve(problem, penalty_at, None) for twin in twins]
+
     def _store_certificates(self, problems, alphas, solutions, shaped):
         certificates = [
             certify(problem, self._folded_at(problem)(alpha), solution.coef)

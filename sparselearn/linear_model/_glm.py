@@ -10,6 +10,7 @@ from sparselearn._solvers._path import make_solver, solve_to_size
 from sparselearn._validation import check_penalty_weights
 from sparselearn.linear_model._base import elastic_net_penalty
 from sparselearn.linear_model._linear import LinearModel
+from sparselearn.linear_model._twins import solve_twins
 
 __all__ = ["GlmModel"]
 
@@ -34,7 +35,7 @@ class GlmModel(LinearModel):
 
     def _penalty_at(self, n_features):
         """The penalty as a function of alpha."""
-        if self.n_nonzero_coefs is not None and self.l1_ratio == 0.0:
+        if self.n_nonzero_coefs is not None and not self._selects:
             raise ValueError(
                 "l1_ratio=0 makes no coefficient zero: n_nonzero_coefs="
                 f"{self.n_nonzero_coefs} needs an l1_ratio > 0."
@@ -59,6 +60,23 @@ class GlmModel(LinearModel):
         penalty = penalty_at(self.alpha)
         solver = make_solver(problem, penalty, start=start)
         return self.alpha, solver.solve(penalty, **stopping)
+
+    def _solve_twins(self, twins, problem, penalty_at):
+        """The alpha in use and the solution of each of `twins` of this model."""
+        return solve_twins(twins, problem, penalty_at)
+
+    @property
+    def _selects(self):
+        """Whether the penalty makes coefficients zero."""
+        return self.l1_ratio > 0.0
+
+    def _largest_alpha(self, problem, penalty_at):
+        """The smallest alpha that makes all penalised coefficients 0."""
+        return make_solver(problem, penalty_at(1.0)).alpha_max
+
+    def _with_shared_sums(self, problems, penalty, n_fits=1):
+        """None of it: weights of rows change from step to step."""
+        return problems
 
     def _start(self, shape):
         """Coefficients and intercept to start from, of the `shape` of `coef_`."""

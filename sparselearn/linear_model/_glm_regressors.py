@@ -8,11 +8,13 @@ from sklearn.metrics import d2_tweedie_score
 
 from sparselearn import losses
 from sparselearn._compat import Interval, fit_context
+from sparselearn._dask import lazily
 from sparselearn._parallel import team
 from sparselearn._solvers._glm import GlmProblem
 from sparselearn._solvers._problem import make_problem
 from sparselearn._validation import validate_regression
 from sparselearn.linear_model._glm import GlmModel
+from sparselearn.linear_model._twins import Task
 
 __all__ = ["SparseHuberRegressor", "SparsePoissonRegressor"]
 
@@ -41,6 +43,16 @@ class GlmRegressor(RegressorMixin, GlmModel):
         self : object
             Fitted estimator.
         """
+        with team() as run:
+            task = self._set_up(X, y, sample_weight, run)
+            (problem,) = task.problems
+            start = self._start((self.n_features_in_,))
+            alpha, solution = self._solve(problem, task.penalty_at, start)
+        self._store_solution(task, alpha, solution)
+        return self
+
+    def _set_up(self, X, y, sample_weight, run):
+        """What is to be solved; it has no alpha yet."""
         X, y, weights = validate_regression(
             self, X, y, sample_weight, multi_output=False
         )
@@ -51,16 +63,20 @@ class GlmRegressor(RegressorMixin, GlmModel):
                 )
         loss = self._loss(y, weights)
         penalty_at = self._penalty_at(X.shape[1])
-        start = self._start((X.shape[1],))
-        with team() as run:
-            design = make_problem(X, weights, fit_intercept=self.fit_intercept, run=run)
-            problem = GlmProblem(design, loss, y)
-            alpha, solution = self._solve(problem, penalty_at, start)
-        self._store_coef(
-            solution.coef.astype(X.dtype), X.dtype.type(solution.intercept)
+        design = make_problem(X, weights, fit_intercept=self.fit_intercept, run=run)
+        return Task([GlmProblem(design, loss, y)], penalty_at, X.dtype, True)
+
+    def _store_solution(self, task, alpha, solution):
+        """Set the fitted attributes."""
+        dtype = task.dtype
+        self._store_coef(solution.coef.astype(dtype), dtype.type(solution.intercept))
+        self._store_certificates(
+            task.problems, [alpha], [solution], single=True, stacklevel=6
         )
-        self._store_certificates([problem], [alpha], [solution], single=True)
-        return self
+
+    def _store_twin(self, task, alphas, solutions):
+        """Set the fitted attributes of one of several twins."""
+        self._store_solution(task, *alphas, *solutions)
 
 
 class SparsePoissonRegressor(GlmRegressor):
@@ -200,6 +216,7 @@ class SparsePoissonRegressor(GlmRegressor):
             )
         return losses.Poisson()
 
+    @lazily
     def predict(self, X):
         """Predict the mean count.
 
@@ -377,6 +394,7 @@ class SparseHuberRegressor(GlmRegressor):
         self.scale_ = float(scale)
         return losses.Huber(float(self.epsilon * scale))
 
+    @lazily
     def predict(self, X):
         """Predict the target.
 

@@ -10,6 +10,7 @@ from sparselearn._solvers._feature_groups import find_groups, make_partition
 from sparselearn._validation import check_penalty_weights
 from sparselearn.linear_model._base import SquaredLossRegressor
 from sparselearn.linear_model._groups import group_penalty
+from sparselearn.linear_model._streaming import Streamed
 
 __all__ = ["GroupLasso", "GroupPenalised", "SparseGroupLasso"]
 
@@ -51,7 +52,7 @@ class GroupPenalised:
         )
 
 
-class GroupLasso(GroupPenalised, SquaredLossRegressor):
+class GroupLasso(Streamed, GroupPenalised, SquaredLossRegressor):
     r"""Linear regression with groups of features that are in or out as a whole.
 
     Minimises over the coefficients w and the unpenalised intercept b, with sample
@@ -145,6 +146,8 @@ class GroupLasso(GroupPenalised, SquaredLossRegressor):
     sparsity_ : float
         The share of zeros in `coef_`.
     sparse_coef_ : csr_array of shape (n_targets, n_features)
+    n_samples_seen_ : int
+        By `partial_fit`, if that has fitted the model.
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (n_features,)
         If X has string feature names.
@@ -215,7 +218,7 @@ class GroupLasso(GroupPenalised, SquaredLossRegressor):
         self.warm_start = warm_start
 
 
-class SparseGroupLasso(GroupPenalised, SquaredLossRegressor):
+class SparseGroupLasso(Streamed, GroupPenalised, SquaredLossRegressor):
     r"""Group Lasso whose groups, where they are in, are sparse themselves.
 
     Minimises over the coefficients w and the unpenalised intercept b, with sample
@@ -298,6 +301,8 @@ class SparseGroupLasso(GroupPenalised, SquaredLossRegressor):
     sparsity_ : float
         The share of zeros in `coef_`.
     sparse_coef_ : csr_array of shape (n_targets, n_features)
+    n_samples_seen_ : int
+        By `partial_fit`, if that has fitted the model.
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (n_features,)
         If X has string feature names.

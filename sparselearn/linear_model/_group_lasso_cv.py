@@ -2,14 +2,15 @@
 
 from functools import partial
 
-from sparselearn.linear_model._cv import SquaredLossRegressorCV
 from sparselearn.linear_model._group_lasso import GroupPenalised
 from sparselearn.linear_model._groups import group_penalty
+from sparselearn.linear_model._squared_loss_cv import SquaredLossRegressorCV
+from sparselearn.linear_model._streaming_cv import StreamedCV
 
 __all__ = ["GroupLassoCV"]
 
 
-class GroupLassoCV(GroupPenalised, SquaredLossRegressorCV):
+class GroupLassoCV(StreamedCV, GroupPenalised, SquaredLossRegressorCV):
     r"""Group Lasso with `alpha` chosen by cross-validation.
 
     The objective is that of :class:`~sparselearn.linear_model.GroupLasso`. Every fold's
@@ -30,8 +31,10 @@ class GroupLassoCV(GroupPenalised, SquaredLossRegressorCV):
         The smallest alpha over the largest.
     cv : int, splitter or iterable, default=None
         As in :func:`~sklearn.model_selection.check_cv`; None means 5 folds.
-    selection : {"min", "1se"}, default="min"
+    selection : {"min", "1se", "aic", "bic", "ebic"}, default="min"
         The alpha of least mean error, or the largest within one standard error of it.
+        Or that of the least information criterion on all rows, and no folds are fitted;
+        see :func:`~sparselearn.linear_model.information_criterion`.
     penalty_weights : array-like of shape (n_groups,), default=None
         Weights of the groups, in the order of `groups_`; 0 leaves a group unpenalised,
         inf drops it. None means the roots of their sizes.
@@ -55,7 +58,9 @@ class GroupLassoCV(GroupPenalised, SquaredLossRegressorCV):
     alphas_ : ndarray of shape (n_alphas,)
         Decreasing.
     mse_path_ : ndarray of shape (n_alphas, n_folds)
-        Mean squared errors on the test rows.
+        Mean squared errors on the test rows; not with an information criterion.
+    criterion_path_, degrees_of_freedom_path_ : ndarray of shape (n_alphas,)
+        With an information criterion only: its values, and what it counts.
     coef_path_ : csc_array of shape (n_features, n_alphas)
         Coefficients on all data.
     coef_ : ndarray of shape (n_features,)
@@ -80,6 +85,8 @@ class GroupLassoCV(GroupPenalised, SquaredLossRegressorCV):
         Features with a non-zero coefficient.
     n_nonzero_coefs_ : int
     sparsity_ : float
+    n_samples_seen_ : int
+        By `partial_fit`, if that has fitted the model.
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (n_features,)
         If X has string feature names.

@@ -1,11 +1,12 @@
 """The Lasso."""
 
 from sparselearn.linear_model._base import SquaredLossRegressor
+from sparselearn.linear_model._streaming import Streamed
 
 __all__ = ["Lasso"]
 
 
-class Lasso(SquaredLossRegressor):
+class Lasso(Streamed, SquaredLossRegressor):
     r"""Linear regression with an L1 penalty, certified by a duality gap.
 
     Minimises over the coefficients w and the unpenalised intercept b, with sample
@@ -73,6 +74,8 @@ class Lasso(SquaredLossRegressor):
     sparsity_ : float
         The share of zeros in `coef_`.
     sparse_coef_ : csr_array of shape (n_targets, n_features)
+    n_samples_seen_ : int
+        By `partial_fit`, if that has fitted the model.
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (n_features,)
         If X has string feature names.

@@ -9,6 +9,10 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sparselearn._dask import chunks_of, is_collection, lazily, reduced
+from sparselearn._support import SupportMixin
+from sparselearn.linear_model._determination import ErrorSums
+
 __all__ = ["LinearModel", "LinearRegressor"]
 
 # Up to which share of the features in use `predict` copies their columns rather than
@@ -19,13 +23,17 @@ FEW_BY_ROWS = 0.02
 FEW_BY_COLUMNS = 0.2
 
 
-class LinearModel(BaseEstimator):
+class LinearModel(SupportMixin, BaseEstimator):
     """An estimator with `coef_` and `intercept_`."""
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
+
+    def __sklearn_is_fitted__(self):
+        # A fit that was refused may have seen how many features there are.
+        return hasattr(self, "coef_")
 
     def _store_coef(self, coef, intercept):
         """Set `coef_`, `intercept_` and what says how sparse they are.
@@ -63,26 +71,6 @@ class LinearModel(BaseEstimator):
         """`coef_` as a csr_array of shape (n_targets, n_features)."""
         return sp.csr_array(np.atleast_2d(self.coef_))
 
-    def get_support(self, indices=False):
-        """The features with a non-zero coefficient for any target.
-
-        Parameters
-        ----------
-        indices : bool, default=False
-            Whether to return indices rather than a mask.
-
-        Returns
-        -------
-        support : ndarray
-            Mask of shape (n_features,), or the indices.
-        """
-        check_is_fitted(self)
-        if indices:
-            return self.support_
-        mask = np.zeros(self.n_features_in_, dtype=bool)
-        mask[self.support_] = True
-        return mask
-
     def _predictor(self, X):
         """``X coef + intercept``, for X as a user gives it."""
         check_is_fitted(self)
@@ -99,6 +87,7 @@ class LinearModel(BaseEstimator):
 class LinearRegressor(MultiOutputMixin, RegressorMixin, LinearModel):
     """A linear model of one or several targets."""
 
+    @lazily
     def predict(self, X):
         """Predict the target.
 
@@ -111,6 +100,28 @@ class LinearRegressor(MultiOutputMixin, RegressorMixin, LinearModel):
         y : ndarray of shape (n_samples,) or (n_samples, n_targets)
         """
         return self._predictor(X)
+
+    def score(self, X, y, sample_weight=None):
+        """The coefficient of determination R2, the mean over the targets.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        score : float
+            At most 1.
+        """
+        if not is_collection(X):
+            return super().score(X, y, sample_weight)
+
+        def sums(X, y, weights):
+            return ErrorSums.of(y, self.predict(X), weights)
+
+        return reduced(sums, chunks_of(X, y, sample_weight)).score()
 
 
 def _product(X, coef):

@@ -9,6 +9,7 @@ from sklearn.utils.validation import validate_data
 
 from sparselearn import losses, penalties
 from sparselearn._compat import Interval, StrOptions, fit_context
+from sparselearn._dask import lazily
 from sparselearn._parallel import team
 from sparselearn._solvers._concave_glm import certify_glm
 from sparselearn._solvers._glm import GlmProblem
@@ -22,6 +23,7 @@ from sparselearn.linear_model._folded_concave import (
     solve_folded,
 )
 from sparselearn.linear_model._glm import GlmModel
+from sparselearn.linear_model._twins import Task
 
 __all__ = ["LogisticModel", "SparseLogisticRegression"]
 
@@ -82,6 +84,7 @@ class LogisticModel(ClassifierMixin, GlmModel):
     def _is_multinomial(self):
         return self.classes_.size > 2 and self.multi_class == "multinomial"
 
+    @lazily
     def decision_function(self, X):
         """The linear predictors.
 
@@ -97,6 +100,7 @@ class LogisticModel(ClassifierMixin, GlmModel):
         z = self._predictor(X)
         return z[:, 0] if z.shape[1] == 1 else z
 
+    @lazily
     def predict(self, X):
         """Predict the class.
 
@@ -112,6 +116,7 @@ class LogisticModel(ClassifierMixin, GlmModel):
         chosen = (z > 0.0).astype(int) if z.ndim == 1 else np.argmax(z, axis=1)
         return self.classes_[chosen]
 
+    @lazily
     def predict_proba(self, X):
         """Predict the probabilities of the classes.
 
@@ -133,6 +138,7 @@ class LogisticModel(ClassifierMixin, GlmModel):
             return softmax(z, axis=1)
         return softmax(log_expit(z), axis=1)
 
+    @lazily
     def predict_log_proba(self, X):
         """Predict the logarithms of the probabilities of the classes.
 
@@ -364,20 +370,35 @@ class SparseLogisticRegression(LogisticModel):
         self : object
             Fitted estimator.
         """
-        X, codes, weights = self._validate(X, y, sample_weight)
-        penalty_at = self._penalty_at(X.shape[1])
         with team() as run:
-            design = make_problem(X, weights, fit_intercept=self.fit_intercept, run=run)
-            problems = self._problems(design, codes)
-            starts = self._starts(problems, X.shape[1])
+            task = self._set_up(X, y, sample_weight, run)
+            starts = self._starts(task.problems, self.n_features_in_)
             alphas, solutions = zip(
                 *(
-                    self._solve(problem, penalty_at, start)
-                    for problem, start in zip(problems, starts)
+                    self._solve(problem, task.penalty_at, start)
+                    for problem, start in zip(task.problems, starts)
                 )
             )
-        self._store_solutions(problems, alphas, solutions, X.dtype)
+        self._store_solutions(task.problems, alphas, solutions, task.dtype)
         return self
+
+    def _set_up(self, X, y, sample_weight, run):
+        """What is to be solved; it has no alpha yet."""
+        X, codes, weights = self._validate(X, y, sample_weight)
+        penalty_at = self._penalty_at(X.shape[1])
+        design = make_problem(X, weights, fit_intercept=self.fit_intercept, run=run)
+        problems = self._problems(design, codes)
+        return Task(problems, penalty_at, X.dtype, len(problems) == 1)
+
+    def _solve_twins(self, twins, problem, penalty_at):
+        if self.penalty == "elastic_net":
+            return super()._solve_twins(twins, problem, penalty_at)
+        # Where a path leads depends on its alphas: each has its own.
+        return [twin._solve(problem, penalty_at, None) for twin in twins]
+
+    def _store_twin(self, task, alphas, solutions):
+        """Set the fitted attributes of one of several twins."""
+        self._store_solutions(task.problems, alphas, solutions, task.dtype)
 
     def _penalty_at(self, n_features):
         """The elastic net as a function of alpha; that at 0 is of all penalties."""

@@ -1,10 +1,14 @@
 """Logistic regression, its alpha chosen by cross-validation."""
 
+import functools
+import operator
+
 import numpy as np
 import scipy.sparse as sp
 
-from sparselearn._compat import fit_context
+from sparselearn._compat import StrOptions, fit_context
 from sparselearn._parallel import map_threads, team
+from sparselearn._solvers._information import CRITERIA, path_measures
 from sparselearn._solvers._log_losses import log_losses
 from sparselearn._solvers._path import make_solver, solve_path
 from sparselearn._solvers._problem import make_problem
@@ -12,8 +16,10 @@ from sparselearn.linear_model._cross_validation import (
     CrossValidated,
     choose,
     fold_weights,
+    store_scores,
 )
 from sparselearn.linear_model._logistic import LogisticModel
+from sparselearn.linear_model._scores import row_total, scores_of, warn_of
 
 __all__ = ["SparseLogisticRegressionCV"]
 
@@ -35,9 +41,11 @@ class SparseLogisticRegressionCV(CrossValidated, LogisticModel):
         The smallest alpha over the largest.
     cv : int, splitter or iterable, default=None
         As in :func:`~sklearn.model_selection.check_cv`; None means 5 stratified folds.
-    selection : {"min", "1se"}, default="min"
+    selection : {"min", "1se", "aic", "bic", "ebic"}, default="min"
         The alpha of the least mean loss, or the largest one whose mean loss is within
-        one standard error of it.
+        one standard error of it. Or that of the least information criterion on all
+        rows, and no folds are fitted; see
+        :func:`~sparselearn.linear_model.information_criterion`.
     multi_class : {"multinomial", "ovr"}, default="multinomial"
         For more than two classes, the soft-max of all predictors, or a problem of two
         classes for each class against the others, with one alpha for all.
@@ -71,7 +79,11 @@ class SparseLogisticRegressionCV(CrossValidated, LogisticModel):
     alphas_ : ndarray of shape (n_alphas,)
         Decreasing.
     loss_path_ : ndarray of shape (n_alphas, n_folds)
-        Mean loss of the test rows; with "ovr", over classes too.
+        Mean loss of the test rows; with "ovr", over classes too. Not with an
+        information criterion.
+    criterion_path_, degrees_of_freedom_path_ : ndarray of shape (n_alphas,)
+        With an information criterion only: its values, and what it counts; with "ovr"
+        sums over classes.
     coef_path_ : csc_array of shape (n_rows * n_features, n_alphas)
         Coefficients of the path on all data, one row of `coef_` after another.
     coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
@@ -120,7 +132,7 @@ class SparseLogisticRegressionCV(CrossValidated, LogisticModel):
             LogisticModel._parameter_constraints | CrossValidated._parameter_constraints
         ).items()
         if name not in {"alpha", "n_nonzero_coefs", "warm_start", "refit_support"}
-    }
+    } | {"selection": [StrOptions({"min", "1se", *CRITERIA})]}
     # A grid of alphas has no use for it, but `_penalty_at` asks.
     n_nonzero_coefs = None
 
@@ -177,10 +189,8 @@ class SparseLogisticRegressionCV(CrossValidated, LogisticModel):
         """
         data = X, y
         X, codes, weights = self._validate(X, y, sample_weight)
-        splits = self._split(*data, params, sample_weight)
-        folds = fold_weights(splits, weights, codes.size)
-        full = np.broadcast_to(weights, codes.shape)
-        self._check_folds(splits, codes, full)
+        by_folds = self.selection not in CRITERIA
+        splits = self._split(*data, params, sample_weight) if by_folds else []
         penalty_at = self._penalty_at(X.shape[1])
         stopping = {"tol": self.tol, "max_iter": self.max_iter}
         with team() as run:
@@ -193,27 +203,58 @@ class SparseLogisticRegressionCV(CrossValidated, LogisticModel):
                 problems,
                 penalty_at(1.0),
             )
-
-            losses = self._losses(problems, codes, splits, penalty_at, alphas)
-            _, column = choose(losses[None], folds, self.selection)
+            if by_folds:
+                column, scores = self._by_folds(
+                    problems, codes, splits, penalty_at, alphas
+                )
             paths = [solve_path(p, penalty_at, alphas, **stopping) for p in problems]
-            solutions = []
-            for problem, path in zip(problems, paths):
-                coef = path.coefs[:, [column]].toarray()[:, 0]
-                start = coef, path.intercepts[column]
-                penalty = penalty_at(alphas[column])
-                solver = make_solver(problem, penalty, start=start)
-                solutions.append(solver.solve(penalty, **stopping))
-        self._store_solutions(
-            problems, [alphas[column]] * len(problems), solutions, X.dtype
-        )
-        self.alpha_ = float(alphas[column])
-        self.alphas_, self.loss_path_ = alphas, losses
+            if not by_folds:
+                total = row_total(sample_weight, codes.size)
+                column, scores = self._by_criterion(problems, penalty_at, paths, total)
+            solutions = self._finish(problems, penalty_at, paths, column)
+        alpha = alphas[column]
+        self._store_solutions(problems, [alpha] * len(problems), solutions, X.dtype)
+        self.alpha_, self.alphas_ = float(alpha), alphas
+        store_scores(self, scores)
         coefs = sp.vstack([path.coefs for path in paths], format="csc")
         self.coef_path_ = coefs.astype(X.dtype)
         self.n_iter_ = int(sum(np.sum(path.n_iter) for path in paths))
         self._store_routes([path.route for path in paths])
         return self
+
+    def _finish(self, problems, penalty_at, paths, column):
+        """The solutions at the chosen alpha, from the paths' on."""
+        solutions = []
+        for problem, path in zip(problems, paths):
+            coef = path.coefs[:, [column]].toarray()[:, 0]
+            penalty = penalty_at(path.alphas[column])
+            solver = make_solver(
+                problem, penalty, start=(coef, path.intercepts[column])
+            )
+            solutions.append(
+                solver.solve(penalty, tol=self.tol, max_iter=self.max_iter)
+            )
+        return solutions
+
+    def _by_folds(self, problems, codes, splits, penalty_at, alphas):
+        """The column of the chosen alpha, and the attributes that say why."""
+        weights = problems[0].weights
+        folds = fold_weights(splits, weights, codes.size)
+        self._check_folds(splits, codes, np.broadcast_to(weights, codes.shape))
+        losses = self._losses(problems, codes, splits, penalty_at, alphas)
+        _, column = choose(losses[None], folds, self.selection)
+        return column, {"loss_path_": losses}
+
+    def _by_criterion(self, problems, penalty_at, paths, total):
+        """The same by an information criterion of all rows; n = `total`."""
+        parts = [path_measures(p, penalty_at, path) for p, path in zip(problems, paths)]
+        measures = functools.reduce(operator.add, parts)
+        values, _, reasons = scores_of(problems[0], total, [measures], self.selection)
+        warn_of(reasons, stacklevel=5)
+        return int(np.argmin(values[0])), {
+            "criterion_path_": values[0],
+            "degrees_of_freedom_path_": measures.degrees,
+        }
 
     def _losses(self, problems, codes, splits, penalty_at, alphas):
         """Mean losses of test rows, an ndarray (n_alphas, n_folds)."""

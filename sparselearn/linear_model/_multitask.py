@@ -8,12 +8,13 @@ import numpy as np
 from sparselearn._compat import Interval, fit_context
 from sparselearn._parallel import bounded
 from sparselearn._solvers._multitask import TaskSolver
-from sparselearn._solvers._problem import make_problem
+from sparselearn._solvers._problem import make_problem, serially
 from sparselearn._solvers._refit import refit_on_support
 from sparselearn._solvers._task_path import solve_to_rows
-from sparselearn._solvers._tasks import make_tasks
+from sparselearn._solvers._tasks import critical_task_alpha, make_tasks
 from sparselearn._validation import check_penalty_weights, validate_regression
 from sparselearn.linear_model._base import SquaredLossRegressor, elastic_net_penalty
+from sparselearn.linear_model._twins import Task, solve_twins
 
 __all__ = ["MultiTaskElasticNet", "MultiTaskLasso"]
 
@@ -53,19 +54,38 @@ class MultiTaskRegressor(SquaredLossRegressor):
         self : object
             Fitted estimator.
         """
+        task = self._set_up(X, y, sample_weight, serially)
+        (problem,) = task.problems
+        (start,) = self._starts(*reversed(problem.shape))
+        alpha, solution = bounded(self._solve, problem, task.penalty_at, start)
+        self._store_rows(problem, alpha, solution, task.dtype)
+        self._warn_unless_converged([problem], [solution])
+        return self
+
+    def _set_up(self, X, y, sample_weight, run):
         X, y, weights = self._validate(X, y, sample_weight)
         penalty_at = partial(
             elastic_net_penalty,
             l1_ratio=self._l1_ratio,
             penalty_weights=check_penalty_weights(self.penalty_weights, X.shape[1]),
         )
-        design = make_problem(X, weights, fit_intercept=self.fit_intercept)
-        problem = make_tasks(design, y)
-        (start,) = self._starts(*reversed(problem.shape))
-        alpha, solution = bounded(self._solve, problem, penalty_at, start)
-        self._store_rows(problem, alpha, solution, X.dtype)
+        design = make_problem(X, weights, fit_intercept=self.fit_intercept, run=run)
+        return Task([make_tasks(design, y)], penalty_at, X.dtype, False)
+
+    def _with_shared_sums(self, problems, penalty, n_fits=1):
+        """None of it: the problem of all tasks forms a Gram matrix of its own."""
+        return problems
+
+    def _solve_twins(self, twins, problem, penalty_at):
+        return solve_twins(twins, problem, penalty_at, make=TaskSolver)
+
+    def _largest_alpha(self, problem, penalty_at):
+        return critical_task_alpha(problem, penalty_at(1.0))
+
+    def _store_twin(self, task, alphas, solutions):
+        (problem,), (alpha,), (solution,) = task.problems, alphas, solutions
+        self._store_rows(problem, alpha, solution, task.dtype)
         self._warn_unless_converged([problem], [solution])
-        return self
 
     def _validate(self, X, y, sample_weight):
         """As `validate_regression`; ValueError for y with one dimension."""

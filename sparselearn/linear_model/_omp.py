@@ -128,20 +128,34 @@ class OrthogonalMatchingPursuit(LinearRegressor):
         self : object
             Fitted estimator.
         """
+        self._fit_twins(lambda: [self], X, y, sample_weight)
+        return self
+
+    def _fit_twins(self, make_twins, X, y, sample_weight):
+        """Fit several that differ in `n_nonzero_coefs`, in one pursuit for each target.
+
+        ``make_twins()`` gives them once X is validated; a shorter pursuit is the
+        beginning of a longer one.
+        """
         X, y, weights = validate_regression(self, X, y, sample_weight)
+        twins = make_twins()
+        most = [twin._most(*X.shape) for twin in twins]
+        levels = sorted(set(most))
         design = make_problem(X, weights, fit_intercept=self.fit_intercept)
         targets = np.ascontiguousarray(y.reshape(y.shape[0], -1).T)
         matcher = Matcher(
             design,
-            most=self._most(*X.shape),
+            most=levels[-1],
             tol=0.0 if self.tol is None else self.tol,
             positive=self.positive,
             n_targets=len(targets),
         )
         problems = [design.with_target(target) for target in targets]
-        codes = [matcher.solve(problem) for problem in problems]
-        self._store_codes(problems, codes, X.dtype, single=y.ndim == 1)
-        return self
+        paths = [matcher.solve_levels(problem, levels) for problem in problems]
+        for twin, level in zip(twins, most):
+            codes = [path[levels.index(level)] for path in paths]
+            twin._store_codes(problems, codes, X.dtype, single=y.ndim == 1)
+        return twins
 
     def _most(self, n_samples, n_features):
         """How many features to choose at most."""

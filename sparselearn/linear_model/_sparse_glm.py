@@ -1,6 +1,7 @@
 """Any convex loss with any convex penalty, both given as specs."""
 
 from sparselearn import losses, penalties
+from sparselearn._dask import lazily
 from sparselearn._solvers._path import make_solver
 from sparselearn.linear_model._glm import GlmModel
 from sparselearn.linear_model._glm_regressors import GlmRegressor
@@ -132,6 +133,7 @@ class SparseGLMRegressor(GlmRegressor):
         solution = solver.solve(penalty, tol=self.tol, max_iter=self.max_iter)
         return getattr(penalty, "alpha", None), solution
 
+    @lazily
     def predict(self, X):
         """The linear predictor.
 

@@ -93,6 +93,10 @@ class SparseAutoencoder(AutoencoderLearner):
         Weight of half the sum of squared weights, over the sum of sample weights of a
         batch, as `alpha` of scikit-learn's ``MLPRegressor``. Not for codes with zeros
         and one layer, whose atoms have length 1.
+    noise : float >= 0, default=0
+        Standard deviation of normal noise on the samples that the encoder meets in
+        training, in units of the root mean variance of a feature: what is rebuilt is
+        the sample without it, so that codes learn not to follow noise. With "adam".
     revive : {"auto", "auxk", "resample"} or None, default="auto"
         What is done about units that no sample of an epoch makes fire, in codes with
         zeros and one layer. "auxk" lets them learn what the others leave over, by a
@@ -102,6 +106,12 @@ class SparseAutoencoder(AutoencoderLearner):
         The share of the epochs, or of the time, over which "topk" comes down to
         `n_nonzero_coefs` non-zeros, from 4 times as many: at first all units learn.
         In one layer, with ``learning_rate="annealed"``, and not where learning goes on.
+    balance : float >= 0, default=None
+        How fast, in units of the learning rate, biases move so that all units fire
+        equally often: up for those that fire less often than the mean unit, down for
+        others. For "topk" and "batchtopk" in one layer, where None means 1: hardly a
+        unit dies. Larger values make rates more even, which may help a model that reads
+        the codes; these then explain a little less. 0 leaves biases to the loss.
     refine : {"ols", "nnls"} or None, default=None
         Whether `transform` fits the non-zeros of a code anew, by least squares of the
         sample on their atoms, or by non-negative ones.
@@ -136,7 +146,7 @@ class SparseAutoencoder(AutoencoderLearner):
     warm_start : bool, default=False
         Whether `fit` goes on from the last one, Adam with its moments.
     random_state : int, RandomState instance or None, default=None
-        Draws first weights, held-out samples and the order of samples.
+        Draws first weights, held-out samples, the order of samples, and noise.
     n_jobs : int, default=None
         Threads; the same bits for any number. None means 1 unless in a
         :func:`joblib.parallel_config` context, -1 all cores.
@@ -202,6 +212,12 @@ class SparseAutoencoder(AutoencoderLearner):
 
     Gao et al. (2024), Scaling and evaluating sparse autoencoders ("topk", "auxk").
 
+    Vincent et al. (2008), Extracting and composing robust features with denoising
+    autoencoders (`noise`).
+
+    Wang et al. (2024), Auxiliary-loss-free load balancing strategy for
+    mixture-of-experts (`balance`).
+
     Zhang et al. (2024), Adam-mini: use fewer learning rates to gain more (steps in one
     layer of codes with zeros).
 
@@ -240,8 +256,10 @@ class SparseAutoencoder(AutoencoderLearner):
         "loss": [StrOptions({"squared_error", "cross_entropy"})],
         "tied_weights": ["boolean"],
         "l2": [Interval(Real, 0, None, closed="left")],
+        "noise": [Interval(Real, 0, None, closed="left")],
         "revive": [StrOptions({"auto", "auxk", "resample"}), None],
         "anneal": [Interval(Real, 0, 1, closed="left")],
+        "balance": [Interval(Real, 0, None, closed="left"), None],
         "refine": [StrOptions({"ols", "nnls"}), None],
         "solver": [StrOptions({"adam", "lbfgs"})],
         "shuffle": ["boolean"],
@@ -259,8 +277,10 @@ class SparseAutoencoder(AutoencoderLearner):
         loss="squared_error",
         tied_weights=False,
         l2=0.0,
+        noise=0.0,
         revive="auto",
         anneal=0.5,
+        balance=None,
         refine=None,
         solver="adam",
         learning_rate="annealed",
@@ -286,8 +306,10 @@ class SparseAutoencoder(AutoencoderLearner):
         self.loss = loss
         self.tied_weights = tied_weights
         self.l2 = l2
+        self.noise = noise
         self.revive = revive
         self.anneal = anneal
+        self.balance = balance
         self.refine = refine
         self.solver = solver
         self.learning_rate = learning_rate
@@ -390,7 +412,11 @@ class SparseAutoencoder(AutoencoderLearner):
             epochs = train(
                 course.learner,
                 lambda: Pass(
-                    rows, places, self.batch_size, weights=course.row_weights()
+                    rows,
+                    places,
+                    self.batch_size,
+                    weights=course.row_weights(),
+                    noise=course.noise(),
                 ),
                 n_epochs=1,
                 rate=lambda share: self.learning_rate_init,

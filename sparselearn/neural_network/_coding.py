@@ -8,6 +8,7 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sparselearn._compat import check_sample_weight
+from sparselearn._dask import lazily
 from sparselearn._parallel import map_chunks
 from sparselearn._solvers._reconstruction import (
     CHUNK,
@@ -101,6 +102,7 @@ class AutoencoderCodes(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             self.n_jobs,
         )
 
+    @lazily
     def transform(self, X):
         """Encode samples.
 
@@ -183,6 +185,7 @@ class AutoencoderCodes(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         weights = check_weights(sample_weight, X)
         return explained(surveyed(self._model(), X, weights, self.mean_, self.n_jobs))
 
+    @lazily
     def score_samples(self, X):
         """Minus the squared error of each sample: low for what is new.
 

@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 
 from sparselearn._parallel import row_chunks
-from sparselearn._solvers._batches import Rows
+from sparselearn._solvers._batches import Noise, Rows
 from sparselearn._solvers._reconstruction import (
     Autoencoder,
     center_and_spread,
@@ -59,6 +59,8 @@ class Course:
         Means and standard deviations of the features of X.
     shift, sigma : float64 ndarray (n_features,), float
         The learner sees ``(x - shift) / sigma``.
+    spread : float
+        Root mean variance of the features of X.
     learner : Learner
     """
 
@@ -73,6 +75,7 @@ class Course:
         X, past = self.X, self.past
         chunks = row_chunks(X.shape[0], SAMPLE)
         self.mean, self.deviations, sigma = center_and_spread(X, self.weights, chunks)
+        self.spread = sigma
         if past is not None:
             self.shift, self.sigma = past["shift"], past["sigma"]
         elif self.design.loss == "squared_error":
@@ -115,6 +118,7 @@ class Course:
             self.deviations,
             self._patience(),
             np.random.RandomState(self.seed),
+            zeros=rows.zeros,
         )
 
     def _patience(self):
@@ -152,8 +156,17 @@ class Course:
             rates=rates,
             random_state=self.random_state,
             shuffle=estimator.shuffle,
+            noise=self.noise(),
             **options,
         )
+
+    def noise(self):
+        """The `Noise` on rows as the learner sees them, or None."""
+        if self.design.noise == 0.0:
+            return None
+        # Where the learner sees X as it is, X at hand tells how features vary.
+        unit = 1.0 if self.design.loss == "squared_error" else self.spread
+        return Noise(self.design.noise * unit, self.random_state)
 
     def row_weights(self):
         """`weights`, or None where all are one."""

@@ -26,6 +26,8 @@ __all__ = ["Design", "layers_of", "make_design", "make_learner"]
 TARGET = 0.05
 KL_WEIGHT = 3.0
 L1_WEIGHT = 0.1
+# How fast units are balanced, in units of the rate.
+BALANCE = 1.0
 # One unit of so many, and at least one, is in a code unless the user says otherwise.
 UNITS_PER_NONZERO = 32
 
@@ -51,6 +53,9 @@ class Design(NamedTuple):
     loss : str
     tied : bool
     l2 : float
+    noise : float
+        Standard deviation of what is added to samples in training, in units of the
+        root mean variance of the features.
     n_nonzero : number or None
         Of a code: exactly, on average, or wanted on average.
     alpha : float or None
@@ -60,6 +65,8 @@ class Design(NamedTuple):
     revive : {"auxk", "resample", None}
     anneal : float
         The share of the training over which "topk" comes down to `n_nonzero`.
+    balance : float
+        How fast biases move, in units of the rate, to make units fire equally often.
     full : bool
         Whether all samples are taken at once, by L-BFGS.
     refine : {"ols", "nnls", None}
@@ -71,11 +78,13 @@ class Design(NamedTuple):
     loss: str
     tied: bool
     l2: float
+    noise: float
     n_nonzero: float | None
     alpha: float | None
     target: float | None
     revive: str | None
     anneal: float
+    balance: float
     full: bool
     refine: str | None
 
@@ -142,6 +151,14 @@ def make_design(estimator, n_features):
             f"hidden_layer_sizes={estimator.hidden_layer_sizes!r} and "
             f"activation={activation!r}."
         )
+    balance, balances = estimator.balance, counted and one_layer
+    if balance and not balances:
+        raise ValueError(
+            f"balance={balance!r} needs one layer, and activation 'topk' or "
+            "'batchtopk', where units compete for a code; got "
+            f"hidden_layer_sizes={estimator.hidden_layer_sizes!r} and "
+            f"activation={activation!r}."
+        )
     check_refine(
         estimator.refine,
         activation,
@@ -155,6 +172,11 @@ def make_design(estimator, n_features):
             "'tanh', or 'relu' with an alpha; got "
             f"activation={activation!r} and alpha={alpha!r}."
         )
+    if estimator.solver == "lbfgs" and estimator.noise > 0.0:
+        raise ValueError(
+            f"noise={estimator.noise!r} is drawn for each batch; it needs "
+            "solver='adam', got solver='lbfgs', which takes all samples at once."
+        )
     if not selects and alpha is None:
         alpha = KL_WEIGHT if activation == "sigmoid" else L1_WEIGHT
     revive = estimator.revive
@@ -167,11 +189,13 @@ def make_design(estimator, n_features):
         loss=estimator.loss,
         tied=estimator.tied_weights,
         l2=float(estimator.l2),
+        noise=float(estimator.noise),
         n_nonzero=wanted_nonzeros(estimator, n_components) if alpha is None else None,
         alpha=None if alpha is None else float(alpha),
         target=_target(estimator) if activation == "sigmoid" else None,
         revive=revive,
         anneal=float(estimator.anneal) if _anneals(estimator, one_layer) else 0.0,
+        balance=BALANCE * balances if balance is None else float(balance),
         full=estimator.solver == "lbfgs",
         refine=estimator.refine,
     )
@@ -227,7 +251,9 @@ def _target(estimator):
     return TARGET if estimator.sparsity_target is None else estimator.sparsity_target
 
 
-def make_learner(design, sample, mean, deviations, patience, random_state):
+def make_learner(
+    design, sample, mean, deviations, patience, random_state, *, zeros=None
+):
     """A new learner.
 
     Parameters
@@ -243,6 +269,8 @@ def make_learner(design, sample, mean, deviations, patience, random_state):
         Sum of the weights of rows none of which has made a unit fire if it is dead.
     random_state : RandomState
         Draws the weights.
+    zeros : ndarray (n_features,), optional
+        What a row of zeros is to the learner; 0 if not given.
 
     Returns
     -------
@@ -256,7 +284,7 @@ def make_learner(design, sample, mean, deviations, patience, random_state):
         return _dense_learner(design, sample, mean, output_bias, random_state)
     atoms = _directions(design.sizes[1], deviations, random_state)
     return _sparse_learner(
-        design, sample, mean, output_bias, atoms, patience, random_state
+        design, sample, mean, output_bias, atoms, patience, random_state, zeros
     )
 
 
@@ -271,7 +299,9 @@ def _directions(n_components, deviations, random_state):
     return normal * (deviations / deviations.max())
 
 
-def _sparse_learner(design, sample, mean, output_bias, atoms, patience, random_state):
+def _sparse_learner(
+    design, sample, mean, output_bias, atoms, patience, random_state, zeros
+):
     spec = SparseSpec(
         selection=design.activation,
         n_nonzero=design.n_nonzero,
@@ -281,10 +311,17 @@ def _sparse_learner(design, sample, mean, output_bias, atoms, patience, random_s
         revive=design.revive,
         patience=patience,
         anneal=design.anneal,
+        balance=design.balance,
         seed=random_state.randint(2**31),
     )
     learner = SparseLearner(
-        spec, sample, len(atoms), random_state, atoms=atoms, output_bias=output_bias
+        spec,
+        sample,
+        len(atoms),
+        random_state,
+        atoms=atoms,
+        output_bias=output_bias,
+        background=zeros,
     )
     # Codes start as if rows were centred.
     encoder = learner.units.decoder if design.tied else learner.units.encoder

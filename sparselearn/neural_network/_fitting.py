@@ -103,6 +103,7 @@ def epochs_of(
     targets=None,
     weights=None,
     shuffle=True,
+    noise=None,
     n_epochs=None,
     done=0,
 ):
@@ -125,6 +126,7 @@ def epochs_of(
         None: the rows are their own.
     weights : float64 ndarray (n_rows,), optional
     shuffle : bool
+    noise : Noise, optional
     n_epochs : int, optional
         None is `max_iter`.
     done : int
@@ -138,7 +140,14 @@ def epochs_of(
 
     def of_one_epoch():
         order = shuffled(places, random_state, block=block) if shuffle else places
-        return Pass(rows, order, estimator.batch_size, targets=targets, weights=weights)
+        return Pass(
+            rows,
+            order,
+            estimator.batch_size,
+            targets=targets,
+            weights=weights,
+            noise=noise,
+        )
 
     epochs = train(
         learner,

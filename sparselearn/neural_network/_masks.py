@@ -4,10 +4,12 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.utils.validation import check_is_fitted
 
+from sparselearn._support import SupportMixin
+
 __all__ = ["MaskMixin"]
 
 
-class MaskMixin:
+class MaskMixin(SupportMixin):
     """What is zero in `coefs_`, and `set_masks`, which holds weights at zero.
 
     The figures are read from `coefs_`, whoever has set these: training or pruning.
@@ -70,26 +72,6 @@ class MaskMixin:
     def support_(self):
         """Features that a weight of the first layer reads."""
         return np.flatnonzero((self._weights()[0] != 0.0).any(axis=1))
-
-    def get_support(self, indices=False):
-        """Which features the network reads.
-
-        Parameters
-        ----------
-        indices : bool, default=False
-            Whether to return indices rather than a mask.
-
-        Returns
-        -------
-        support : ndarray
-            Mask of shape (n_features,), or the indices.
-        """
-        support = self.support_
-        if indices:
-            return support
-        mask = np.zeros(self._weights()[0].shape[0], dtype=bool)
-        mask[support] = True
-        return mask
 
     def _weights(self):
         check_is_fitted(self)

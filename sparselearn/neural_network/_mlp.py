@@ -11,13 +11,12 @@ from types import SimpleNamespace
 from typing import NamedTuple
 
 import numpy as np
-import scipy.sparse as sp
 from sklearn.base import BaseEstimator, is_regressor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sparselearn._compat import Interval, StrOptions, check_sample_weight
-from sparselearn._parallel import row_chunks, stream
+from sparselearn._parallel import stream
 from sparselearn._solvers._batches import Pass, Rows
 from sparselearn._solvers._lbfgs import minimize
 from sparselearn._solvers._network import (
@@ -27,10 +26,9 @@ from sparselearn._solvers._network import (
     Network,
     NetworkSpec,
     glorot,
-    layer_values,
 )
 from sparselearn._solvers._sparse_network import PenalisedLearner
-from sparselearn._validation import row_weights
+from sparselearn._validation import finite_check, row_weights
 from sparselearn.neural_network._fitting import (
     TRAINING_CONSTRAINTS,
     TrainingMixin,
@@ -38,6 +36,7 @@ from sparselearn.neural_network._fitting import (
     own_random_state,
     split,
 )
+from sparselearn.neural_network._forward import fill, forward
 from sparselearn.neural_network._masks import MaskMixin
 from sparselearn.neural_network._phases import InPhases
 from sparselearn.neural_network._rates import Rates
@@ -45,8 +44,6 @@ from sparselearn.neural_network._rates import Rates
 __all__ = ["Perceptron", "Problem", "has_steps"]
 
 FLOATS = (np.float64, np.float32)
-# Rows that go through the network at a time.
-CHUNK = 1024
 # Rows of which "lbfgs" sums gradients at a time.
 ROWS = 2048
 # scikit-learn's name of an activation, and the network's.
@@ -217,7 +214,7 @@ class Perceptron(MaskMixin, TrainingMixin, BaseEstimator, ABC):
                 f"{spec.sizes} units; those fitted before, to go on from, have "
                 f"{self._sizes}."
             )
-        _fill(network, self.coefs_, self.intercepts_)
+        fill(network, self.coefs_, self.intercepts_)
         return network
 
     def _learner(self, problem, network, masks):
@@ -417,17 +414,18 @@ class Perceptron(MaskMixin, TrainingMixin, BaseEstimator, ABC):
             dtype=FLOATS,
             order="C",
             reset=False,
+            ensure_all_finite=False,  # they are checked in passing
         )
         network = Network(self._sizes, self.coefs_[0].dtype)
-        _fill(network, self.coefs_, self.intercepts_)
+        fill(network, self.coefs_, self.intercepts_)
         name = SIGMOID.get(self.activation, self.activation)
         with stream(self.n_jobs) as run:
-            return _forward(X, np.arange(X.shape[0]), network, name, run)
+            return forward(X, None, network, name, run, finite_check(self))
 
     def _score_rows(self, problem, places, network, run):
         """The score of `network`, as it is, on some rows of `problem`."""
         name = SIGMOID.get(self.activation, self.activation)
-        outputs = _forward(problem.X, places, network, name, run)
+        outputs = forward(problem.X, places, network, name, run)
         weights = None if problem.weights is None else problem.weights[places]
         predictions = problem.coding.decide(outputs)
         return self._score_of(predictions, problem.y[places], weights)
@@ -451,24 +449,6 @@ def _of_all(learner, rows, places, targets, weights, plan, run):
         penalty = epoch.figures["objective"] - epoch.loss
         figures = learner.end_epoch(run) | {"penalty": penalty}
         yield epoch._replace(figures=figures)
-
-
-def _fill(network, weights, biases):
-    for new, old in zip(network.weights + network.biases, [*weights, *biases]):
-        new[:] = old.toarray() if sp.issparse(old) else old
-
-
-def _forward(X, places, network, activation, run):
-    """The last layer of rows of X before its activation, by chunks in threads."""
-    n_hidden = len(network.weights) - 1
-    spec = NetworkSpec(network.sizes, (*[activation] * n_hidden, "identity"), "")
-    rows = Rows(X, dtype=network.values.dtype)
-
-    def compute(chunk):
-        found = np.empty((chunk.stop - chunk.start, X.shape[1]), dtype=rows.dtype)
-        return layer_values(spec, network, rows.gather(places[chunk], found), -1)
-
-    return np.concatenate(list(run(compute, row_chunks(places.size, CHUNK))))
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted
 
 from sparselearn._compat import StrOptions, fit_context
+from sparselearn._dask import lazily
 from sparselearn.neural_network._mlp import Perceptron, Problem, has_steps
 from sparselearn.neural_network._targets import (
     ClassCoding,
@@ -368,6 +369,7 @@ class SparseMLPClassifier(ClassifierMixin, Perceptron):
     def _score_of(self, predictions, y, weights):
         return accuracy_score(y, predictions, sample_weight=weights)
 
+    @lazily
     def predict(self, X):
         """Predict the classes, or the labels.
 
@@ -381,6 +383,7 @@ class SparseMLPClassifier(ClassifierMixin, Perceptron):
         """
         return self._coding.decide(self._outputs(X))
 
+    @lazily
     def decision_function(self, X):
         """The last layer before its sigmoid or softmax.
 
@@ -396,6 +399,7 @@ class SparseMLPClassifier(ClassifierMixin, Perceptron):
         z = self._outputs(X)
         return z[:, 0] if z.shape[1] == 1 else z
 
+    @lazily
     def predict_proba(self, X):
         """Predict the probabilities of the classes, or of each label.
 
@@ -409,6 +413,7 @@ class SparseMLPClassifier(ClassifierMixin, Perceptron):
         """
         return self._coding.probabilities(self._outputs(X))
 
+    @lazily
     def predict_log_proba(self, X):
         """Predict the logarithms of these probabilities.
 

@@ -5,6 +5,7 @@ from sklearn.metrics import r2_score
 from sklearn.utils.metaestimators import available_if
 
 from sparselearn._compat import fit_context
+from sparselearn._dask import lazily
 from sparselearn.neural_network._mlp import Perceptron, Problem, has_steps
 from sparselearn.neural_network._targets import NumberCoding, check_numbers
 
@@ -312,6 +313,7 @@ class SparseMLPRegressor(RegressorMixin, MultiOutputMixin, Perceptron):
     def _score_of(self, predictions, y, weights):
         return r2_score(y, predictions, sample_weight=weights)
 
+    @lazily
     def predict(self, X):
         """Predict the targets.
 

@@ -2,6 +2,7 @@
 
 from sparselearn.pruning._adapters import Adapter, register_adapter
 from sparselearn.pruning._blocks import Block
+from sparselearn.pruning._compact import Compaction, compact, register_compaction
 from sparselearn.pruning._export import export
 from sparselearn.pruning._obs_path import ObsPath, obs_path
 from sparselearn.pruning._path import PruningPath, pruning_path
@@ -15,18 +16,21 @@ from sparselearn.pruning._sizes import SparsityReport, sparsity_report
 __all__ = [
     "Adapter",
     "Block",
+    "Compaction",
     "ObsPath",
     "Pruner",
     "PrunerCV",
     "PruningPath",
     "PruningReport",
     "SparsityReport",
+    "compact",
     "export",
     "importance",
     "obs_path",
     "prune",
     "pruning_path",
     "register_adapter",
+    "register_compaction",
     "shrink",
     "sparsity_report",
 ]

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.base import is_classifier, is_outlier_detector, is_regressor
 
 from sparselearn._compat import n_rows_of, rows_of
-from sparselearn.pruning._judge import Judge, is_bounded, standard_error
+from sparselearn.pruning._judge import Departures, Judge, is_bounded, standard_error
 from sparselearn.pruning._procedure import Plan, Pruned, observe, word_on_cut_layers
 from sparselearn.pruning._search import counts_down, most_sparse
 from sparselearn.pruning._strategy import candidates_of, label_free, race
@@ -78,6 +78,11 @@ class Bench(NamedTuple):
         elif y is None and (is_classifier(estimator) or is_regressor(estimator)):
             y = estimator.predict(X)
         return Judge(estimator, scoring, X, y, weight)
+
+    def departures(self):
+        """How far copies of the estimator depart from it, on the rows apart."""
+        data = self.rows(1)
+        return Departures(*observe(self.estimator, *data, self.seed, self.size))
 
 
 class Outcome(NamedTuple):
@@ -151,7 +156,15 @@ def _raced(bench, plan, candidates, judge, n_kept, base, figures, words):
         return bench.trials(label_free(blocks, _with(plan, candidate)), 0, share)
 
     bench_blocks = observe(bench.estimator, None).blocks
-    found = race(candidates, start, judge, n_kept, base=base, n_jobs=bench.n_jobs)
+    found = race(
+        candidates,
+        start,
+        judge,
+        n_kept,
+        base=base,
+        departures=bench.departures(),
+        n_jobs=bench.n_jobs,
+    )
     figures["strategy_results_"] = found.results
     if not found.beats_chance:
         words.append(

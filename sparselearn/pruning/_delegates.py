@@ -2,16 +2,16 @@
 
 import warnings
 
-import numpy as np
 from sklearn import get_config
 from sklearn.utils import get_tags
 from sklearn.utils.metadata_routing import process_routing
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from sparselearn._support import SupportMixin
 from sparselearn.pruning._adapters import adapter_of
 from sparselearn.pruning._shrink import shrink_in_place
-from sparselearn.pruning._wrappers import last_step
+from sparselearn.pruning._wrappers import last_step, with_last_step
 
 __all__ = ["DelegatesMixin", "delegated"]
 
@@ -27,7 +27,7 @@ def delegated(name):
     return available_if(check)
 
 
-class DelegatesMixin:
+class DelegatesMixin(SupportMixin):
     """Methods and attributes of `estimator_`, as far as it has them.
 
     For a meta-estimator that has `estimator`, and whose `fit` ends with `_store`.
@@ -52,40 +52,30 @@ class DelegatesMixin:
         check_is_fitted(self)
         return self.estimator_
 
-    def get_support(self, indices=False):
-        """Which features the pruned estimator uses.
+    def _predicting(self):
+        """`estimator_`, or a twin that predicts the same in less time."""
+        estimator = self._fitted()
+        quick = adapter_of(last_step(estimator)).predicting
+        return with_last_step(estimator, quick)
 
-        Parameters
-        ----------
-        indices : bool, default=False
-            Whether to return indices rather than a mask.
-
-        Returns
-        -------
-        support : ndarray
-            Mask of shape (n_features,), or the indices.
-        """
-        check_is_fitted(self)
-        if indices:
-            return self.support_
-        mask = np.zeros(self._n_inputs, dtype=bool)
-        mask[self.support_] = True
-        return mask
+    @property
+    def _n_supportable(self):
+        return self._n_read  # by the last step of a pipeline
 
     @delegated("predict")
     def predict(self, X):
         """Predict by the pruned estimator."""
-        return self._fitted().predict(X)
+        return self._predicting().predict(X)
 
     @delegated("predict_proba")
     def predict_proba(self, X):
         """Probabilities of the classes by the pruned estimator."""
-        return self._fitted().predict_proba(X)
+        return self._predicting().predict_proba(X)
 
     @delegated("predict_log_proba")
     def predict_log_proba(self, X):
         """Logarithms of the probabilities of the classes by the pruned estimator."""
-        return self._fitted().predict_log_proba(X)
+        return self._predicting().predict_log_proba(X)
 
     @delegated("decision_function")
     def decision_function(self, X):
@@ -128,7 +118,7 @@ class DelegatesMixin:
         -------
         score : float
         """
-        estimator = self._fitted()
+        estimator = self._predicting()
         if get_config()["enable_metadata_routing"]:
             routed = process_routing(self, "score", **score_params)
             score_params = routed.estimator.score
@@ -144,7 +134,7 @@ class DelegatesMixin:
         final = last_step(estimator)
         vars(self).update(adapter_of(final).counts(final, blocks))
         n_inputs = len(blocks[0].by_input(blocks[0].weights))
-        self._n_inputs = getattr(final, "n_features_in_", n_inputs)
+        self._n_read = getattr(final, "n_features_in_", n_inputs)
 
     def _store(self, outcome, unpruned, *, shrink=False):
         estimator, pruned, plan, figures, words = outcome

@@ -13,7 +13,7 @@ from sklearn.model_selection import (
 
 from sparselearn._compat import n_rows_of, rows_of, takes_weights
 
-__all__ = ["Judge", "hold_out", "is_bounded", "standard_error"]
+__all__ = ["Departures", "Judge", "hold_out", "is_bounded", "standard_error"]
 
 FEWEST = 10  # rows to keep apart; with fewer all rows serve for everything
 N_GROUPS = 10  # of the jackknife
@@ -79,6 +79,49 @@ class Judge:
                 for left_out in range(group.max() + 1)
             ]
         )
+
+
+class Departures:
+    r"""How far pruned copies of an estimator depart from it, on rows kept apart.
+
+    With z what the last map gives before its activation, dense, and :math:`\hat z`
+    pruned, a row departs by :math:`\|z - \hat z\|^2`, in units of the mean of
+    :math:`\|z - \bar z\|^2`; of classes, whose z have no origin, each less its mean.
+    Every row tells, whereas an accuracy hangs on the few that are near a boundary: on
+    rows that the estimator was fitted to it hardly falls at all.
+
+    Parameters
+    ----------
+    blocks : list of Block
+        Of the estimator, dense.
+    data : Calibration
+        Of the rows.
+    """
+
+    def __init__(self, blocks, data):
+        self.data = data
+        self.values = self._outputs(blocks)
+        spread = data.std(self.values) ** 2
+        self.unit = float(spread.sum()) or 1.0
+
+    def __call__(self, pruned):
+        """Of each row, how far `pruned`, a Pruned, departs."""
+        gap = self.values - self._outputs(pruned.blocks)
+        return np.square(gap).sum(axis=1) / self.unit
+
+    def mean(self, departures):
+        """The weighted mean over the rows, and its standard error."""
+        weights = self.data.weights
+        mean = weights @ departures
+        return float(mean), float(np.linalg.norm(weights * (departures - mean)))
+
+    def _outputs(self, blocks):
+        *_, last = self.data.inputs(blocks)
+        z = last @ blocks[-1].matrix() + blocks[-1].constants()
+        z = np.asarray(z, dtype=np.float64)
+        if blocks[-1].activation == "softmax":
+            z -= z.mean(axis=1, keepdims=True)
+        return z
 
 
 def standard_error(replicates):

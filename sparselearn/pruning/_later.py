@@ -1,5 +1,6 @@
 """What a pruner does after `fit`, or instead of it: train on, and prune."""
 
+from contextlib import nullcontext
 from copy import deepcopy
 
 from sklearn import get_config
@@ -23,6 +24,10 @@ class LaterMixin:
     @delegated("partial_fit")
     def partial_fit(self, X, y=None, sample_weight=None, **partial_fit_params):
         """Train on a batch; weights that were pruned are exactly 0 afterwards.
+
+        Perceptrons hold them there at every step of the call. Linear models of
+        stochastic gradients, and networks of which training has been forgotten, as by
+        `export`, may move them on the way, and they are set to 0 at its end.
 
         Before :meth:`fit` or :meth:`prune` nothing is pruned: this only trains. A call
         that fails, or is interrupted, changes nothing.
@@ -54,10 +59,10 @@ class LaterMixin:
         else:
             estimator = thawed(clone(self.estimator))
         masks = getattr(self, "masks_", None)
-        if masks is not None and hasattr(estimator, "set_masks"):
-            estimator.set_masks(masks)  # so that training itself holds them
-        estimator.partial_fit(X, y, **partial_fit_params)
         adapter = adapter_of(estimator)
+        holding = nullcontext() if masks is None else adapter.holding(estimator, masks)
+        with holding:
+            estimator.partial_fit(X, y, **partial_fit_params)
         blocks = adapter.read(estimator)
         if masks is not None:
             blocks = cut(blocks, masks)

@@ -10,6 +10,7 @@ from sparselearn._solvers._surgeon import eliminate
 from sparselearn.pruning._adapters._linear import LinearAdapter
 from sparselearn.pruning._criteria._surgeon import quadratics_of
 from sparselearn.pruning._procedure import check_parts, observe
+from sparselearn.pruning._refits._surgeon import constants_of, shortened
 
 __all__ = ["ObsPath", "obs_path"]
 
@@ -98,11 +99,16 @@ def obs_path(estimator, X, *, sample_weight=None):
     coefs = path.weights[0]
     if len(pairs) > 1:
         coefs = np.concatenate(path.weights, axis=1)
-    intercepts = np.tile(block.constants().astype(np.float64), (n_inputs + 1, 1))
-    before = block.matrix().T.astype(np.float64)
-    for curvature, _ in pairs:
-        moved = before[curvature.outputs] - coefs[:, curvature.outputs]
-        intercepts[:, curvature.outputs] += moved @ curvature.centre
+    curvatures = [curvature for curvature, _ in pairs]
+    dense = block.matrix().astype(np.float64)
+    intercepts = np.empty((n_inputs + 1, dense.shape[1]))
+    for step, coef in enumerate(coefs):
+        left = np.ones(n_inputs, dtype=bool)
+        left[path.order[:step]] = False
+        cut = np.where(left[:, None], dense, 0.0)
+        weights = shortened(block, curvatures, cut, coef.T, data)
+        coefs[step] = weights.T
+        intercepts[step] = constants_of(block, curvatures, weights)
     # By the number of features that are left; these are views.
     shape = block.weights.shape
     constants = shape[:-1] if block.intercept is None else np.shape(block.intercept)

@@ -2,14 +2,12 @@
 
 from numbers import Integral, Real
 
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
+from sklearn.base import BaseEstimator, MetaEstimatorMixin
 
 from sparselearn._compat import (
     Interval,
     StrOptions,
     fit_context,
-    rows_of,
-    rows_of_params,
 )
 from sparselearn.pruning._bench import Bench, prune_on
 from sparselearn.pruning._delegates import DelegatesMixin
@@ -19,7 +17,7 @@ from sparselearn.pruning._outcome import ResultsMixin
 from sparselearn.pruning._procedure import Plan, amount_of, check_parts, seed_of
 from sparselearn.pruning._prune import CONSTRAINTS
 from sparselearn.pruning._routing import RoutesMixin
-from sparselearn.pruning._wrappers import thawed
+from sparselearn.pruning._wrappers import fitted_clone
 
 __all__ = ["Pruner"]
 
@@ -193,7 +191,7 @@ class Pruner(
           the kept weights S the values that are optimal without the others,
           :math:`w_S \leftarrow w_S + H_{SS}^{-1} H_{SR} w_R`: of least squares and
           ridge regressions the fit on S, of other models one Newton step towards it
-          from the fitted weights. It needs no targets;
+          from the fitted weights, halved until the loss falls. It needs no targets;
         - "same", for linear models, fits the estimator itself to the features that are
           kept, with its own parameters;
         - "ols" and "ridge", for linear models of squared loss, are least squares on
@@ -278,8 +276,9 @@ class Pruner(
         that was tried, without training.
     strategy_results_ : dict of ndarray
         With ``criterion="auto"``, where there was a race: a row for each candidate,
-        round and sparsity, with its score, "random" among them. A data frame can be
-        made of it.
+        round and sparsity, with its score and how far its outputs depart from those
+        before pruning, in units of their variance; "random" among them. A data frame
+        can be made of it.
     unpruned_ : estimator
         The fitted estimator before pruning, with `keep_unpruned`.
     n_features_in_ : int
@@ -314,7 +313,9 @@ class Pruner(
     ``criterion="auto"`` lets the candidates for such an estimator compete at the given
     amount, or around the sparsity that the first of them finds within the tolerance:
     by successive halving on growing shares of the calibration rows, and in the end on
-    all of them. Of those within one standard error of the best the cheapest is taken.
+    all of them. The better score is ahead; of those within one standard error of the
+    best, that whose outputs change least by pruning, and of those whose outputs change
+    as little, within a standard error, the cheapest.
     The control "random" takes part in every round; that the winner is no better is
     warned of. The score of a frozen estimator on its own training rows is optimistic;
     give `fit` others.
@@ -440,13 +441,9 @@ class Pruner(
         check_parts(self.estimator, self.granularity)
         params, sample_weight, of_cv = self._routed(sample_weight, groups, fit_params)
         seed, split = self._split(X, y, tolerance, **of_cv)
-        estimator = clone(self.estimator)
-        if tolerance is None or split is None:
-            estimator.fit(X, y, **params)
-        else:
-            seen = [a if a is None else rows_of(a, split[0]) for a in (X, y)]
-            estimator.fit(*seen, **rows_of_params(X, params, split[0]))
-        estimator, rows = thawed(estimator), (X, y, sample_weight)
+        seen = None if tolerance is None or split is None else split[0]
+        estimator = fitted_clone(self.estimator, X, y, params, seen)
+        rows = X, y, sample_weight
         self._prune_fitted(estimator, rows, split, seed, plan, tolerance)
         return self
 

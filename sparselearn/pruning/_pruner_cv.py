@@ -2,7 +2,7 @@
 
 from numbers import Integral, Real
 
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone, is_classifier
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, is_classifier
 from sklearn.model_selection import check_cv
 from sklearn.utils import check_array
 
@@ -10,8 +10,6 @@ from sparselearn._compat import (
     Interval,
     StrOptions,
     fit_context,
-    rows_of,
-    rows_of_params,
 )
 from sparselearn._parallel import map_threads
 from sparselearn.pruning._bench import Bench, prune_on
@@ -21,7 +19,7 @@ from sparselearn.pruning._outcome import ResultsMixin
 from sparselearn.pruning._procedure import check_parts, seed_of
 from sparselearn.pruning._pruner import Pruner
 from sparselearn.pruning._routing import RoutesMixin
-from sparselearn.pruning._wrappers import thawed
+from sparselearn.pruning._wrappers import fitted_clone
 
 __all__ = ["PrunerCV"]
 
@@ -162,13 +160,9 @@ class PrunerCV(
         options = pruner.calibration_size, seed, self.scoring, self.n_jobs
 
         def fitted(split):
-            estimator = clone(pruner.estimator)
-            if split is None:
-                estimator.fit(X, y, **params)
-            else:
-                seen = [a if a is None else rows_of(a, split[0]) for a in (X, y)]
-                estimator.fit(*seen, **rows_of_params(X, params, split[0]))
-            return Bench(thawed(estimator), X, y, sample_weight, split, *options)
+            rows = None if split is None else split[0]
+            estimator = fitted_clone(pruner.estimator, X, y, params, rows)
+            return Bench(estimator, X, y, sample_weight, split, *options)
 
         splitter = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
         splits = list(splitter.split(X, y, **cv_params))

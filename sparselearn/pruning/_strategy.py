@@ -1,6 +1,7 @@
 """Which criterion and refit to take: a table of candidates, and a race among them."""
 
 import time
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -8,7 +9,7 @@ import numpy as np
 from sparselearn._parallel import map_threads
 from sparselearn.pruning._criteria import CRITERIA
 from sparselearn.pruning._granularity import parts_of
-from sparselearn.pruning._judge import standard_error
+from sparselearn.pruning._judge import Departures, Judge, standard_error
 from sparselearn.pruning._refits import REFITS
 
 __all__ = ["CANDIDATES", "Candidate", "Race", "candidates_of", "label_free", "race"]
@@ -127,8 +128,12 @@ class Race(NamedTuple):
     beats_chance: bool
 
 
-def race(candidates, start, judge, n_kept, *, base, n_jobs=None):
+def race(candidates, start, judge, n_kept, *, base, departures, n_jobs=None):
     """Compare candidates by successive halving.
+
+    The better score is ahead; of those within one standard error of the best, that
+    which departs least from the unpruned estimator, and in the end, of those within
+    one standard error of that, the cheapest.
 
     Parameters
     ----------
@@ -141,6 +146,7 @@ def race(candidates, start, judge, n_kept, *, base, n_jobs=None):
         Numbers of parts at which to compare; what counts is the mean score.
     base : ndarray
         Replicates of the unpruned estimator's score.
+    departures : Departures
     n_jobs : int or None
         Threads, over candidates.
 
@@ -157,19 +163,16 @@ def race(candidates, start, judge, n_kept, *, base, n_jobs=None):
     control = contenders[0]._replace(criterion=CONTROL, cost=0)
     n_rounds = max(int(np.ceil(np.log2(len(contenders)))) - 1, 0)
     rows = []
-    for share in 0.5 ** np.arange(n_rounds, 0, -1):
-        legs = _run([*contenders, control], start, judge, n_kept, share, n_jobs)
-        rows += [row for leg in legs for row in leg.rows]
-        order = np.argsort([-leg.score for leg in legs[:-1]], kind="stable")
+    field = Field(start, judge, departures, n_kept, n_jobs)
+    for share in 0.5 ** np.arange(n_rounds, -1, -1):
+        *legs, chance = field.run([*contenders, control], share)
+        rows += [row for leg in [*legs, chance] for row in leg.rows]
+        order = _by_place(legs)
         half = sorted(order[: -(-len(contenders) // 2)])
         contenders = [contenders[i] for i in half]
-    legs = _run([*contenders, control], start, judge, n_kept, 1.0, n_jobs, final=True)
-    rows += [row for leg in legs for row in leg.rows]
-    *legs, chance = legs
-    best = max(legs, key=lambda leg: leg.score)
-    winner = min(
-        (leg for leg in legs if best.ties(leg)), key=lambda leg: leg.candidate.cost
-    )
+    first = legs[order[0]]
+    equals = [leg for leg in _tied(legs) if leg.departs_as(first, departures)]
+    winner = min(equals, key=lambda leg: leg.candidate.cost)
     harm = np.mean(base) - winner.score > standard_error(base)
     names = rows[0].keys()
     results = {name: np.array([row[name] for row in rows]) for name in names}
@@ -182,6 +185,7 @@ class _Leg(NamedTuple):
     candidate: Candidate
     score: float
     replicates: np.ndarray
+    departed: np.ndarray
     rows: list
 
     def ties(self, other):
@@ -189,35 +193,77 @@ class _Leg(NamedTuple):
         error = standard_error(self.replicates - other.replicates)
         return self.score - other.score <= error
 
+    @property
+    def departs(self):
+        """How far it departs, on the mean over what was pruned."""
+        return np.mean([row["departure"] for row in self.rows])
 
-def _run(candidates, start, judge, n_kept, share, n_jobs, *, final=False):
-    def leg(candidate):
+    def departs_as(self, least, departures):
+        """Whether it departs more than `least` by one standard error at most."""
+        more, error = departures.mean(self.departed - least.departed)
+        return more <= error
+
+
+def _tied(legs):
+    best = max(legs, key=lambda leg: leg.score)
+    return [leg for leg in legs if best.ties(leg)]
+
+
+def _by_place(legs):
+    """Places in `legs`, the best first; of those that tie, what departs least."""
+    tied = _tied(legs)
+
+    def place(k):
+        leg = legs[k]
+        ahead = any(leg is other for other in tied)
+        return (not ahead, leg.departs if ahead else -leg.score)
+
+    return sorted(range(len(legs)), key=place)
+
+
+class Field(NamedTuple):
+    """Where candidates run.
+
+    Parameters
+    ----------
+    start, judge, departures, n_kept, n_jobs
+        As in :func:`race`.
+    """
+
+    start: Callable
+    judge: Judge
+    departures: Departures
+    n_kept: list
+    n_jobs: int | None
+
+    def run(self, candidates, share):
+        """A leg of each, on a share of the calibration rows."""
+        return map_threads(lambda one: self._leg(one, share), candidates, self.n_jobs)
+
+    def _leg(self, candidate, share):
         begun = time.perf_counter()
-        trials = start(candidate, share)
+        trials = self.start(candidate, share)
         scoring = time.perf_counter() - begun
-        rows, scores, replicates = [], [], []
-        for count in n_kept:
+        rows, replicates, departed = [], [], []
+        for count in self.n_kept:
             begun = time.perf_counter()
-            pruned, _ = trials.prune(count)
+            estimator, pruned = trials.prune(count)
             seconds = scoring + time.perf_counter() - begun
-            scores.append(judge(pruned))
-            error = np.nan
-            if final:
-                replicates.append(judge.replicates(pruned))
-                error = standard_error(replicates[-1])
+            replicates.append(self.judge.replicates(estimator))
+            departed.append(self.departures(pruned))
             rows.append(
                 {
                     "criterion": candidate.criterion,
                     "refit": candidate.refit,
                     "calibration_share": share,
                     "sparsity": 1 - count / trials.n_parts,
-                    "score": scores[-1],
-                    "standard_error": error,
+                    "score": self.judge(estimator),
+                    "standard_error": standard_error(replicates[-1]),
+                    "departure": self.departures.mean(departed[-1])[0],
                     "seconds": seconds,
                     "is_control": CRITERIA[candidate.criterion].is_control,
                 }
             )
-        mean = np.mean(replicates, axis=0) if final else np.array([])
-        return _Leg(candidate, float(np.mean(scores)), mean, rows)
-
-    return map_threads(leg, candidates, n_jobs)
+        score = float(np.mean([row["score"] for row in rows]))
+        means = (np.mean(one, axis=0) for one in (replicates, departed))
+        return _Leg(candidate, score, *means, rows)

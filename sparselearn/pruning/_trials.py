@@ -1,12 +1,11 @@
 """One fitted estimator pruned to many amounts."""
 
-from copy import copy, deepcopy
-
-from sklearn.pipeline import Pipeline
+from copy import deepcopy
 
 from sparselearn.pruning._allocation import positions
 from sparselearn.pruning._criteria import score_parts
 from sparselearn.pruning._procedure import Plan, Subject, prune_in_place
+from sparselearn.pruning._wrappers import with_last_step
 
 __all__ = ["Trials"]
 
@@ -64,15 +63,5 @@ class Trials:
         if not isinstance(amount, dict):
             amount = {"n_nonzero_coefs": int(amount)}
         plan = (plan or self.plan)._replace(amount=amount)
-        twin = _with_own_last_step(self.estimator)
+        twin = with_last_step(self.estimator, deepcopy)
         return twin, prune_in_place(twin, self.subject, plan, self.importances)
-
-
-def _with_own_last_step(estimator):
-    """A copy that shares with `estimator` the transformers of its pipelines."""
-    if not isinstance(estimator, Pipeline):
-        return deepcopy(estimator)
-    twin = copy(estimator)
-    name, last = estimator.steps[-1]
-    twin.steps = [*estimator.steps[:-1], (name, _with_own_last_step(last))]
-    return twin

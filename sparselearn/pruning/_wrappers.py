@@ -1,11 +1,20 @@
 """What is around the estimator that is pruned: pipelines and frozen estimators."""
 
-from copy import deepcopy
+from copy import copy, deepcopy
 
+from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
-__all__ = ["as_seen_by_last_step", "last_step", "thawed"]
+from sparselearn._compat import rows_of, rows_of_params
+
+__all__ = [
+    "as_seen_by_last_step",
+    "fitted_clone",
+    "last_step",
+    "thawed",
+    "with_last_step",
+]
 
 
 def last_step(estimator):
@@ -30,6 +39,37 @@ def as_seen_by_last_step(estimator, X):
                     X = transformer.transform(X)
         estimator = _inside(estimator)
     return X
+
+
+def with_last_step(estimator, make):
+    """`estimator`, or a copy of its pipelines that ends in ``make(last step)``.
+
+    The copy shares all other steps.
+    """
+    if not isinstance(estimator, Pipeline):
+        return make(estimator)
+    twin = copy(estimator)
+    name, last = estimator.steps[-1]
+    twin.steps = [*estimator.steps[:-1], (name, with_last_step(last, make))]
+    return twin
+
+
+def fitted_clone(estimator, X, y, params, rows=None):
+    """A clone fitted to X and y, or to some rows of them, that shares nothing.
+
+    Parameters
+    ----------
+    params : dict
+        What else `fit` gets; arrays as long as X are divided as that is.
+    rows : ndarray of int, default=None
+    """
+    fitted = clone(estimator)
+    if rows is None:
+        fitted.fit(X, y, **params)
+    else:
+        seen = [a if a is None else rows_of(a, rows) for a in (X, y)]
+        fitted.fit(*seen, **rows_of_params(X, params, rows))
+    return thawed(fitted)
 
 
 def thawed(estimator):

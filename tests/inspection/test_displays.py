@@ -11,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sparselearn.inspection import CoefficientPathDisplay, SparsityScoreDisplay
-from sparselearn.inspection._coefficient_path_display import _apart
+from sparselearn.inspection._coefficient_path_display import _apart, _beside
 from sparselearn.linear_model import ElasticNet, Lasso, elastic_net_path, lasso_path
 
 matplotlib.use("Agg")
@@ -243,3 +243,13 @@ def test_names_are_apart_in_order_and_moved_least(rng):
     far = np.arange(5) * 0.1
     np.testing.assert_allclose(_apart(far, 0.06), far)
     np.testing.assert_allclose(_apart(np.array([0.5, 0.5]), 0.1), [0.45, 0.55])
+
+
+def test_names_stay_beside_the_axes(rng):
+    """However many lines end in one place, if there is room for their names at all."""
+    heights = _beside(_apart(np.ones(9), 0.1), 0.1)
+    np.testing.assert_allclose(heights, np.arange(0.2, 1.01, 0.1))
+    heights = _beside(_apart(np.zeros(4), 0.1), 0.1)
+    np.testing.assert_allclose(heights, np.arange(0.0, 0.31, 0.1))
+    crowd = _apart(rng.random(30), 0.1)
+    np.testing.assert_array_equal(_beside(crowd, 0.1), crowd)

@@ -30,8 +30,11 @@ def product_of_lists(lists, n_rows, weights, n_out, out):
 
 
 @kernel
-def gradient_of_lists(lists, n_rows, start, stop, delta, n_out, out):
-    _sparse_rows.gradient_of_lists(lists, 0, n_rows, start, stop, delta, n_out, out)
+def gradient_of_lists(lists, rows, n_features, n_rows, start, stop, delta, n_out, out):
+    _sparse_rows.keep_deltas(lists, delta, n_out, 0, n_rows)
+    _sparse_rows.gradient_of_lists(
+        lists, 0, rows, n_features, n_rows, start, stop, n_out, out
+    )
 
 
 @kernel
@@ -78,32 +81,41 @@ def test_bias_gradient(rng, n_rows, add):
     np.testing.assert_allclose(out, expected, rtol=1e-13, atol=1e-14)
 
 
-def make_lists(n_rows, n_features):
-    sizes = (n_features, _layers.THIN, 1)
+def make_lists(n_rows, n_features, n_out=_layers.THIN):
+    sizes = (n_features, n_out, 1)
     return _workspace.new_lists(Network(sizes, np.float64), n_rows, 1, 1)
 
 
-@pytest.mark.parametrize("n_features", [4, 16, 50, 64])
-def test_lists(rng, n_features):
+SPAN, HELD, DEPTH = _sparse_rows.SPAN, _sparse_rows.HELD, _sparse_rows.DEPTH
+
+
+@pytest.mark.parametrize("n_features", [4, 50, SPAN, SPAN + 1, 2 * SPAN + 40])
+@pytest.mark.parametrize("n_rows", [12, DEPTH, DEPTH + 5])
+@pytest.mark.parametrize("n_out", [_layers.THIN, 41, 993])
+def test_lists(rng, n_features, n_rows, n_out):
     """Rows of few entries, one of them full: not more than a fourth altogether."""
-    n_rows, n_out = 12, 5
     X = np.zeros((n_rows, n_features))
     X[7] = rng.standard_normal(n_features)
-    X[0, -1] = X[11, 0] = 2.0
-    lists = make_lists(n_rows, n_features)
+    X[0, -1] = X[11, 0] = X[-1, n_features // 2] = 2.0
+    many = rng.random(X.shape) < 0.2
+    if many.mean() + 2.0 / n_rows < 0.25:
+        X[many] = rng.standard_normal(many.sum())
+    lists = make_lists(n_rows, n_features, n_out)
     assert list_nonzeros(X.reshape(-1), n_features, n_rows, lists)
     weights = rng.standard_normal((n_features, n_out))
-    out = np.empty((n_rows, n_out))
+    out = np.full((n_rows, n_out), np.nan)  # is overwritten
     product_of_lists(lists, n_rows, weights.reshape(-1), n_out, out.reshape(-1))
     np.testing.assert_allclose(out, X @ weights, rtol=1e-12, atol=1e-13)
     delta = rng.standard_normal((n_rows, n_out))
-    for start in range(0, n_features, 2 * _sparse_rows.SPAN):
-        stop = min(start + 2 * _sparse_rows.SPAN, n_features)
-        found = np.empty((stop - start, n_out))
+    for start in range(0, n_features, HELD + 16):
+        stop = min(start + HELD + 16, n_features)
+        found = np.full((stop - start, n_out), np.nan)
         places = delta.reshape(-1), n_out, found.reshape(-1)
-        gradient_of_lists(lists, n_rows, start, stop, *places)
+        gradient_of_lists(
+            lists, X.reshape(-1), n_features, n_rows, start, stop, *places
+        )
         expected = X[:, start:stop].T @ delta
-        np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-13)
+        np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("n_features", [3, 16, 50, 64])

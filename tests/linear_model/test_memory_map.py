@@ -6,6 +6,7 @@ from functools import partial
 import numpy as np
 import pytest
 from reference import sparse_regression
+from sklearn.base import clone
 
 from sparselearn._solvers import _working_set
 from sparselearn._solvers._problem import make_problem
@@ -13,10 +14,12 @@ from sparselearn._validation import check_regression, column_major
 from sparselearn.linear_model import (
     AdaptiveLasso,
     ElasticNet,
+    GroupLasso,
     Lasso,
     LassoCV,
     MultiTaskLasso,
     OrthogonalMatchingPursuit,
+    _streaming,
     elastic_net_path,
     lasso_path,
 )
@@ -112,3 +115,58 @@ def test_a_prediction_needs_little_memory(wide):
     assert peak < 0.05 * X.nbytes
     assert model.support_.size < linear.FEW_BY_COLUMNS * X.shape[1]
     np.testing.assert_allclose(found, X @ model.coef_ + model.intercept_)
+
+
+@pytest.fixture(scope="module")
+def tall(tmp_path_factory):
+    """A tall X of 32 MB in a file of rows, and y."""
+    rng = np.random.default_rng(0)
+    path = tmp_path_factory.mktemp("tall") / "X.npy"
+    X = np.lib.format.open_memmap(
+        path, mode="w+", dtype=np.float32, shape=(200_000, 40)
+    )
+    X[:] = rng.standard_normal(X.shape) + 5.0
+    y = X[:, :5] @ [3.0, -2.0, 1.0, 2.0, -1.0] + rng.standard_normal(200_000)
+    X.flush()
+    return path, np.asarray(y)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(
+    "model", [Lasso(0.1, tol=1e-14), GroupLasso(0.1, groups=4, tol=1e-14)], ids=repr
+)
+def test_rows_of_a_file_are_summed_up_in_blocks(tall, model, weighted, monkeypatch):
+    path, y = tall
+    X = np.load(path, mmap_mode="r")
+    options = {}
+    if weighted:
+        options["sample_weight"] = np.linspace(0.0, 1.0, 200_000)
+        options["sample_weight"][10_000:40_000] = 0.0  # a block and more
+    expected = clone(model).fit(np.array(X), y, **options)
+    monkeypatch.setattr(_streaming, "BLOCK", 2**18)
+    tracemalloc.start()
+    try:
+        model.fit(X, y, **options)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 0.4 * X.nbytes  # of which y, weights and their checks are 0.15
+    np.testing.assert_allclose(model.coef_, expected.coef_, rtol=1e-6)
+    np.testing.assert_allclose(model.intercept_, expected.intercept_, rtol=1e-5)
+    assert model.coef_.dtype == np.float32
+    assert not hasattr(model, "n_samples_seen_")
+
+
+def test_a_bad_number_in_a_block_is_found(tall, tmp_path):
+    path, y = tall
+    X = np.lib.format.open_memmap(
+        tmp_path / "X.npy", mode="w+", dtype=np.float32, shape=(1000, 40)
+    )
+    X[:] = np.load(path, mmap_mode="r")[:1000]
+    X[900, 3] = np.nan
+    model = Lasso(0.1)
+    with pytest.raises(ValueError, match="NaN"):
+        model.fit(X, y[:1000])
+    assert not hasattr(model, "coef_")
+    with pytest.raises(ValueError, match="inconsistent numbers"):
+        model.fit(X, y[:999])

@@ -11,6 +11,7 @@ import scipy.sparse as sp
 from scipy.linalg import lstsq
 from scipy.optimize import nnls
 from sklearn.base import clone
+from sklearn.datasets import load_digits
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import r2_score
@@ -18,10 +19,12 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
 
 from sparselearn import _compat
+from sparselearn._solvers._encoding import Encoding
 from sparselearn._solvers._network import DenseLearner
 from sparselearn._solvers._sparse_autoencoder import SparseLearner
 from sparselearn.metrics import match_atoms
 from sparselearn.neural_network import SparseAutoencoder
+from sparselearn.neural_network._course import Course
 from sparselearn.neural_network._design import make_design, make_learner
 
 COMMON = {
@@ -53,13 +56,15 @@ KINDS = {
     "lbfgs": {"activation": "sigmoid", "solver": "lbfgs", "l2": 1.0},
     "deep relu": {"activation": "relu", "alpha": 0.1, "hidden_layer_sizes": (7, 6)},
     "logits": {"n_nonzero_coefs": 3, "loss": "cross_entropy"},
+    "noisy": {"n_nonzero_coefs": 3, "noise": 0.3},
+    "noisy sigmoid": {"activation": "sigmoid", "noise": 0.3},
     "deep logits": {
         "activation": "sigmoid",
         "hidden_layer_sizes": 9,
         "loss": "cross_entropy",
     },
 }
-SPARSE = ("topk", "batchtopk", "jumprelu", "relu", "logits")
+SPARSE = ("topk", "batchtopk", "jumprelu", "relu", "logits", "noisy")
 
 
 def make(kind, **changes):
@@ -67,6 +72,9 @@ def make(kind, **changes):
 
 
 every_kind = pytest.mark.parametrize("kind", KINDS)
+every_clean_kind = pytest.mark.parametrize(
+    "kind", [k for k in KINDS if "noisy" not in k]
+)
 every_online_kind = pytest.mark.parametrize("kind", [k for k in KINDS if k != "lbfgs"])
 
 
@@ -141,6 +149,9 @@ def test_refined_codes_are_of_least_squares(kind, refine, X):
     codes, supports = dense(model.transform(X)), dense(plain.transform(X)) != 0.0
     for x, code, support in zip(X[:20], codes, supports):
         atoms, goal = model.components_[support].T, x - model.intercepts_[1]
+        if not support.any():
+            assert not code.any()
+            continue
         best = nnls(atoms, goal)[0] if refine == "nnls" else lstsq(atoms, goal)[0]
         left = np.sum((goal - atoms @ best) ** 2)
         assert np.sum((goal - model.components_.T @ code) ** 2) == pytest.approx(left)
@@ -244,6 +255,35 @@ def test_it_finds_planted_atoms(rng):
     assert match_atoms(atoms, model.components_, threshold=0.95).recovered == 1.0
 
 
+@pytest.mark.parametrize("loss", ["squared_error", "cross_entropy"])
+@pytest.mark.parametrize("make_X", [np.asarray, sp.csr_array])
+def test_learners_know_what_zeros_have_become(make_X, loss, monkeypatch, rng):
+    """Steps visit what is not zero in X, though rows are centred; and learn the same.
+
+    So they do in a later `partial_fit` of other samples.
+    """
+    X = rng.random((90, 8)) * (rng.random((90, 8)) < 0.15)
+    X[:, 7] = 0.5
+    decide = Encoding._list
+
+    def fit(can_list):
+        said = []
+
+        def spy(self, rows, run):
+            said.append(can_list and decide(self, rows, run))
+            return said[-1]
+
+        monkeypatch.setattr(Encoding, "_list", spy)
+        model = make("topk", loss=loss, batch_size=45).fit(make_X(X))
+        model.partial_fit(make_X(X[:45] ** 2))
+        return model, said
+
+    listed, said = fit(True)
+    multiplied, _ = fit(False)
+    assert said == [True] * 13
+    same(listed, multiplied, X, rtol=1e-9, atol=1e-9)
+
+
 def test_first_atoms_vary_as_the_features_do(rng):
     spreads = np.array([0.0, 1.0, 1e-3, 20.0])
     design = make_design(make("topk", n_components=4000), 4)
@@ -299,6 +339,22 @@ def test_the_number_of_nonzeros_comes_down(X):
     assert never(again)
 
 
+@pytest.mark.parametrize("seed", [0, 1])
+def test_balanced_units_live(seed):
+    X = load_digits().data[:600]
+    options = {"n_components": 300, "n_nonzero_coefs": 5, "max_iter": 12}
+    options |= {"batch_size": 64, "learning_rate_init": 2e-3, "random_state": seed}
+    free, even = (
+        make("topk", revive=None, balance=balance, **options).fit(X)
+        for balance in (0.0, 3.0)
+    )
+    assert even.dead_units_.size < 0.3 * free.dead_units_.size
+    rates = free.activation_rate_, even.activation_rate_
+    skewed, level = (rate.std() / rate.mean() for rate in rates)
+    assert level < 0.9 * skewed
+    assert even.score(X) > free.score(X) - 0.03
+
+
 def test_a_larger_penalty_makes_shorter_codes(X):
     found = [
         make("relu", alpha=alpha, max_iter=40).fit(X) for alpha in (0.01, 0.3, 3.0)
@@ -330,6 +386,35 @@ def test_more_nonzeros_explain_more(X):
         for k in (1, 2, 4)
     ]
     assert scores == sorted(scores)
+
+
+@pytest.mark.parametrize(("kind", "unit"), [("topk", 1.0), ("topk", 1e6), ("deep", 1)])
+def test_who_learned_with_noise_rebuilds_without(kind, unit, rng):
+    """Rows of two planes, the second of them below the noise."""
+    planes = np.linalg.qr(rng.standard_normal((12, 4)))[0].T
+    codes = rng.standard_normal((600, 4)) * [3.0, 3.0, 0.3, 0.3]
+    X = unit * (codes @ planes)
+    spread = np.sqrt(X.var(axis=0).mean())
+    noisy = X + 0.6 * spread * rng.standard_normal(X.shape)
+    losses = []
+    for noise in (0.0, 0.6):
+        model = make(kind, n_components=10, noise=noise, max_iter=30).fit(X)
+        rebuilt = model.inverse_transform(model.transform(noisy))
+        losses.append(((rebuilt - X) ** 2).mean())
+    assert losses[1] < 0.7 * losses[0]
+
+
+@pytest.mark.parametrize("kind", ["noisy", "logits"])
+def test_noise_is_in_units_of_the_spread(kind, X):
+    model, spread = make(kind, noise=0.3), np.sqrt(X.var(axis=0).mean())
+    design, state = make_design(model, X.shape[1]), np.random.RandomState(0)
+    course = Course(design, X, np.ones(len(X)), state, None)
+    rows = np.zeros((500, X.shape[1]))
+    noise = course.noise().added_to(rows, 100) * course.sigma
+    assert noise.std() == pytest.approx(0.3 * spread, rel=0.05)
+    assert (noise[:100] != noise[100:200]).all()
+    course.design = design._replace(noise=0.0)
+    assert course.noise() is None
 
 
 @pytest.mark.parametrize("kind", ["topk", "sigmoid"])
@@ -429,7 +514,7 @@ def test_where_the_origin_is_does_not_matter(kind, X):
     np.testing.assert_allclose(shifted.score(X + shift), model.score(X), atol=1e-6)
 
 
-@every_kind
+@every_clean_kind  # noise is drawn for each row there is
 def test_weights_are_repeats(kind, X, rng):
     """Where a batch holds all samples; of weight 0 is absent."""
     weights = rng.integers(0, 4, len(X))
@@ -718,6 +803,12 @@ def test_k_is_clipped_and_whole(X):
         ({"loss": "cross_entropy", "refine": "nnls"}, "refine='nnls' fits"),
         ({"solver": "lbfgs"}, "solver='lbfgs' needs"),
         ({"activation": "relu", "solver": "lbfgs"}, "solver='lbfgs' needs"),
+        (
+            {"activation": "sigmoid", "solver": "lbfgs", "noise": 0.1},
+            "noise=0.1 is drawn for each batch",
+        ),
+        ({"activation": "relu", "balance": 1.0}, "balance=1.0 needs one layer, and"),
+        ({"hidden_layer_sizes": 5, "balance": 1.0}, "balance=1.0 needs one layer"),
         ({"hidden_layer_sizes": (4, 0)}, "positive whole numbers"),
         ({"hidden_layer_sizes": (4, 2.5)}, "positive whole numbers"),
     ],
@@ -774,6 +865,11 @@ def test_codes_of_zeros_warn(X):
         ("sigmoid", {"sparsity_target": 0.2}),
         ("sigmoid", {"alpha": 1.0}),
         ("sigmoid", {"l2": 1.0}),
+        ("topk", {"noise": 0.1}),
+        ("topk", {"balance": 2.0}),
+        ("topk", {"balance": 0.0}),
+        ("batchtopk", {"balance": 2.0}),
+        ("sigmoid", {"noise": 0.1}),
         ("relu", {"alpha": None, "n_nonzero_coefs": 2}),
     ],
 )

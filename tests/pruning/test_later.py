@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import warnings
 
 import joblib
 import numpy as np
@@ -10,6 +11,7 @@ import skops.io
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.datasets import load_digits
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, Ridge, SGDClassifier, SGDRegressor
 from sklearn.model_selection import GridSearchCV
@@ -58,6 +60,28 @@ def test_nothing_is_revived(digits, learner):
         np.count_nonzero(W) for W in weights(pruner.estimator_)
     )
     assert any(np.any(a != b) for a, b in zip(before, weights(pruner.estimator_)))
+
+
+@pytest.mark.parametrize("options", [{"solver": "adam"}, {"solver": "sgd"}], ids=str)
+def test_perceptrons_hold_zeros_at_every_step(digits, options):
+    """A call of many batches is as many calls of one batch, zeros set after each."""
+    X, y = digits
+    network = MLPClassifier(
+        (12,), batch_size=50, shuffle=False, max_iter=5, random_state=0, **options
+    )
+    pruner = Pruner(network, sparsity=0.8, criterion="magnitude", refit="fold")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        pruner.fit(X, y)
+    twin = copy.deepcopy(pruner.estimator_)
+    pruner.partial_fit(X, y)
+    for start in range(0, 600, 50):
+        twin.partial_fit(X[start : start + 50], y[start : start + 50])
+        for W, mask in zip(twin.coefs_, pruner.masks_):
+            W[~mask] = 0.0
+    for W, wanted in zip(pruner.estimator_.coefs_, twin.coefs_):
+        np.testing.assert_allclose(W, wanted, rtol=1e-9, atol=1e-12)
+    assert type(pruner.estimator_._optimizer) is type(twin._optimizer)
 
 
 def test_a_bad_batch_changes_nothing(digits):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from scipy.special import logsumexp
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import (
     ElasticNet,
@@ -16,6 +17,8 @@ from sklearn.neural_network import MLPRegressor
 
 from sparselearn._solvers._surgeon import BLOCK, Quadratic, correction, eliminate
 from sparselearn.pruning import Pruner, importance, obs_path, prune
+from sparselearn.pruning._criteria._surgeon import quadratics_of
+from sparselearn.pruning._procedure import observe
 from tests import reference
 
 
@@ -273,6 +276,91 @@ def test_of_a_logistic_model_it_is_a_newton_step(X, y):
         log_loss(model, m.coef_, m.intercept_, X, labels) for m in (pruned, folded)
     ]
     assert losses[0] < losses[1]
+
+
+class Expected:
+    """The loss of a fitted model if targets were its own means, written out."""
+
+    def __init__(self, model, X):
+        self.X, self.coef = X, np.atleast_2d(model.coef_)
+        self.is_count = isinstance(model, PoissonRegressor)
+        self.ridge = model.alpha if self.is_count else 1 / (model.C * len(X))
+        self.intercept = np.ravel(model.intercept_)
+        z = X @ self.coef.T + self.intercept
+        self.mean = np.exp(z) if self.is_count else model.predict_proba(X)
+        slopes = self.mean if self.is_count else self.mean * (1 - self.mean)
+        slopes = slopes[:, -len(self.coef) :]
+        self.centres = slopes.T @ X / slopes.sum(axis=0)[:, None]
+
+    def moved(self, coef):
+        """The intercepts that belong to other coefficients."""
+        return self.intercept + (self.centres * (self.coef - coef)).sum(axis=1)
+
+    def __call__(self, coef, intercept):
+        z = self.X @ coef.T + intercept
+        if self.is_count:
+            losses = (np.exp(z) - self.mean * z)[:, 0]
+        else:
+            z = np.hstack([np.zeros_like(z), z]) if z.shape[1] == 1 else z
+            losses = logsumexp(z, axis=1) - (self.mean * z).sum(axis=1)
+        return losses.mean() + 0.5 * self.ridge * np.sum((self.coef - coef) ** 2)
+
+
+@pytest.mark.parametrize("kind", ["two classes", "three classes", "counts"])
+def test_a_step_that_goes_too_far_is_shortened(kind, rng):
+    """With no number of features is the loss above that of the weights as they are."""
+    X = rng.normal(size=(60, 12)) @ (np.eye(12) + 0.5 * rng.normal(size=(12, 12)))
+    z = X[:, :4].sum(axis=1)
+    if kind == "counts":
+        y = np.exp(2 * z / z.std())
+        model = PoissonRegressor(alpha=1e-6, max_iter=5000, tol=1e-6)
+    else:  # separated
+        y = np.digitize(z, [0.0] if kind == "two classes" else [-1.0, 1.0])
+        model = LogisticRegression(C=1e6, max_iter=5000)
+    model.fit(X, y)
+    loss, n_shortened = Expected(model, X), 0
+    for seed in range(3):
+        for k in range(1, 12):
+            options = {"granularity": "feature", "n_nonzero_coefs": k}
+            pruned = prune(
+                model, X, criterion="random", refit="obs", random_state=seed, **options
+            )
+            coef = np.atleast_2d(pruned.coef_)
+            np.testing.assert_allclose(
+                np.ravel(pruned.intercept_), loss.moved(coef), rtol=1e-6
+            )
+            kept = coef.any(axis=0)
+            cut = np.where(kept, loss.coef, 0.0)
+            whole = whole_step(model, X, kept)
+            with np.errstate(over="ignore", invalid="ignore"):
+                found, at_cut, at_end = (
+                    loss(c, loss.moved(c)) for c in (coef, cut, cut + whole)
+                )
+            slack = 1e-9 * abs(at_cut)
+            assert found <= at_cut + slack
+            # What is taken is a share of the step, all of it unless that overshoots.
+            way = coef - cut
+            share = np.sum(way * whole) / np.sum(whole**2)
+            np.testing.assert_allclose(way, share * whole, atol=1e-6 * abs(whole).max())
+            if share < 1 - 1e-6:
+                n_shortened += 1
+            else:
+                assert at_end <= at_cut + slack
+    assert n_shortened or kind != "three classes"
+
+
+def whole_step(model, X, kept):
+    """What one Newton step adds to the coefficients that are kept."""
+    step = np.zeros(np.atleast_2d(model.coef_).shape)
+    for curvature, loss in quadratics_of(*observe(model, X)):
+        w = loss.weights.T
+        here = correction(
+            loss.curvature[np.ix_(kept, kept)],
+            loss.curvature[np.ix_(kept, ~kept)] @ w[~kept],
+            curvature.damping,
+        )
+        step[np.ix_(curvature.outputs, kept)] = here.T
+    return step
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])

@@ -1,21 +1,30 @@
 """How much is pruned within a tolerance, and by which strategy: both are validated."""
 
+import warnings
+
 import joblib
 import numpy as np
 import pytest
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.datasets import load_digits
-from sklearn.exceptions import UnsetMetadataPassedError
+from sklearn.exceptions import ConvergenceWarning, UnsetMetadataPassedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import Lasso, LinearRegression, LogisticRegression, Ridge
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.model_selection import GroupKFold, PredefinedSplit, ShuffleSplit
-from sklearn.neural_network import MLPClassifier
+from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 from sparselearn.pruning import Pruner, prune
 from sparselearn.pruning._criteria import CRITERIA
-from sparselearn.pruning._judge import Judge, hold_out, is_bounded, standard_error
+from sparselearn.pruning._judge import (
+    Departures,
+    Judge,
+    hold_out,
+    is_bounded,
+    standard_error,
+)
+from sparselearn.pruning._procedure import observe
 from sparselearn.pruning._refits import REFITS, Refit
 from sparselearn.pruning._search import counts_down, most_sparse
 from sparselearn.pruning._strategy import CANDIDATES, CONTROL, Candidate, race, trains
@@ -388,7 +397,20 @@ class Rigged:
         self.worth = worth
 
     def prune(self, n_kept):
-        return self, None
+        return self, self
+
+
+class Distances:
+    """Departures of rigged copies: as `worths` have them, the same for every row."""
+
+    def __init__(self, distances=None):
+        self.distances = distances or {}
+
+    def __call__(self, pruned):
+        return np.full(4, self.distances.get(pruned.worth, 0.0))
+
+    def mean(self, departures):
+        return float(np.mean(departures)), 0.0
 
 
 class Referee:
@@ -402,7 +424,7 @@ class Referee:
         return estimator.worth + self.noise * estimator.worth
 
 
-def rigged_race(worths, noise=0.0, costs=(0, 0, 0, 0, 0, 0)):
+def rigged_race(worths, noise=0.0, costs=(0, 0, 0, 0, 0, 0), distances=None):
     candidates = [
         Candidate("magnitude", f"refit {k}", cost)
         for k, (_, cost) in enumerate(zip(worths[:-1], costs))
@@ -416,7 +438,14 @@ def rigged_race(worths, noise=0.0, costs=(0, 0, 0, 0, 0, 0)):
         return Rigged(worths[int(candidate.refit.split()[1])])
 
     noise = noise * np.linspace(-1, 1, 10)
-    found = race(candidates, start, Referee(noise), [5], base=np.ones(10))
+    found = race(
+        candidates,
+        start,
+        Referee(noise),
+        [5],
+        base=np.ones(10),
+        departures=Distances(distances),
+    )
     return found, shares
 
 
@@ -433,6 +462,48 @@ def test_ties_go_to_the_cheaper():
     assert found.winner.refit == "refit 1"
     found, _ = rigged_race([0.5, 0.3, 0.0], noise=0.1, costs=(1, 0))
     assert found.winner.refit == "refit 0"
+
+
+def test_of_ties_those_that_depart_least_go_on():
+    worths = [0.5, 0.5 + 1e-6, 0.5 - 1e-6, 0.5 + 2e-6, 0.1]
+    far = {0.5: 0.3, 0.5 + 1e-6: 0.1, 0.5 - 1e-6: 0.2, 0.5 + 2e-6: 0.4}
+    found, shares = rigged_race(worths, noise=1.0, distances=far)
+    assert found.winner.refit == "refit 1"
+    assert shares == [0.5] * 4 + [1.0] * 2
+    last = found.results["calibration_share"] == 1.0
+    assert set(found.results["refit"][last]) >= {"refit 1", "refit 2"}
+    # A score that is surely better counts first, however far it departs.
+    found, _ = rigged_race([0.5, 0.3, 0.0], noise=0.1, distances={0.5: 9.0})
+    assert found.winner.refit == "refit 0"
+
+
+@pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor, Ridge])
+def test_departures_are_changes_of_outputs(kind, rng):
+    X, extra = rng.normal(size=(2, 60, 5))
+    y = (X[:, 0] > 0).astype(int) + (X[:, 1] > 0) if kind is MLPClassifier else X[:, 0]
+    options = {} if kind is Ridge else {"hidden_layer_sizes": (8,), "max_iter": 2}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model = kind(**options, random_state=0).fit(X, y)
+    weights = np.repeat([2.0, 1.0, 0.0], [10, 40, 10])
+    departures = Departures(*observe(model, extra, None, weights))
+    assert not departures(observe(model, extra)).any()
+    pruned = prune(model, X, sparsity=0.5, criterion="magnitude", refit="none")
+    gaps = departures(observe(pruned, extra))
+
+    def values(model):
+        if kind is not MLPClassifier:
+            return model.predict(extra)[:, None]
+        z = np.log(model.predict_proba(extra))
+        return z - z.mean(axis=1, keepdims=True)
+
+    dense, repeated = values(model), np.repeat(np.arange(60), weights.astype(int))
+    spread = dense[repeated].var(axis=0).sum()
+    wanted = ((dense - values(pruned)) ** 2).sum(axis=1) / spread
+    np.testing.assert_allclose(gaps, wanted, rtol=1e-8)
+    mean, error = departures.mean(gaps)
+    assert mean == pytest.approx(wanted[repeated].mean())
+    assert 0.0 < error < mean
 
 
 def test_no_better_than_chance_is_told(problem, monkeypatch):

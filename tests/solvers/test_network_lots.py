@@ -6,7 +6,7 @@ import scipy.sparse as sp
 
 from sparselearn._parallel import stream
 from sparselearn._solvers import _network
-from sparselearn._solvers._batches import OneHot, Pass, Rows
+from sparselearn._solvers._batches import Noise, OneHot, Pass, Rows
 from sparselearn._solvers._network import (
     Adam,
     CodeLayer,
@@ -114,6 +114,29 @@ def test_lots_of_codes(rng, penalty):
     run_pass(learners[1], passing)
     np.testing.assert_array_equal(*[each.network.values for each in learners])
     assert learners[0].n_nonzero == learners[1].n_nonzero
+
+
+def test_lots_with_noise(rng):
+    """It is drawn batch by batch, and rows that are targets stay clean."""
+    rows, order = make_rows(rng, "plain"), rng.permutation(N_ROWS)
+
+    def passing(deviation=0.5):
+        noise = Noise(deviation, np.random.RandomState(0)) if deviation else None
+        return Pass(rows, order, SIZE, noise=noise)
+
+    learners = [make_learner(n_out=N_FEATURES) for _ in "12"]
+    assert learners[0].n_at_once(passing()) > 1
+    one_by_one(learners[0], passing())
+    run_pass(learners[1], passing())
+    np.testing.assert_array_equal(*[each.network.values for each in learners])
+    clean = [batch.rows.copy() for batch, _ in passing(0.0)]
+    noises = []
+    for (batch, _), expected in zip(passing(), clean):
+        np.testing.assert_array_equal(batch.targets, expected)
+        noises.append(batch.rows - expected)
+    assert np.concatenate(noises).std() == pytest.approx(0.5, rel=0.05)
+    assert np.abs(noises[0] - noises[1]).min() > 0.0
+    assert noises[0].dtype == rows.dtype
 
 
 def test_lots_with_momentum_and_masks(rng):

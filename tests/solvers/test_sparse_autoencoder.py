@@ -281,6 +281,31 @@ def test_rotated_rows_are_learned_from_alike(selection, tied, rng, X):
         np.testing.assert_allclose(a, b, atol=1e-9)
 
 
+@pytest.mark.parametrize("selection", ["topk", "batchtopk"])
+@pytest.mark.parametrize("revive", [None, "auxk"])
+def test_biases_move_to_where_units_are_kept_equally_often(
+    selection, revive, rng, X, batch
+):
+    spec = SELECTIONS[selection]._replace(patience=5.0, revive=revive)
+    learner = make(spec, X, rng)
+    learner.units.bias[:3] = [-100.0, 5.0, -100.0]  # dead, always kept, dead
+    even = pickle.loads(pickle.dumps(learner))
+    even.spec = spec._replace(balance=2.0)
+    shares = batch.weights / batch.weights.sum()
+    use = 0.0
+    for _ in range(3):
+        even.restore(learner.state() | {"use": even._use})
+        use = use + 0.01 * (shares @ base_of(even, X)[1] - use)
+        for each in (learner, even):
+            each.step(batch, 0.01, map)
+        np.testing.assert_allclose(even._use, use, rtol=1e-12, atol=1e-15)
+        lift = np.clip(1.0 - use / use.mean(), -1.0, 1.0)
+        np.testing.assert_allclose(
+            even.units.bias - learner.units.bias, 0.02 * lift, atol=1e-12
+        )
+        np.testing.assert_array_equal(even.units.encoder, learner.units.encoder)
+
+
 def test_annealing_keeps_fewer_and_fewer(rng, X):
     learner = make(SparseSpec("topk", K, anneal=0.5), X, rng)
     due = []
@@ -294,6 +319,27 @@ def test_annealing_keeps_fewer_and_fewer(rng, X):
     steady = make(SparseSpec("topk", K), X, rng)
     steady.hear(0.0)
     assert steady.selection.n_nonzero == K
+
+
+@pytest.mark.parametrize("tied", [False, True])
+@every_selection
+def test_a_background_changes_nothing_but_the_time(selection, tied, rng):
+    """Rows that are mostly it are listed, with the same bits for any `n_jobs`."""
+    background = rng.standard_normal(P)
+    X = np.where(rng.random((80, P)) < 0.2, rng.standard_normal((80, P)), background)
+    spec = SELECTIONS[selection]._replace(tied=tied, patience=200)
+    atoms = rng.standard_normal((150, P))
+    found = []
+    for given, n_jobs in ((None, 1), (background, 1), (background, 2)):
+        learner = SparseLearner(spec, X, 150, None, atoms=atoms, background=given)
+        with stream(n_jobs) as run:
+            assert learner._encoding._list(X, run) == (given is not None)
+            for _ in range(4):
+                learner.step(Batch(X, X), 1e-2, run)
+        found.append(weights_of(learner))
+    for a, b, c in zip(*found):
+        np.testing.assert_allclose(a, b, atol=1e-9)
+        np.testing.assert_array_equal(b, c)
 
 
 @pytest.mark.parametrize("tied", [False, True])

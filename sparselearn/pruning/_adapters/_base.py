@@ -1,6 +1,7 @@
 """How pruning reads and writes an estimator: one adapter for each kind."""
 
 from abc import ABC, abstractmethod
+from contextlib import nullcontext
 
 from sparselearn.pruning._blocks import counts, forward
 
@@ -65,6 +66,21 @@ class Adapter(ABC):
             "models and kernel machines."
         )
 
+    def curved_losses(self, estimator, before, after):
+        """Each row's loss at the outputs `after`, if the targets were its old means.
+
+        Parameters
+        ----------
+        before, after : float64 ndarray of shape (n_samples, n_outputs)
+            What the only block gives before its activation.
+
+        Returns
+        -------
+        losses : ndarray of shape (n_samples,), or None
+            None where "obs" minimises the loss exactly, as it is quadratic.
+        """
+        return None
+
     def inputs(self, estimator, blocks, X):
         """Yield what each block reads when `estimator` works on `X` with `blocks`.
 
@@ -97,6 +113,13 @@ class Adapter(ABC):
             "Take refit='lstsq'."
         )
 
+    def holding(self, estimator, masks):
+        """A context in which `partial_fit` holds weights at zero as it trains.
+
+        As far as it can; whoever calls `partial_fit` sets them to zero afterwards.
+        """
+        return nullcontext()
+
     def shrink(self, estimator, blocks, kept):
         """Remove hidden units from `estimator`, and from what trains it.
 
@@ -111,6 +134,10 @@ class Adapter(ABC):
             f"Units of {type(estimator).__name__} cannot be removed, only be zero: its "
             "adapter has no shrink."
         )
+
+    def predicting(self, estimator):
+        """`estimator`, or a twin that predicts the same in less time."""
+        return estimator
 
     def forget_training(self, estimator):
         """Drop what `estimator` needs to train on, and to predict does not."""

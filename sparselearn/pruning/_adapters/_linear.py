@@ -2,7 +2,7 @@
 
 import numpy as np
 import scipy.sparse as sp
-from scipy.special import expit, softmax
+from scipy.special import expit, logsumexp, softmax
 from sklearn.base import is_classifier
 from sklearn.linear_model import (
     GammaRegressor,
@@ -132,6 +132,26 @@ class LinearAdapter(Adapter):
         is_binary = block.activation == "logistic"
         probabilities = expit(z) if is_binary else softmax(z, axis=1)
         return probabilities * (1.0 - probabilities)
+
+    def curved_losses(self, estimator, before, after):
+        power = _power_of_mean(estimator)
+        if power is not None:
+            return _tweedie_losses(power, np.exp(before), after).sum(axis=1)
+        link = _link(estimator)
+        if link == "identity":
+            return None
+        if link == "logistic":
+            return (np.logaddexp(0.0, after) - expit(before) * after).sum(axis=1)
+        total = logsumexp(after, axis=1)
+        return total - (softmax(before, axis=1) * after).sum(axis=1)
+
+
+def _tweedie_losses(power, targets, z):
+    """Losses whose curvature at the target is ``mean**power``; the mean is exp(z)."""
+    first = z if power == 0.0 else np.exp(power * z) / power
+    if power == 1.0:
+        return first - targets * z
+    return first - targets * np.exp((power - 1.0) * z) / (power - 1.0)
 
 
 def _link(estimator):

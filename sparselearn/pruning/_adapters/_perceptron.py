@@ -1,14 +1,18 @@
 """Multilayer perceptrons as one block a layer."""
 
+from contextlib import nullcontext
+
 import scipy.sparse as sp
 
 from sparselearn import _compat
 from sparselearn._compat import n_rows_of
+from sparselearn._validation import finite_check
 from sparselearn.neural_network._fine_tuning import continued, fine_tuned
 from sparselearn.neural_network._slicing import forget_training, keep_units
 from sparselearn.pruning._adapters._base import Adapter
 from sparselearn.pruning._blocks import Block, dense, stored_like
 from sparselearn.pruning._cleanup import sliced
+from sparselearn.pruning._forward import N_ROWS, predicted
 
 __all__ = ["MLPAdapter", "SparseMLPAdapter"]
 
@@ -52,6 +56,18 @@ class MLPAdapter(Adapter):
             if estimator.best_loss_ is not None:
                 estimator.best_loss_ = min(estimator.best_loss_, *losses)
 
+    def holding(self, estimator, masks):
+        return _compat.held_at_zero(estimator, masks)
+
+    def predicting(self, estimator):
+        if any(sp.issparse(weights) for weights in estimator.coefs_):
+            return estimator  # their product is another
+
+        def through(X):
+            return predicted(self.read(estimator), X, finite_check(estimator))
+
+        return _compat.with_forward_pass(estimator, through, N_ROWS)
+
     def shrink(self, estimator, blocks, kept):
         coefs, intercepts = self._smaller(estimator, blocks, kept)
         _compat.keep_units(estimator, coefs, intercepts, kept)
@@ -80,6 +96,12 @@ class SparseMLPAdapter(MLPAdapter):
             setattr(estimator, name, getattr(twin, name))
         estimator.history_ = history
         estimator.n_iter_ = estimator.best_epoch_ = n_epochs
+
+    def holding(self, estimator, masks):
+        return nullcontext(estimator.set_masks(masks))
+
+    def predicting(self, estimator):
+        return estimator  # it leaves out unused inputs by itself
 
     def shrink(self, estimator, blocks, kept):
         keep_units(estimator, *self._smaller(estimator, blocks, kept), kept)

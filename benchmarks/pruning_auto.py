@@ -1,0 +1,148 @@
+"""Whether criterion="auto" takes a strategy that is as good as the best there is.
+
+    SPARSELEARN_DATA=DIR python benchmarks/pruning_auto.py [--seeds 3] [--out FILE]
+
+On small data sets an estimator is fitted to two thirds of the rows and pruned with the
+same rows: by "auto", and by each of the candidates among which it chooses. `behind` is
+by how many points (of accuracy or of R²) "auto" is below the best of these on the other
+rows, by which nothing was chosen; the aim is at most 0.3. `pruning_mnist.py` asks the
+same of a larger network.
+"""
+
+import os
+import warnings
+from pathlib import Path
+
+import measure
+import numpy as np
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.model_selection import train_test_split
+from sklearn.neural_network import MLPClassifier, MLPRegressor
+from sklearn.preprocessing import StandardScaler
+
+from sparselearn import __version__
+from sparselearn.pruning import Pruner
+from sparselearn.pruning._procedure import Plan, observe
+from sparselearn.pruning._strategy import candidates_of
+
+AIM = 0.3
+# What is pruned of a perceptron, and of a linear model.
+PERCEPTRON = [("element", 0.8), ("element", 0.9), ("neuron", 0.5)]
+LINEAR = [("element", 0.5), ("element", 0.8)]
+
+
+class Itself:
+    """What `measure.save` wants of a library."""
+
+    version = __version__
+
+
+def spambase():
+    with np.load(Path(os.environ["SPARSELEARN_DATA"]) / "spambase.npz") as data:
+        return np.log1p(data["X"]), data["y"].astype(int)
+
+
+def diabetes():
+    X, y = load_diabetes(return_X_y=True)
+    return X, (y - y.mean()) / y.std()  # at which scale a perceptron learns
+
+
+def perceptron(kind, seed):
+    return kind(hidden_layer_sizes=(60, 30), max_iter=100, random_state=seed)
+
+
+# By name: X and y, the estimator of a seed, and what is pruned.
+PROBLEMS = {
+    "digits, perceptron": (
+        lambda: load_digits(return_X_y=True),
+        lambda seed: perceptron(MLPClassifier, seed),
+        PERCEPTRON,
+    ),
+    "diabetes, perceptron": (
+        diabetes,
+        lambda seed: perceptron(MLPRegressor, seed).set_params(alpha=10.0),
+        PERCEPTRON,
+    ),
+    "spambase, perceptron": (
+        spambase,
+        lambda seed: perceptron(MLPClassifier, seed),
+        PERCEPTRON,
+    ),
+    "spambase, logistic": (
+        spambase,
+        lambda seed: LogisticRegression(max_iter=1000),
+        LINEAR,
+    ),
+    "cancer, logistic": (
+        lambda: load_breast_cancer(return_X_y=True),
+        lambda seed: LogisticRegression(max_iter=1000),
+        LINEAR,
+    ),
+    "diabetes, ridge": (
+        diabetes,
+        lambda seed: Ridge(),
+        LINEAR,
+    ),
+}
+
+
+def auto_and_best(dense, train, test, granularity, sparsity, seed):
+    """Points that "auto" and each of its candidates lose; none of them trains."""
+    options = {"granularity": granularity, "sparsity": sparsity, "random_state": seed}
+
+    def lost(criterion, refit):
+        pruner = Pruner(
+            FrozenEstimator(dense), criterion=criterion, refit=refit, **options
+        ).fit(*train)
+        return pruner, 100 * (dense.score(*test) - pruner.score(*test))
+
+    plan = Plan({}, criterion="auto", refit="auto", granularity=granularity)
+    rows = {
+        f"{row.criterion}, {row.refit}": lost(row.criterion, row.refit)[1]
+        for row in candidates_of(observe(dense, None).blocks, plan)
+    }
+    pruner, of_auto = lost("auto", "auto")
+    return {
+        "auto": of_auto,
+        "taken": f"{pruner.criterion_}, {pruner.refit_}",
+        "candidates": rows,
+        "behind": of_auto - min(rows.values()),
+    }
+
+
+def main():
+    parser = measure.arguments(__doc__)
+    parser.add_argument("--seeds", type=int, default=3)
+    options = parser.parse_args()
+    records = {}
+    for name, (data, estimator, amounts) in PROBLEMS.items():
+        X, y = data()
+        for seed in range(options.seeds):
+            X_train, X_test, y_train, y_test = train_test_split(
+                X, y, test_size=1 / 3, random_state=seed
+            )
+            scale = StandardScaler().fit(X_train)
+            train = scale.transform(X_train), y_train
+            test = scale.transform(X_test), y_test
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                dense = estimator(seed).fit(*train)
+            for granularity, sparsity in amounts:
+                title = f"{name}, {sparsity:.0%} by {granularity}"
+                row = auto_and_best(dense, train, test, granularity, sparsity, seed)
+                record = records.setdefault(title, {"shape": list(X.shape), "runs": []})
+                record["runs"].append(row)
+                print(f"{title}, seed {seed}: {row}", flush=True)
+    for title, record in records.items():
+        behind = [row["behind"] for row in record["runs"]]
+        record["behind"] = float(np.mean(behind))
+        word = "" if record["behind"] <= AIM else f"  above {AIM}"
+        print(f"{title:50s} {record['behind']:6.2f} behind{word}")
+    measure.save(options, "pruning by auto", {"sparselearn": Itself()}, records)
+
+
+if __name__ == "__main__":
+    main()
