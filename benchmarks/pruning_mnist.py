@@ -7,17 +7,23 @@ every row prunes that one network. "label-free" rows see 5000 of the training im
 no digit; the others train on what is left. Points lost are those of accuracy on the
 10000 test images, by which nothing was chosen; units that are removed are removed
 physically, and the seconds of `predict` on the test images are measured against the
-dense network's, in turns. At 80 % every criterion is followed by the same refit, and
-held against `random`.
+dense network's, in turns: by `predict` of both networks, and once more with the same
+weights in scikit-learn's MLPClassifier, against `predict` of a Pruner around it. At
+80 % every criterion is followed by the same refit, and held against `random`; and
+"auto" against the best of its candidates.
 """
 
 import os
 import time
+import warnings
 from pathlib import Path
 
 import measure
 import numpy as np
+from pruning_auto import auto_and_best
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.frozen import FrozenEstimator
+from sklearn.neural_network import MLPClassifier
 
 from sparselearn import __version__
 from sparselearn.neural_network import SparseMLPClassifier
@@ -86,6 +92,18 @@ def times_faster(dense, pruned, X):
     return float(np.median(seconds["dense"]) / np.median(seconds["pruned"]))
 
 
+def in_scikit_learn(network, train):
+    """The weights of a network of this package in scikit-learn's."""
+    X, y = train
+    few = np.unique(y, return_index=True)[1]
+    twin = MLPClassifier(network.hidden_layer_sizes, max_iter=1, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        twin.fit(X[few], y[few])
+    twin.coefs_, twin.intercepts_ = network.coefs_, network.intercepts_
+    return twin
+
+
 def one_row(dense, train, test, how, seed):
     """The figures of one row for one seed."""
     X, y = train
@@ -103,6 +121,14 @@ def one_row(dense, train, test, how, seed):
         row["units"] = [weights.shape[1] for weights in small.coefs_[:-1]]
         row["lost"] = points_lost(dense, small, test)
         row["faster"] = times_faster(dense, small, test[0])
+        pruner = Pruner(
+            FrozenEstimator(in_scikit_learn(dense, train)),
+            **(how | {"refit": "lstsq"}),
+            calibration_size=CALIBRATION,
+            shrink=True,
+            random_state=seed,
+        ).fit(X[seen], y[seen])
+        row["faster, scikit-learn"] = times_faster(pruner.unpruned_, pruner, test[0])
     return row
 
 
@@ -157,7 +183,8 @@ def main():
     parser.add_argument("--jobs", type=int, default=2)
     options = parser.parse_args()
     train, test = images("mnist_train60k.npz"), images("mnist_t10k.npz")
-    found = {"rows": {name: [] for name in ROWS}, "criteria": {}, "tolerance": []}
+    found = {"rows": {name: [] for name in ROWS}, "criteria": {}}
+    found |= {"auto": {}, "tolerance": []}
     networks = []
     for seed in range(options.seeds):
         dense = SparseMLPClassifier(
@@ -178,6 +205,12 @@ def main():
             lost = by_criterion(dense, train, test, granularity, 0.8, seed)
             found["criteria"].setdefault(granularity, []).append(lost)
             print(f"  {granularity}: {lost}", flush=True)
+        few = np.random.default_rng(seed).permutation(len(train[0]))[:CALIBRATION]
+        some = train[0][few], train[1][few]
+        for parts in (("element", 0.8), ("element", 0.9), ("neuron", 0.5)):
+            row = auto_and_best(dense, some, test, *parts, seed)
+            found["auto"].setdefault(" ".join(map(str, parts)), []).append(row)
+            print(f"  auto, {parts}: {row}", flush=True)
     for seed in range(options.tolerance_seeds):
         network = networks[seed % len(networks)]
         found["tolerance"].append(within_tolerance(network, train, test, seed))

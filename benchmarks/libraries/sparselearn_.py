@@ -186,14 +186,21 @@ def centroid_codes(problem, n_jobs, method):
 
 
 def topk(problem, n_jobs, variant, n_rows=None):
-    """`variant` "no momentum" has beta_1 = 0."""
+    """`variant` "no momentum" has beta_1 = 0; see the table for "zeros unknown"."""
     X = problem.X[:n_rows]
     spec = SparseSpec(
         n_nonzero=problem.n_nonzero_coefs,
         revive=None,
         beta_1=0.0 if variant == "no momentum" else 0.9,
     )
-    learner = SparseLearner(spec, X[:1], len(problem.atoms), None, atoms=problem.atoms)
+    learner = SparseLearner(
+        spec,
+        X[:1],
+        len(problem.atoms),
+        None,
+        atoms=problem.atoms,
+        background=None if "unknown" in variant else problem.zeros,
+    )
     with stream(n_jobs) as run:
         for batch, _ in Pass(Rows(X), np.arange(len(X)), problem.batch_size):
             learner.step(batch, problem.rate, run)

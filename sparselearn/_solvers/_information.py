@@ -32,6 +32,7 @@ from sparselearn import losses, penalties
 from sparselearn._solvers._glm import GlmProblem
 from sparselearn._solvers._moments import batch_moments
 from sparselearn._solvers._multinomial import MultinomialProblem
+from sparselearn._solvers._refit import refit_on_support
 
 __all__ = [
     "CRITERIA",
@@ -75,18 +76,35 @@ class Measures:
         return Measures(*(mine + yours for mine, yours in parts))
 
 
-def path_measures(problem, penalty_at, path):
-    """The `Measures` along a `PathResult` of a `problem` (of rows, not of sums)."""
+def path_measures(problem, penalty_at, path, refit_support=None):
+    """The `Measures` along a `PathResult` of a `problem` (of rows, not of sums).
+
+    With `refit_support`, of the squared loss, those of its supports fitted again.
+    """
     columns = sp.csc_array(path.coefs)
-    found = []
+    found, last, refitted = [], None, refit_support is not None
     for k, alpha in enumerate(path.alphas):
         coef = columns[:, [k]].toarray()[:, 0].astype(np.float64)
-        found.append(measures_of(problem, penalty_at(alpha), coef, path.intercepts[k]))
+        penalty = penalty_at(alpha)
+        if refitted:
+            support = np.flatnonzero(coef)
+            if last is not None and np.array_equal(support, last):
+                found.append(found[-1])
+                continue
+            last = support
+            positive = getattr(penalty, "positive", False)
+            coef = refit_on_support(problem, coef, refit_support, positive=positive)
+        how = {"refitted": refitted}
+        found.append(measures_of(problem, penalty, coef, path.intercepts[k], **how))
     return Measures(*map(np.array, zip(*found)))
 
 
-def measures_of(problem, penalty, coef, intercept):
-    """Mean deviance, degrees of freedom and log C(P, m) of one solution."""
+def measures_of(problem, penalty, coef, intercept, *, refitted=False):
+    """Mean deviance, degrees of freedom and log C(P, m) of one solution.
+
+    `refitted`: without the penalty on the support, which has as many of them as
+    non-zeros.
+    """
     if isinstance(problem, (GlmProblem, MultinomialProblem)):
         rows = problem.rows(coef, intercept)
         deviance = 2.0 * max(rows.value - _least_loss(problem), 0.0)
@@ -94,7 +112,7 @@ def measures_of(problem, penalty, coef, intercept):
         rows = None
         deviance = np.sum(problem.weights * problem.residual(coef) ** 2)
     support = np.flatnonzero(coef)
-    bends = _bends(penalty, coef, support)
+    bends = None if refitted else _bends(penalty, coef, support)
     degrees = float(support.size)
     if bends is not None and support.size:
         degrees = _trace(_hessian(problem, rows, support), bends)

@@ -55,7 +55,7 @@ from sparselearn._solvers._training import Learner
 __all__ = ["SparseLearner", "SparseModel", "SparseSpec"]
 
 # The share of pairs from which on gradients come from matrix products.
-DENSE = 0.08
+DENSE = 0.2
 # Rows, and units at least, that are worked on together, and parts of the units at most.
 ROWS = 64
 UNITS = 64

@@ -137,6 +137,7 @@ class AtomsDisplay:
             square = int(np.ceil(np.sqrt(chosen.size)))
             n_columns = max(1, square if self.image_shape else min(3, square))
         self.image_, self.bars_, self.labels_ = None, [], []
+        n_features = min(n_features, components.shape[1])
         n_rows = -(-chosen.size // n_columns)
         if self.image_shape is None:
             size = (max(4.0, 3.6 * n_columns), 0.5 + n_rows * (0.6 + 0.25 * n_features))

@@ -1,14 +1,22 @@
 """The coefficients of a linear model as its penalty falls."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import scipy.sparse as sp
 from sklearn.pipeline import Pipeline
 
 from sparselearn.inspection._style import FAINT, MUTED, PALETTE, axes, cut, tidy
-from sparselearn.linear_model import elastic_net_path, lasso_path
+from sparselearn.linear_model import (
+    InformationCriterion,
+    elastic_net_path,
+    lasso_path,
+)
 
 __all__ = ["CoefficientPathDisplay", "end_names", "invert_log", "used_rows"]
 
+# Lines at chosen alphas, told apart without colours.
+DASHES = "--", ":", "-."
 MAX_NAME = 24  # letters of a label; longer ones would leave no room for the lines
 
 
@@ -24,8 +32,8 @@ class CoefficientPathDisplay:
     coefs : ndarray or sparse array of shape (n_features, n_alphas)
     feature_names : sequence of str of shape (n_features,), default=None
         None means "x0", "x1", ...
-    alpha : float, default=None
-        The chosen alpha, to be marked by a vertical line.
+    alpha : float, InformationCriterion or dict of str -> such, default=None
+        The chosen alpha, to be marked by a vertical line; of a dict, several by name.
     coef_name : str, default="Coefficient"
         Label of the vertical axis.
 
@@ -38,6 +46,9 @@ class CoefficientPathDisplay:
     labels_ : list of matplotlib Annotation
         The names of the labelled features, the largest coefficient first.
     alpha_line_ : matplotlib Line2D or None
+        The first of `alpha_lines_`, if there is one.
+    alpha_lines_ : list of matplotlib Line2D
+        One for each chosen alpha.
 
     Examples
     --------
@@ -66,8 +77,10 @@ class CoefficientPathDisplay:
         path : object with attributes `alphas` and `coefs`
             As of :func:`~sparselearn.linear_model.lasso_path`.
         feature_names : sequence of str of shape (n_features,), default=None
-        alpha : float, default=None
-            The chosen alpha, to be marked by a vertical line.
+        alpha : float, InformationCriterion or dict of str -> such, default=None
+            The chosen alpha, to be marked by a vertical line; of a dict, several by
+            name. The result of
+            :func:`~sparselearn.linear_model.information_criterion` has its own name.
         **kwargs
             As in :meth:`plot`.
 
@@ -82,8 +95,8 @@ class CoefficientPathDisplay:
     def from_estimator(
         cls,
         estimator,
-        X,
-        y,
+        X=None,
+        y=None,
         *,
         sample_weight=None,
         alphas=None,
@@ -92,19 +105,26 @@ class CoefficientPathDisplay:
         feature_names=None,
         **kwargs,
     ):
-        """Solve the path of a Lasso or an elastic net on X and y, and draw it.
+        """Draw the path of a fitted CV estimator, or solve that of a Lasso on X and y.
 
         Parameters
         ----------
-        estimator : Lasso, ElasticNet, or fitted Pipeline that ends in one
-            Its parameters, but for alpha, are those of the path; its alpha is marked.
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,)
+        estimator : estimator, or fitted Pipeline that ends in one
+            LassoCV, ElasticNetCV, GroupLassoCV, SparseLogisticRegressionCV or
+            MultiTaskLassoCV, fitted: its path on all data, with the alpha that it chose
+            marked; of several classes or targets, norms over these. Or Lasso or
+            ElasticNet: their parameters, but for alpha, are those of the path, and
+            their alpha is marked.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), default=None
+        y : array-like of shape (n_samples,), default=None
+            For Lasso and ElasticNet.
         sample_weight : array-like of shape (n_samples,), default=None
         alphas, n_alphas, eps
-            As in :func:`~sparselearn.linear_model.lasso_path`.
+            As in :func:`~sparselearn.linear_model.lasso_path`; for Lasso and
+            ElasticNet.
         feature_names : sequence of str of shape (n_features,), default=None
-            None means the names of the columns of X, if it has any.
+            None means those that the estimator was fitted with, or the names of the
+            columns of X, if it has any.
         **kwargs
             As in :meth:`plot`.
 
@@ -112,10 +132,26 @@ class CoefficientPathDisplay:
         -------
         display : CoefficientPathDisplay
         """
+        before = None
         if isinstance(estimator, Pipeline):
             before, estimator = estimator[:-1], estimator[-1]
-            if feature_names is None and hasattr(X, "columns"):
+            named = hasattr(X, "columns") or hasattr(before, "feature_names_in_")
+            if feature_names is None and named:
                 feature_names = before.get_feature_names_out()
+        if hasattr(estimator, "coef_path_"):
+            if feature_names is None:
+                feature_names = getattr(estimator, "feature_names_in_", None)
+            display = cls(*_own_path(estimator), feature_names=feature_names)
+            display.alpha = {_name_of(estimator): estimator.alpha_}
+            if np.atleast_2d(estimator.coef_).shape[0] > 1:
+                display.coef_name = "Norm of coefficients"
+            return display.plot(**kwargs)
+        if X is None or y is None:
+            raise ValueError(
+                f"{type(estimator).__name__} has no path of its own: fit it, if it "
+                "chooses its alpha, or give X and y."
+            )
+        if before is not None:
             X = before.transform(X)
         if feature_names is None and hasattr(X, "columns"):
             feature_names = list(X.columns)
@@ -149,7 +185,7 @@ class CoefficientPathDisplay:
             alpha itself, on a falling logarithmic axis.
         n_labels : int, default=7
             How many features to colour and name: those with the largest coefficient
-            at the chosen alpha, or at the smallest one if none is chosen.
+            at the (first) chosen alpha, or at the smallest one if none is chosen.
         line_kw : dict, default=None
             Passed to :meth:`matplotlib.axes.Axes.plot`, for all lines.
 
@@ -164,7 +200,8 @@ class CoefficientPathDisplay:
         alphas = np.asarray(self.alphas, dtype=np.float64)
         place = alphas if xscale == "alpha" else -np.log10(alphas / alphas.max())
         used, coefs = used_rows(self.coefs)
-        largest = _largest(coefs, alphas, self.alpha)[:n_labels]
+        chosen = next(iter(_chosen(self.alpha).values()), None)
+        largest = _largest(coefs, alphas, chosen)[:n_labels]
         colours = dict(zip(largest, _cycle(PALETTE)))
         self.lines_ = [
             ax.plot(place, coef, **_look(colours.get(k)) | (line_kw or {}))[0]
@@ -190,16 +227,59 @@ class CoefficientPathDisplay:
         ax.set(xlabel=label, ylabel=self.coef_name)
 
     def _mark_alpha(self, ax, xscale, alphas):
-        self.alpha_line_ = None
-        if self.alpha is None:
+        self.alpha_lines_ = []
+        for k, (name, alpha) in enumerate(_chosen(self.alpha).items()):
+            relative = xscale == "relative"
+            x = -np.log10(alpha / alphas.max()) if relative else alpha
+            label = f"alpha = {alpha:.3g}"
+            line = ax.axvline(
+                x,
+                label=f"{name}: {label}" if name else label,
+                color=MUTED,
+                linestyle=DASHES[k % len(DASHES)],
+                linewidth=1.8,
+                zorder=1.6,
+            )
+            self.alpha_lines_.append(line)
+        self.alpha_line_ = next(iter(self.alpha_lines_), None)
+        if not self.alpha_lines_:
             return
-        relative = xscale == "relative"
-        x = -np.log10(self.alpha / alphas.max()) if relative else self.alpha
-        look = {"color": MUTED, "linestyle": "--", "linewidth": 1.6, "zorder": 1}
-        self.alpha_line_ = ax.axvline(x, label=f"alpha = {self.alpha:.3g}", **look)
         # Above the axes: inside them a curve may run anywhere.
         place = {"loc": "lower right", "bbox_to_anchor": (1.0, 1.0)}
-        ax.legend(handles=[self.alpha_line_], frameon=False, borderpad=0, **place)
+        ax.legend(handles=self.alpha_lines_, frameon=False, borderpad=0, **place)
+
+
+def _chosen(alpha):
+    """The alphas to mark, by name; that of a lone number is empty."""
+    if alpha is None:
+        return {}
+    if isinstance(alpha, Mapping):
+        return {name: getattr(value, "alpha", value) for name, value in alpha.items()}
+    if isinstance(alpha, InformationCriterion):
+        return {alpha.criterion.upper(): alpha.alpha}
+    return {"": alpha}
+
+
+def _name_of(estimator):
+    """How a fitted estimator has chosen its alpha."""
+    how = {"min": "cross-validation", "1se": "one standard error"}
+    return how.get(estimator.selection, estimator.selection.upper())
+
+
+def _own_path(estimator):
+    """The alphas of a fitted CV estimator, and a row of coefficients a feature."""
+    alphas, path = np.asarray(estimator.alphas_), estimator.coef_path_
+    if alphas.ndim > 1:  # one row an l1_ratio; the path is of the chosen one
+        ratios = np.atleast_1d(estimator.l1_ratio)
+        alphas = alphas[np.flatnonzero(ratios == estimator.l1_ratio_)[0]]
+    if isinstance(path, list):  # a matrix of targets an alpha
+        norms = [np.sqrt(np.sum(coef.toarray() ** 2, axis=0)) for coef in path]
+        return alphas, np.array(norms).T
+    n_rows = np.atleast_2d(estimator.coef_).shape[0]
+    if n_rows > 1:  # one class after another
+        blocks = path.toarray().reshape(n_rows, -1, alphas.size)
+        path = np.sqrt(np.sum(blocks**2, axis=0))
+    return alphas, path
 
 
 def used_rows(coefs):

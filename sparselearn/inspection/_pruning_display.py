@@ -181,6 +181,12 @@ class PruningDisplay:
         ax = self.ax_
         self.lines_ = dict(zip(names, drawn.lines_))
         self.base_line_ = drawn.baseline_
+        # Criteria often prune the same: then a line shows around those on top of it.
+        criteria = [self.lines_[name] for name in names if name != self.control]
+        for k, line in enumerate(criteria):
+            above = min(len(criteria) - 1 - k, 3)
+            line.set_linewidth(line.get_linewidth() + 2.0 * above)
+            line.set_markersize(line.get_markersize() + 3.0 * above)
         if self.control is not None:
             _fade(drawn.errorbars_[-1])
         self.tolerance_line_ = self.chosen_ = None
@@ -245,4 +251,6 @@ def _fade(errorbar):
     line, caps, bars = errorbar.lines
     for artist in (line, *caps, *bars):
         artist.set_color(FAINT)
-    line.set_markerfacecolor(FAINT)
+    for marked in (line, *caps):
+        marked.set_markerfacecolor(FAINT)
+        marked.set_markeredgecolor(FAINT)

@@ -39,7 +39,8 @@ class LassoCV(StreamedCV, SquaredLossRegressorCV):
     positive : bool, default=False
         Whether to constrain the coefficients to be >= 0.
     refit_support : {"ols", "ridge"}, default=None
-        Fit the features selected at `alpha_` again without the penalty.
+        Fit the features selected at `alpha_` again without the penalty. Information
+        criteria then are of such fits, at every alpha.
     tol : float, default=1e-6
         Duality gap to reach, relative to the objective of w = 0.
     max_iter : int, default=10000
@@ -154,7 +155,8 @@ class ElasticNetCV(StreamedCV, SquaredLossRegressorCV):
     positive : bool, default=False
         Whether to constrain the coefficients to be >= 0.
     refit_support : {"ols", "ridge"}, default=None
-        Fit the features selected at `alpha_` again without the penalty.
+        Fit the features selected at `alpha_` again without the penalty. Information
+        criteria then are of such fits, at every alpha.
     tol : float, default=1e-6
         Duality gap to reach, relative to the objective of w = 0.
     max_iter : int, default=10000

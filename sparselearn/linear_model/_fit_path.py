@@ -70,7 +70,10 @@ def fit_path(model, parameter, values, X, y, sample_weight=None):
         first._validate_params()
 
     def make_twins():
-        return [copy(first).set_params(**{parameter: value}) for value in values]
+        twins = [copy(first) for _ in values]
+        for twin, value in zip(twins, values):
+            setattr(twin, parameter, value)
+        return twins
 
     if isinstance(model, OrthogonalMatchingPursuit):
         return first._fit_twins(make_twins, X, y, sample_weight)

@@ -75,6 +75,7 @@ class InformationCriterion:
         "criterion": [StrOptions(set(CRITERIA))],
         "gamma": [Interval(Real, 0, 1, closed="both")],
         "noise_variance": [Interval(Real, 0, None, closed="neither"), None],
+        "refit_support": [StrOptions({"ols", "ridge"}), None],
         "sample_weight": ["array-like", Real, None],
     },
     prefer_skip_nested_validation=True,
@@ -87,6 +88,7 @@ def information_criterion(
     criterion="bic",
     gamma=1.0,
     noise_variance=None,
+    refit_support=None,
     sample_weight=None,
 ):
     r"""Compare the models of a path by what the data say against their size.
@@ -125,6 +127,11 @@ def information_criterion(
         features, rss / (n - p - 1) where these have rank p. If there are not more rows
         than that, or nothing is left, D is :math:`n \log(2 \pi\, \mathrm{rss} / n)
         + n` with each model's own rss, and models with k > n / 2 are no candidates.
+    refit_support : {"ols", "ridge"}, default=None
+        Of a path of the squared loss: compare its supports, each fitted again without
+        the penalty, with as many degrees of freedom as non-zeros. "ebic" is made for
+        such fits: what a penalty shrinks leaves a residual that it takes for noise,
+        and where a feature costs much, none is selected. Estimators have their own.
     sample_weight : array-like of shape (n_samples,), default=None
         That of the fits. They count as repetitions of rows: n is their sum.
 
@@ -164,8 +171,16 @@ def information_criterion(
     """
     total = row_total(sample_weight, np.shape(X)[0])
     is_path = isinstance(models, PathResult)
-    compare = _of_path if is_path else _of_models
-    problem, measures, alphas, reasons = compare(models, X, y, sample_weight)
+    if is_path:
+        found = _of_path(models, X, y, sample_weight, refit_support)
+    elif refit_support is not None:
+        raise ValueError(
+            f"refit_support={refit_support!r} is of a PathResult: fit the estimators "
+            "with it."
+        )
+    else:
+        found = _of_models(models, X, y, sample_weight)
+    problem, measures, alphas, reasons = found
     values, noise_variance, more = scores_of(
         problem, total, [measures], criterion, gamma, noise_variance
     )
@@ -183,7 +198,7 @@ def information_criterion(
     )
 
 
-def _of_path(path, X, y, sample_weight):
+def _of_path(path, X, y, sample_weight, refit_support):
     """The problem, and the measures, alphas and doubts of a path."""
     if path.penalty_at is None:
         raise TypeError(
@@ -202,7 +217,12 @@ def _of_path(path, X, y, sample_weight):
         _, codes, weights = encode_classes(y, row_weights(sample_weight, X), None)
         design = make_problem(X, weights, fit_intercept=path.fit_intercept)
         problem = GlmProblem(design, path.loss, (codes == 1).astype(np.float64))
-    measures = path_measures(problem, path.penalty_at, path)
+    if path.loss is not None and refit_support is not None:
+        raise ValueError(
+            f"refit_support={refit_support!r} is of the squared loss; this path is of "
+            f"{path.loss!r}."
+        )
+    measures = path_measures(problem, path.penalty_at, path, refit_support)
     missed = np.count_nonzero(~path.converged)
     return problem, measures, path.alphas, _missed(missed, path.alphas.size)
 
@@ -234,7 +254,9 @@ def _of_models(models, X, y, sample_weight):
             penalty = _penalty_of(model, problem, n_features, alphas[k])
             folded |= isinstance(penalty, penalties.FoldedConcave)
             start = intercepts[k] if len(problems) == len(intercepts) else intercepts
-            own += Measures(*measures_of(problem, penalty, coef, start))
+            refitted = getattr(model, "refit_support", None) is not None
+            part = measures_of(problem, penalty, coef, start, refitted=refitted)
+            own += Measures(*part)
             missed += _is_missed(model, problems, k)
         found.append(own)
     reasons = _missed(missed, len(models))

@@ -164,7 +164,7 @@ class SquaredLossRegressorCV(CrossValidated, SquaredLossRegressor):
         def solve(row):
             own = partial(penalty_at, l1_ratio=self._l1_ratios[row])
             path = solve_path(problem, own, alphas[row], **stopping)
-            return path, path_measures(problem, own, path)
+            return path, path_measures(problem, own, path, self.refit_support)
 
         paths, measures = zip(*map_threads(solve, range(len(alphas)), self.n_jobs))
         values, _, reasons = scores_of(problem, total, measures, self.selection)

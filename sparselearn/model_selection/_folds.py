@@ -182,18 +182,14 @@ def _fit_shared(fold, values, X, y, params):
     shared = (time.perf_counter() - begun) / len(values)
 
     def fit(value, twin, output):
-        rest = route.rest(value)
         if twin is None:
-            rest = _fitted(rest, X, y, params.rest)
-        elif route.place is None:
-            rest = twin
-        else:
-            after = rest[1:]
-            if after.steps:
-                seen = twin.transform(X) if output is None else output
-                after = _fitted(after, seen, y, params.after)
-            rest.steps = [(rest.steps[0][0], twin), *after.steps]
-        return route.whole(before, rest)
+            rest = _fitted(route.rest(value), X, y, params.rest)
+            return route.whole(before, rest)
+        after = None if route.is_last else route.after
+        if after is not None:
+            seen = twin.transform(X) if output is None else output
+            after = _fitted(after, seen, y, params.after)
+        return route.around(before, twin, after)
 
     return [
         _attempt(lambda each=each: fit(*each), fold.error_score, shared, path)

@@ -61,13 +61,25 @@ class Route(NamedTuple):
         rest = clone(self.estimator[self.place :])
         return rest.set_params(**{f"{name}__{self.parameter}": value})
 
+    @property
+    def after(self):
+        """An unfitted copy of the steps after."""
+        return clone(self.estimator[self.place + 1 :])
+
     def whole(self, before, rest):
         """The estimator made of its fitted parts."""
         if self.place is None:
             return rest
         whole = copy(self.estimator)
-        whole.steps = [*(before.steps if before else ()), *rest.steps]
+        whole.steps = [*_steps(before), *rest.steps]
         return whole
+
+    def around(self, before, carrier, after):
+        """The estimator made of its fitted parts, the step with the parameter one."""
+        if self.place is None:
+            return carrier
+        name = self.estimator.steps[self.place][0]
+        return self.whole(before, Pipeline([(name, carrier), *_steps(after)]))
 
     def split(self, params):
         """`params` of `fit` as `Params`; ValueError if they are not for steps."""
@@ -97,6 +109,10 @@ class Route(NamedTuple):
         after = _consumed(steps[place + 1 :], "fit", params)
         rest = _consumed(steps[place:], "fit", params)
         return Params(before, carrier, after, rest)
+
+
+def _steps(pipeline):
+    return [] if pipeline is None else pipeline.steps
 
 
 def _consumed(pipeline, method, params):

@@ -58,6 +58,10 @@ def export(estimator, format="dense", X=None):
         If the copy does not predict what the original does: some regressors do not
         work with sparse coefficients.
 
+    See Also
+    --------
+    compact : Drops what a pipeline computes for features that are not read.
+
     Examples
     --------
     >>> import pickle

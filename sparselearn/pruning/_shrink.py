@@ -42,6 +42,10 @@ def shrink(estimator):
     TypeError
         If units of such an estimator cannot be removed.
 
+    See Also
+    --------
+    compact : Drops what a pipeline computes for features that are not read.
+
     Examples
     --------
     >>> from sklearn.datasets import load_iris

@@ -179,3 +179,10 @@ def test_shapes_are_checked(rng, ax, shape):
 def test_names_are_counted(rng, ax):
     with pytest.raises(ValueError, match="has 2 names; atoms have 12"):
         AtomsDisplay(rng.random((2, 12)), feature_names=["a", "b"]).plot(ax)
+
+
+def test_bars_fill_their_panels():
+    """Where atoms have fewer features than bars are allowed."""
+    display = AtomsDisplay(np.ones((2, 3))).plot(Figure().subplots(), n_features=8)
+    (panel,) = {bars.patches[0].axes for bars in display.bars_[:1]}
+    assert panel.get_ylim() == (2.5, -0.5)

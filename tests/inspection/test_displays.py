@@ -12,7 +12,17 @@ from sklearn.preprocessing import StandardScaler
 
 from sparselearn.inspection import CoefficientPathDisplay, SparsityScoreDisplay
 from sparselearn.inspection._coefficient_path_display import _apart, _beside
-from sparselearn.linear_model import ElasticNet, Lasso, elastic_net_path, lasso_path
+from sparselearn.linear_model import (
+    ElasticNet,
+    ElasticNetCV,
+    Lasso,
+    LassoCV,
+    MultiTaskLassoCV,
+    SparseLogisticRegressionCV,
+    elastic_net_path,
+    information_criterion,
+    lasso_path,
+)
 
 matplotlib.use("Agg")
 
@@ -253,3 +263,88 @@ def test_names_stay_beside_the_axes(rng):
     np.testing.assert_allclose(heights, np.arange(0.0, 0.31, 0.1))
     crowd = _apart(rng.random(30), 0.1)
     np.testing.assert_array_equal(_beside(crowd, 0.1), crowd)
+
+
+# -- paths of estimators that choose their alpha ------------------------------
+
+
+def frame_of(X):
+    pd = pytest.importorskip("pandas")
+    return pd.DataFrame(X, columns=list("abcdefgh"))
+
+
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [
+        (LassoCV(12), "cross-validation"),
+        (LassoCV(12, selection="1se"), "one standard error"),
+        (LassoCV(12, selection="bic"), "BIC"),
+        (ElasticNetCV(12, l1_ratio=[0.3, 0.8], cv=2), "cross-validation"),
+    ],
+)
+def test_own_path_with_its_choice(data, ax, model, name):
+    X, y = data
+    model.fit(frame_of(X), y)
+    display = CoefficientPathDisplay.from_estimator(model, ax=ax, xscale="alpha")
+    coefs = model.coef_path_.toarray()
+    used = np.any(coefs != 0, axis=1)
+    alphas = np.atleast_2d(model.alphas_)
+    ratios = np.atleast_1d(getattr(model, "l1_ratio", 1.0))
+    alphas = alphas[np.flatnonzero(ratios == getattr(model, "l1_ratio_", 1.0))[0]]
+    for line, coef in zip(display.lines_, coefs[used], strict=True):
+        np.testing.assert_array_equal(line.get_xdata(), alphas)
+        np.testing.assert_array_equal(line.get_ydata(), coef)
+    assert set(display.alpha_line_.get_xdata()) == {model.alpha_}
+    assert texts(ax.get_legend()) == [f"{name}: alpha = {model.alpha_:.3g}"]
+    assert {label.get_text() for label in display.labels_} <= set("abcdefgh")
+    assert ax.get_ylabel() == "Coefficient"
+
+
+def test_own_path_of_classes_and_targets_is_of_norms(data, ax):
+    X, y = data
+    labels = np.digitize(y, [-1.0, 1.0])
+    model = SparseLogisticRegressionCV(5, cv=2).fit(X, labels)
+    display = CoefficientPathDisplay.from_estimator(model, ax=ax)
+    ends = [line.get_ydata()[-1] for line in display.lines_]
+    last = model.coef_path_.toarray()[:, -1].reshape(3, -1)
+    norms = np.linalg.norm(last, axis=0)
+    np.testing.assert_allclose(ends, norms[norms > 0])
+    assert ax.get_ylabel() == "Norm of coefficients"
+    tasks = MultiTaskLassoCV(5, cv=2).fit(X, np.column_stack([y, X[:, 4]]))
+    display = CoefficientPathDisplay.from_estimator(tasks, ax=Figure().subplots())
+    ends = [line.get_ydata()[-1] for line in display.lines_]
+    norms = np.linalg.norm(tasks.coef_path_[-1].toarray(), axis=0)
+    np.testing.assert_allclose(ends, norms[norms > 0])
+    binary = SparseLogisticRegressionCV(5, cv=2).fit(X, y > 0)
+    display = CoefficientPathDisplay.from_estimator(binary, ax=Figure().subplots())
+    assert display.ax_.get_ylabel() == "Coefficient"
+    np.testing.assert_array_equal(
+        [line.get_ydata()[-1] for line in display.lines_],
+        [value for value in binary.coef_path_.toarray()[:, -1] if value],
+    )
+
+
+def test_own_path_at_the_end_of_a_pipeline(data, ax):
+    X, y = data
+    pipeline = make_pipeline(StandardScaler(), LassoCV(10)).fit(frame_of(X), y)
+    display = CoefficientPathDisplay.from_estimator(pipeline, ax=ax)
+    assert "a" in [label.get_text() for label in display.labels_]
+    with pytest.raises(ValueError, match="Lasso has no path of its own"):
+        CoefficientPathDisplay.from_estimator(Lasso(), ax=ax)
+
+
+def test_several_choices_are_told_apart(data, ax):
+    X, y = data
+    path = lasso_path(X, y, n_alphas=20)
+    bic = information_criterion(path, X, y)
+    chosen = {"cross-validation": path.alphas[5], "BIC": bic}
+    display = CoefficientPathDisplay.from_path(path, alpha=chosen, ax=ax)
+    places = [line.get_xdata()[0] for line in display.alpha_lines_]
+    alphas = np.array([path.alphas[5], bic.alpha])
+    np.testing.assert_allclose(places, -np.log10(alphas / path.alphas[0]))
+    assert len({line.get_linestyle() for line in display.alpha_lines_}) == 2
+    first, second = texts(ax.get_legend())
+    assert first.startswith("cross-validation: alpha = ")
+    assert second == f"BIC: alpha = {bic.alpha:.3g}"
+    alone = CoefficientPathDisplay.from_path(path, alpha=bic, ax=Figure().subplots())
+    assert texts(alone.ax_.get_legend()) == [second]

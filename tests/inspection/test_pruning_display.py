@@ -90,3 +90,18 @@ def test_without_a_path(problem):
     told = Pruner(Ridge(), sparsity=0.5).fit(*problem)
     with pytest.raises(ValueError, match="no path"):
         PruningDisplay.from_estimator(told)
+
+
+def test_lines_under_others_show_around_them(problem, ax):
+    """And all of the control is faint."""
+    pruner = PrunerCV(Ridge(), cv=3, random_state=0).fit(*problem)
+    display = PruningDisplay.from_estimator(pruner, ax=ax)
+    lines = [line for name, line in display.lines_.items() if name != "random"]
+    widths = [line.get_linewidth() for line in lines]
+    assert widths == sorted(widths, reverse=True)
+    assert len(set(widths)) == len(lines)
+    control = display.lines_["random"]
+    errorbar = next(bars for bars in ax.containers if bars.lines[0] is control)
+    line, caps, _ = errorbar.lines
+    colours = [(part.get_color(), part.get_markeredgecolor()) for part in (line, *caps)]
+    assert set(colours) == {(FAINT, FAINT)}

@@ -419,3 +419,41 @@ def test_selection_warns_where_it_is_not_made_for(X, y, rng):
         LassoCV(10, selection="bic").fit(X, y)
     assert [w.filename for w in caught] == [__file__]
     LassoCV(10, selection="ebic").fit(X, y)
+
+
+@pytest.mark.parametrize("how", ["ols", "ridge"])
+def test_supports_fitted_again(X, y, how, rng):
+    """By the path, the estimators and the CV class, and by least squares."""
+    X = X / X.std(axis=0)
+    path = elastic_net_path(X, y, n_alphas=12, l1_ratio=0.8)
+    found = information_criterion(path, X, y, criterion="ebic", refit_support=how)
+    models = [
+        ElasticNet(a, l1_ratio=0.8, refit_support=how).fit(X, y) for a in path.alphas
+    ]
+    same = information_criterion(models, X, y, criterion="ebic")
+    np.testing.assert_allclose(found.values, same.values, rtol=1e-9)
+    model = ElasticNetCV(12, l1_ratio=0.8, selection="ebic", refit_support=how)
+    model.fit(X, y)
+    np.testing.assert_allclose(model.criterion_path_, found.values, rtol=1e-9)
+    sizes = np.diff(path.coefs.indptr)
+    np.testing.assert_array_equal(found.degrees_of_freedom, sizes)
+    if how == "ols":
+        for k in range(1, 12):
+            part = X[:, path.coefs[:, [k]].toarray()[:, 0] != 0]
+            left = y - LinearRegression().fit(part, y).predict(part)
+            assert found.deviances[k] == pytest.approx(left @ left)
+
+
+def test_extended_bic_of_fits_again_finds_few_among_many(rng):
+    X = rng.normal(size=(100, 400))
+    y = X[:, :4] @ [1.5, -1.5, 1.0, 1.0] + rng.normal(size=100)
+    model = LassoCV(selection="ebic", refit_support="ols").fit(X, y)
+    np.testing.assert_array_equal(model.support_, [0, 1, 2, 3])
+
+
+def test_refits_are_refused_where_there_are_none(X, y):
+    with pytest.raises(ValueError, match="is of a PathResult"):
+        information_criterion(Lasso().fit(X, y), X, y, refit_support="ols")
+    path = logistic_path(X, y > 3, n_alphas=3)
+    with pytest.raises(ValueError, match="is of the squared loss"):
+        information_criterion(path, X, y > 3, refit_support="ols")

@@ -249,6 +249,21 @@ def test_set_output(X, y, container):
     assert list(found.columns) == list(wanted.columns)
 
 
+@pytest.mark.parametrize("wrap", [lambda p: p, Pruner], ids=["alone", "pruner"])
+def test_set_output_after_what_passes(X, y, wrap):
+    """The names of frames are those that later steps were fitted with."""
+    steps = "passthrough", StandardScaler(), StandardScaler(), Ridge()
+    model = wrap(make_pipeline(*steps).set_output(transform="pandas"))
+    if isinstance(model, Pruner):
+        model.set_params(n_nonzero_coefs=2, criterion="magnitude")
+    model.fit(X, y)
+    pipeline = getattr(model, "estimator_", model)
+    pipeline[-1].coef_[[0, 1, 3, 4, 5, 6, 8, 9, 10, 11]] = 0.0
+    smaller = compact(model, X)
+    assert smaller.compaction_.columns == [2, 7]
+    assert list(smaller[:-1].transform(X).columns) == ["x2", "x7"]
+
+
 def test_frames_of_a_column_transformer(rng):
     frame = table(rng).drop(columns=["c0", "c1", "c2"])
     numbers = make_pipeline(SimpleImputer(keep_empty_features=True), StandardScaler())
@@ -333,6 +348,7 @@ def test_ends_of_pipelines(X, y, model):
 def test_deviations_of_bayesian_models(X, y):
     pipeline = make_pipeline(StandardScaler(), ARDRegression(threshold_lambda=100.0))
     pipeline.fit(X, y)
+    pipeline[-1].coef_[2] = 0.0  # pruned, but still uncertain
     smaller = compact(pipeline, X)
     for wanted, found in zip(
         *(p.predict(X, return_std=True) for p in (pipeline, smaller))
@@ -453,6 +469,30 @@ def test_what_has_no_rule_is_kept(X, y, barrier):
     assert n_columns(smaller) == 1
     assert_same(pipeline, smaller, X)
     assert_settled(smaller, X)
+
+
+class OddSelector(SelectKBest):
+    """A selector that is more than one."""
+
+    def transform(self, X):
+        return super().transform(X) - X.min(axis=1)[:, None]
+
+
+class OddLasso(Lasso):
+    def predict(self, X):
+        return super().predict(X) + X[:, 0]
+
+
+def test_subclasses_are_not_taken_for_what_they_inherit(X, y):
+    pipeline = make_pipeline(OddSelector(f_regression, k=3), Ridge()).fit(X, y)
+    pipeline = with_zeros(pipeline, [1, 0, 0])
+    smaller = compact(pipeline, X)
+    assert smaller.compaction_.columns == list(range(12))
+    assert smaller.compaction_.notes[0][0] == "oddselector"
+    pipeline = make_pipeline(StandardScaler(), OddLasso(alpha=0.5)).fit(X, y)
+    smaller = compact(pipeline, X)
+    assert smaller.compaction_.columns == list(range(12))
+    assert smaller.compaction_.notes[0][0] == "oddlasso"
 
 
 def test_an_end_without_a_rule(X, y):

@@ -31,6 +31,7 @@ TEXTS = [
     "",
     "новый фильм\tхорош\n\nno good",
     "the film\x1cis over\x85and done",
+    "a good film, and a bad plot, so it is, so it is, and good,",
 ]
 VECTORIZERS = [
     CountVectorizer(),
@@ -174,7 +175,7 @@ def test_two_steps_without_a_norm():
         TfidfTransformer(norm=None),
         MaxAbsScaler(),
         RidgeClassifier(),
-    ).fit(TEXTS, [0, 1, 2, 2, 0, 1, 2, 0])
+    ).fit(TEXTS, [0, 1, 2, 2, 0, 1, 2, 0, 1])
     pipeline[-1].coef_[:, 3:] = 0.0
     smaller = compact(pipeline, TEXTS)
     assert len(smaller["countvectorizer"].vocabulary_) == 3

@@ -16,6 +16,7 @@ __all__ = ["Compaction", "compact"]
 
 # By how much, of the largest output, rounding may move one.
 TOLERANCE = {"float64": 1e-12, "float32": 1e-5}
+PASS = "passthrough"
 METHODS = (
     "predict",
     "predict_proba",
@@ -123,9 +124,8 @@ def compact(pipeline, X=None):
         if found.whole is not None:
             smaller = found.whole
         else:
-            smaller = behind_columns(
-                name, smaller, found.inputs, _first_step(pipeline), names
-            )
+            like = _first_step(smaller)
+            smaller = behind_columns(name, smaller, found.inputs, like, names)
     smaller = as_pipeline(name, smaller)
     smaller.compaction_ = None
     difference = None if X is None else _difference(pipeline, smaller, X)
@@ -139,9 +139,10 @@ def compact(pipeline, X=None):
 
 
 def _first_step(estimator):
-    """The transformer that gets X, whose containers those of its columns are."""
+    """The step that gets X, whose containers those of its columns are."""
     while isinstance(estimator, Pipeline):
-        estimator = estimator.steps[0][1]
+        steps = [step for _, step in estimator.steps if step not in (None, PASS)]
+        estimator = steps[0] if steps else PASS
     return estimator
 
 
