@@ -251,6 +251,15 @@ def test_words_are_those_of_the_numbers():
     ]
 
 
+def test_most_of_the_features_are_not_few():
+    for weights, told in (([1.0, 2.0, 0.0, 0.0], True), ([1.0, 2.0, 3.0, 0.0], False)):
+        lasso = outcome(
+            "lasso", [0.93], [0.2], 0, 0, weights=[weights], unit="coefficients"
+        )
+        said = " ".join(findings(PROBLEM, [DENSE, lasso]))
+        assert ("are enough for lasso" in said) == told
+
+
 def test_pruning_that_costs_nothing_is_said_so():
     network = outcome("pruned-mlp", [0.95, 0.96], [0.0, 0.9], 1, 1)
     begun_sparse = outcome("pruned-sparse-mlp", [0.94, 0.94], [0.5, 0.9], 1, 1)

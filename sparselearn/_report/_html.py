@@ -87,7 +87,12 @@ def _units(outcomes):
     for outcome in outcomes:
         if outcome.unit != "coefficients":
             names.setdefault(outcome.unit, []).append(outcome.name)
-    return list(names.items())
+    return [(unit, _enumerated(n)) for unit, n in names.items()]
+
+
+def _enumerated(names):
+    *before, last = names
+    return f"{', '.join(before)} and {last}" if before else last
 
 
 def _classes(problem):

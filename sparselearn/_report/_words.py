@@ -98,7 +98,7 @@ def _sparser(best, outcomes):
 
 
 def _few_features(problem, outcomes):
-    """How many columns are enough for a linear model, and what it costs."""
+    """How many features are enough for a linear model, half at most, and the cost."""
     found = []
     for outcome in outcomes:
         weights = input_weights(outcome.sparse.pipeline, len(problem.preparation))
@@ -113,7 +113,7 @@ def _few_features(problem, outcomes):
         key=lambda entry: (entry[1], -entry[0].sparse.cv_mean),
         default=(None, 0, 0),
     )
-    if outcome is None or n_kept == n_all:
+    if outcome is None or 2 * n_kept > n_all:
         return None
     cost = _cost(top.best.cv_mean - outcome.sparse.cv_mean, "the best linear model")
     return (
