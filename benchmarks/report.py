@@ -399,13 +399,17 @@ def prunings(results):
                 f"{np.mean([row['lost'] for row in found]):.2f}",
                 ", ".join(f"{row['lost']:.2f}" for row in found),
                 f"{record['limits'][name]:.1f}",
-                f"{np.mean([row['faster'] for row in found]):.1f} x"
-                if "faster" in found[0]
-                else "",
+                *(
+                    f"{np.mean([row[key] for row in found]):.2f} x"
+                    if key in found[0]
+                    else ""
+                    for key in ("faster", "faster, scikit-learn")
+                ),
             ]
             for name, found in record["rows"].items()
         ]
         header = ["pruned", "points lost", "by seed", "at most", "predicts faster"]
+        header += ["than scikit-learn's"]
         parts.append(f"**{title}**, dense {dense} % right\n\n" + markdown(header, rows))
         for granularity, found in record["criteria"].items():
             lost = {name: [row[name] for row in found] for name in found[0]}
@@ -415,6 +419,8 @@ def prunings(results):
             ]
             header = [f"criterion, 80 % ({granularity})", "points lost", "at most"]
             parts.append(markdown(header, rows))
+        if record.get("auto"):
+            parts.append(automatic(record["auto"]))
         held = [row["held"] for row in record["tolerance"]]
         parts.append(
             f"A tolerance of half a point held on the test images, within one standard "
@@ -423,6 +429,21 @@ def prunings(results):
             + "."
         )
     return "\n\n".join(parts)
+
+
+def automatic(record):
+    """What "auto" loses, and how far that is from the best of its candidates."""
+    rows = [
+        [
+            title,
+            ", ".join(f"{row['auto']:.2f}" for row in found),
+            ", ".join(f"{row['behind']:.2f}" for row in found),
+            "; ".join(row["taken"] for row in found),
+        ]
+        for title, found in record.items()
+    ]
+    header = ['criterion="auto"', "points lost by seed", "behind the best", "taken"]
+    return markdown(header, rows)
 
 
 def codes_read(results):

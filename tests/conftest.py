@@ -19,3 +19,10 @@ def seed(request):
 def rng(seed):
     """The generator that a test draws from."""
     return np.random.default_rng(seed)
+
+
+def pytest_collection_modifyitems(items):
+    """Names of tests are the same in every process, or xdist runs none of them."""
+    bad = [item.nodeid for item in items if " at 0x" in item.nodeid]
+    if bad:
+        raise pytest.UsageError(f"the name of a test has an address: {bad[0]}")

@@ -1,11 +1,13 @@
-"""The README's example gives the output that stands below it."""
+"""The README's example gives the output below it, and its figures are measured."""
 
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
 
-README = Path(__file__).parent.parent / "README.md"
+ROOT = Path(__file__).parent.parent
+README = ROOT / "README.md"
 
 
 def test_the_example_prints_what_it_says(tmp_path):
@@ -22,3 +24,10 @@ def test_the_example_prints_what_it_says(tmp_path):
     gap = re.compile(r"at most \S+")
     assert gap.sub("", printed) == gap.sub("", expected)
     assert float(re.search(r"at most (\S+)", printed)[1]) < 1e-9
+
+
+def test_the_figures_are_those_of_the_results():
+    figures = runpy.run_path(str(ROOT / "benchmarks" / "figures.py"))
+    text = README.read_text(encoding="utf-8")
+    table = text.split(figures["BEGIN"])[1].split(figures["END"])[0]
+    assert table.strip() == figures["table"]()

@@ -17,7 +17,7 @@ from sparselearn._solvers._information import (
     path_measures,
 )
 from sparselearn._solvers._path import PathResult
-from sparselearn._solvers._problem import make_problem
+from sparselearn._solvers._problem import make_problem, serially
 from sparselearn._validation import (
     FLOATS,
     check_regression,
@@ -29,7 +29,6 @@ from sparselearn.linear_model._base import SquaredLossRegressor, elastic_net_pen
 from sparselearn.linear_model._classes import encode_classes
 from sparselearn.linear_model._glm import GlmModel
 from sparselearn.linear_model._scores import row_total, scores_of, warn_of
-from sparselearn.linear_model._support_path import problems_of
 
 __all__ = ["InformationCriterion", "information_criterion"]
 
@@ -242,8 +241,9 @@ def _of_models(models, X, y, sample_weight):
                 f"sparselearn; got {type(model).__name__}."
             )
         check_is_fitted(model, "alpha_")
-        design, problems = problems_of(clone(model), X, y, sample_weight)
-        rows, n_features = np.atleast_2d(model.coef_), design.curvature.size
+        problems = clone(model)._set_up(X, y, sample_weight, serially).problems
+        rows = np.atleast_2d(model.coef_)
+        n_features = rows.shape[1]
         if isinstance(model, SquaredLossRegressor) and len(rows) > 1:
             raise ValueError(f"y has {len(rows)} targets; a criterion is of one.")
         intercepts = np.atleast_1d(model.intercept_).astype(np.float64)

@@ -3,10 +3,8 @@
 import numpy as np
 
 from sparselearn._compat import validate_parameter_constraints
-from sparselearn._solvers._glm import GlmProblem
 from sparselearn._solvers._path import make_solver
-from sparselearn._solvers._problem import make_problem
-from sparselearn._validation import validate_regression
+from sparselearn._solvers._problem import serially
 from sparselearn.linear_model._elastic_net import ElasticNet
 from sparselearn.linear_model._glm_regressors import (
     SparseHuberRegressor,
@@ -16,7 +14,7 @@ from sparselearn.linear_model._group_lasso import GroupLasso, SparseGroupLasso
 from sparselearn.linear_model._lasso import Lasso
 from sparselearn.linear_model._logistic import SparseLogisticRegression
 
-__all__ = ["SupportPath", "has_support_path", "problems_of"]
+__all__ = ["SupportPath", "has_support_path"]
 
 _SQUARED = Lasso, ElasticNet, GroupLasso, SparseGroupLasso
 _GLM = SparsePoissonRegressor, SparseHuberRegressor, SparseLogisticRegression
@@ -59,12 +57,12 @@ class SupportPath:
             estimator.get_params(deep=False),
             caller_name=type(estimator).__name__,
         )
-        design, problems = problems_of(estimator, X, y, sample_weight)
-        self._penalty_at = estimator._penalty_at(design.curvature.size)
-        unit = self._penalty_at(1.0)
-        self._solvers = [make_solver(p, unit, n_solves=n_alphas) for p in problems]
+        task = estimator._set_up(X, y, sample_weight, serially)
+        self._penalty_at, unit = task.penalty_at, task.penalty_at(1.0)
+        first = task.problems[0]  # all are of one X
+        self._solvers = [make_solver(p, unit, n_solves=n_alphas) for p in task.problems]
         self._stopping = {"tol": estimator.tol, "max_iter": estimator.max_iter}
-        self._spread = np.sqrt(design.curvature)
+        self._spread = np.sqrt(getattr(first, "columns", first).curvature)
         self.alpha_max = max(solver.alpha_max for solver in self._solvers)
 
     def at(self, alpha):
@@ -88,21 +86,3 @@ class SupportPath:
         for solver in self._solvers:
             squares += np.sum(solver.coef.reshape(-1, n_features)[:, features] ** 2, 0)
         return features, np.sqrt(squares) * self._spread[features], all(reached)
-
-
-def problems_of(estimator, X, y, sample_weight):
-    """The design, and the problems on it that share an alpha."""
-    how = {"fit_intercept": estimator.fit_intercept}
-    if isinstance(estimator, SparseLogisticRegression):
-        X, codes, weights = estimator._validate(X, y, sample_weight)
-        design = make_problem(X, weights, **how)
-        return design, estimator._problems(design, codes)
-    is_glm = isinstance(estimator, _GLM)
-    X, y, weights = validate_regression(
-        estimator, X, y, sample_weight, multi_output=not is_glm
-    )
-    design = make_problem(X, weights, **how)
-    if is_glm:
-        return design, [GlmProblem(design, estimator._loss(y, weights), y)]
-    targets = np.ascontiguousarray(y.reshape(y.shape[0], -1).T)
-    return design, [design.with_target(target) for target in targets]

@@ -327,7 +327,7 @@ CLASSIFIERS = [
 ]
 
 
-@pytest.mark.parametrize("model", MODELS + CLASSIFIERS, ids=repr)
+@pytest.mark.parametrize("model", MODELS + CLASSIFIERS, ids=lambda e: type(e).__name__)
 def test_ends_of_pipelines(X, y, model):
     if model in CLASSIFIERS:
         y = np.digitize(y, [-1.0, 1.0])
@@ -451,7 +451,7 @@ class OwnScaler(StandardScaler):
         FunctionTransformer(np.tanh, kw_args={"casting": "safe"}),
         FunctionTransformer(less_its_mean, feature_names_out="one-to-one"),
     ],
-    ids=repr,
+    ids=lambda e: type(e).__name__,
 )
 def test_what_has_no_rule_is_kept(X, y, barrier):
     before = SelectKBest(f_regression, k=9)

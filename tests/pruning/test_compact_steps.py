@@ -73,7 +73,7 @@ BY_COLUMN = [
 ]
 
 
-@pytest.mark.parametrize("transformer", BY_COLUMN, ids=repr)
+@pytest.mark.parametrize("transformer", BY_COLUMN, ids=lambda e: type(e).__name__)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_by_column(rng, transformer, dtype):
     X = rng.normal(size=(30, 7)).astype(dtype)
@@ -90,7 +90,7 @@ def test_by_column(rng, transformer, dtype):
         MaxAbsScaler(),
         RobustScaler(with_centering=False),
     ],
-    ids=repr,
+    ids=lambda e: type(e).__name__,
 )
 def test_by_column_of_sparse_arrays(rng, transformer):
     X = sp.csr_array(rng.normal(size=(30, 7)) * (rng.random((30, 7)) < 0.4))

@@ -59,7 +59,7 @@ VECTORIZERS = [
 ]
 
 
-@pytest.mark.parametrize("vectorizer", VECTORIZERS, ids=repr)
+@pytest.mark.parametrize("vectorizer", VECTORIZERS, ids=lambda e: type(e).__name__)
 def test_terms(rng, vectorizer):
     vectorizer.fit(TEXTS)
     names = vectorizer.get_feature_names_out()
