@@ -138,11 +138,8 @@ class SparsitySearchCV(BaseSearchCV):
     n_splits_ : int
     scorer_ : callable or dict
     multimetric_ : bool
-    classes_ : ndarray of shape (n_classes,)
-        Of a classifier.
-    n_features_in_ : int
     feature_names_in_ : ndarray of str
-        If `best_estimator_` has them.
+        If `best_estimator_` has them; as it has ``n_features_in_`` and ``classes_``.
 
     Raises
     ------
