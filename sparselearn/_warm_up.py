@@ -47,8 +47,9 @@ def warm_up(dtypes=("float64", "float32")):
         _use_centroids(X)
         _use_perceptrons(wide.astype(dtype))
         _use_trees(tall.astype(dtype))
+        X = rng.uniform(size=(40, 8)) * (rng.random((40, 8)) < 0.2)
         for autoencoder in _autoencoders():
-            _use(autoencoder, rng.uniform(size=(40, 8)).astype(dtype))
+            _use(autoencoder, X.astype(dtype))
         # A group of so many columns that no Gram matrix is formed.
         X = rng.uniform(size=(10, 600)).astype(dtype)
         for storage in (np.asarray, sp.csr_array):

@@ -264,7 +264,7 @@ class CodesMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         """
         check_is_fitted(self, "components_")
         X = check_rows(self, X, missing=self._coding.missing)
-        return self._output(self._codes(X, stacklevel=3), X.dtype)
+        return self._output(self._codes(X, stacklevel=4), X.dtype)
 
     def inverse_transform(self, X):
         """The samples that codes stand for: codes times atoms.
