@@ -11,7 +11,7 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic, overload
 
 from sparselearn._kernels._jit import inlined
-from sparselearn._kernels._vectors import PANEL, VECTOR, _Vectors, combine
+from sparselearn._kernels._vectors import PANEL, VECTOR, Vectors, combine
 
 __all__ = ["combine_rows", "fetch", "transpose_rows"]
 
@@ -94,7 +94,7 @@ def fetch(matrix, row):
 @intrinsic
 def _transpose_vectors(context, matrix, first, stride, out, at, out_stride):
     def generate(context, builder, signature, args):
-        v = _Vectors(context, builder, signature.args[0].dtype)
+        v = Vectors(context, builder, signature.args[0].dtype)
         matrix, out = v.data(signature, args, 0, 3)
         _, first, stride, _, at, out_stride = args
         steps = [v.size(i) for i in range(v.lanes)]

@@ -16,7 +16,15 @@ from numba.extending import intrinsic, overload
 from sparselearn._kernels._jit import inlined
 from sparselearn._kernels._machine import offers
 
-__all__ = ["PANEL", "VECTOR", "aligned_zeros", "combine", "pack", "pack_columns"]
+__all__ = [
+    "PANEL",
+    "VECTOR",
+    "Vectors",
+    "aligned_zeros",
+    "combine",
+    "pack",
+    "pack_columns",
+]
 
 # Bytes of a vector, which are a line of the cache too, and how many of them are summed
 # together: so many that the next sum need not wait for the last.
@@ -137,7 +145,7 @@ def _pack_columns(
         count[j] = n - room * j
 
 
-class _Vectors:
+class Vectors:
     """Instructions on vectors of a dtype, at the place where `builder` is."""
 
     size, word = ir.IntType(64), ir.IntType(32)
@@ -247,7 +255,7 @@ def _combine_vectors(
     )
 
     def generate(context, builder, signature, args):
-        v = _Vectors(context, builder, signature.args[4].dtype)
+        v = Vectors(context, builder, signature.args[4].dtype)
         index, value, matrix, out = v.data(signature, args, 0, 1, 4, 7)
         _, _, begin, end, _, offset, stride, _, at, width, is_first = args
         # The last vectors lie over one another where the width is not that of all: they
@@ -286,7 +294,7 @@ def _pack_vector(context, row, first, index, value, at):
     size = types.intp
 
     def generate(context, builder, signature, args):
-        v = _Vectors(context, builder, signature.args[0].dtype)
+        v = Vectors(context, builder, signature.args[0].dtype)
         row, index, value = v.data(signature, args, 0, 2, 3)
         first, at = args[1], args[4]
         return v.pack(v.load(row, first), v.count_from(first), value, index, at)
@@ -299,7 +307,7 @@ def _pack_square(context, rows, at, stride, first, index, value, room, count):
     size = types.intp
 
     def generate(context, builder, signature, args):
-        v = _Vectors(context, builder, signature.args[0].dtype)
+        v = Vectors(context, builder, signature.args[0].dtype)
         rows, index, value, count = v.data(signature, args, 0, 4, 5, 7)
         _, at, stride, first, _, _, room, _ = args
         places = [
