@@ -1,8 +1,5 @@
 """Dask collections: sums of chunks where they lie, and predictions when asked for."""
 
-import os
-import signal
-
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -179,33 +176,3 @@ def test_the_bits_do_not_depend_on_the_scheduler(data):
         with dask.config.set(scheduler=scheduler):
             found.append(Lasso(0.05).fit(*map(CHUNKS["rows"], (X, y))).coef_)
     np.testing.assert_array_equal(*found)
-
-
-def rows_once_a_worker_died(path, X):
-    """The rows of a chunk, but the first process that comes here kills itself."""
-    try:
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL))
-    except FileExistsError:
-        return X
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def test_a_worker_may_die(data, tmp_path):
-    """On a real cluster: two processes, one of which is killed in the middle."""
-    distributed = pytest.importorskip("distributed")
-    X, y, _ = data
-    path = str(tmp_path / "died")
-    with (
-        dask.config.set({"distributed.worker.daemon": True}),
-        distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
-        ) as cluster,
-        distributed.Client(cluster),
-    ):
-        chunks = da.from_array(X, chunks=(10, 12)).map_blocks(
-            lambda block: rows_once_a_worker_died(path, block), meta=X[:0]
-        )
-        with dask.config.set(scheduler=None):
-            found = Lasso(0.05, **TIGHT).fit(chunks, da.from_array(y, chunks=10))
-    assert os.path.exists(path)
-    assert_same_model(found, Lasso(0.05, **TIGHT).fit(X, y))
