@@ -86,8 +86,8 @@ def test_api_lists_every_public_name(module):
 
 
 def test_report_page_names_every_option_and_model():
-    from sparselearn._report._read import _READERS
     from sparselearn._report._models import MODELS
+    from sparselearn._report._read import _READERS
 
     page = (DOCS / "guide" / "report.rst").read_text(encoding="utf-8")
     parser = main_job._make_parser()
