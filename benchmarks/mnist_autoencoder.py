@@ -31,6 +31,7 @@ MODELS = {
         "n_nonzero_coefs": 25,
         "balance": 5.0,
         "noise": 0.5,
+        "max_iter": 100,  # in place of --epochs: as it grows the error still falls
     },
     "top-k, 4096 units": {"n_components": 4096, "n_nonzero_coefs": 32},
     "deep, 32 units": {
@@ -79,10 +80,9 @@ def train(training, test, options, name):
     parameters = MODELS[name]
     classifier = {"kept": KEPT.get(name, 1), "C": C[name]}
     autoencoder = SparseAutoencoder(
-        max_iter=options.epochs,
         random_state=options.seed,
         n_jobs=options.jobs,
-        **parameters,
+        **({"max_iter": options.epochs} | parameters),
     )
     start = time.perf_counter()
     autoencoder.fit(training[0])
