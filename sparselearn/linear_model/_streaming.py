@@ -93,7 +93,8 @@ class Streamed:
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_rows, n_features)
-            A batch, of one row or more.
+            A batch, of one row or more. Of a memory map of rows sums are formed in
+            blocks, of a dask array or data frame where its chunks lie.
         y : array-like of shape (n_rows,) or (n_rows, n_targets)
         sample_weight : array-like of shape (n_rows,), default=None
             Non-negative, not all zero; 1 for each row by default.

@@ -1,9 +1,8 @@
-"""Many rows through pruned maps: in blocks that stay in cache, and of used inputs."""
+"""Many rows through pruned maps, of the inputs that some weight reads."""
 
 import numpy as np
 
 from sparselearn._parallel import row_chunks, team
-from sparselearn._solvers._network_spec import used_inputs
 from sparselearn.pruning._blocks import outputs
 
 __all__ = ["N_ROWS", "predicted"]
@@ -13,16 +12,18 @@ __all__ = ["N_ROWS", "predicted"]
 N_ROWS = 512
 
 
-def predicted(blocks, X, check):
+def predicted(blocks, used, X, check):
     """What the last map gives after its activation, of the rows of a dense array.
 
-    Inputs that no weight reads are left out where to copy the others takes less time
-    than to multiply all. Threads are as many as BLAS would use.
+    Rows are copied, a block at a time that stays in cache. Threads are as many as BLAS
+    would use.
 
     Parameters
     ----------
     blocks : list of Block
         From X to the output, one after the other.
+    used : ndarray of int
+        Inputs that weights read.
     X : ndarray (n_rows, n_inputs)
     check : callable
         ``check(rows)`` refuses some of X that are not fit.
@@ -31,11 +32,9 @@ def predicted(blocks, X, check):
     -------
     values : ndarray (n_rows, n_outputs)
     """
-    used = used_inputs(blocks[0].matrix())
-    if used is not None:
-        first = blocks[0]
-        weights = first.by_input(first.by_input(first.weights)[used])
-        blocks = [first._replace(weights=weights), *blocks[1:]]
+    first = blocks[0]
+    weights = first.by_input(first.by_input(first.weights)[used])
+    blocks = [first._replace(weights=weights), *blocks[1:]]
     dtype = np.result_type(X, *(block.weights for block in blocks))
     # Of one dtype, or each block of rows would convert the weights again.
     blocks = [b._replace(weights=b.weights.astype(dtype, copy=False)) for b in blocks]
@@ -44,8 +43,7 @@ def predicted(blocks, X, check):
     def compute(rows):
         a = X[rows]
         check(a)
-        if used is not None:
-            a = np.take(a, used, axis=1)
+        a = np.take(a, used, axis=1)
         for block in blocks:
             a = outputs(block, a)
         values[rows] = a

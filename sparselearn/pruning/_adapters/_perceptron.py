@@ -6,6 +6,7 @@ import scipy.sparse as sp
 
 from sparselearn import _compat
 from sparselearn._compat import n_rows_of
+from sparselearn._solvers._network_spec import used_inputs
 from sparselearn._validation import finite_check
 from sparselearn.neural_network._fine_tuning import continued, fine_tuned
 from sparselearn.neural_network._slicing import forget_training, keep_units
@@ -62,9 +63,12 @@ class MLPAdapter(Adapter):
     def predicting(self, estimator):
         if any(sp.issparse(weights) for weights in estimator.coefs_):
             return estimator  # their product is another
+        used = used_inputs(estimator.coefs_[0])
+        if used is None:
+            return estimator  # one product of all rows is faster
 
         def through(X):
-            return predicted(self.read(estimator), X, finite_check(estimator))
+            return predicted(self.read(estimator), used, X, finite_check(estimator))
 
         return _compat.with_forward_pass(estimator, through, N_ROWS)
 
