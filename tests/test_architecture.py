@@ -16,7 +16,7 @@ FLOORS = [
     {"losses", "penalties", "_kernels"},
     {"_solvers"},
     {"_compat"},
-    {"_validation", "_parallel", "_callbacks", "_dask", "_support"},
+    {"_validation", "_parallel", "_callbacks", "_dask", "_files", "_support"},
     {
         "linear_model",
         "decomposition",
