@@ -9,7 +9,9 @@ import sys
 
 import numpy as np
 
-__all__ = ["chunks_of", "is_collection", "lazily", "reduced"]
+from sparselearn._parallel import ahead
+
+__all__ = ["chunks_of", "is_collection", "lazily", "reduced", "stream"]
 
 
 def is_collection(X):
@@ -87,8 +89,8 @@ def _alike(X, other, n_parts):
     )
 
 
-def _named(function, number, X, *others):
-    """``function(X, *others)`` of a chunk; None if it has no rows."""
+def _named(function, number, X, *others, **told):
+    """``function(X, *others, **told)`` of a chunk; None if it has no rows."""
     for other in others:
         if other is not None and len(other) != X.shape[0]:
             raise ValueError(
@@ -98,7 +100,7 @@ def _named(function, number, X, *others):
     if not X.shape[0]:
         return None
     try:
-        return function(X, *others)
+        return function(X, *others, **told)
     except ValueError as error:
         raise ValueError(f"In chunk {number}: {error}") from error
 
@@ -109,10 +111,19 @@ def _added(left, right):
     return left + right
 
 
-def reduced(function, chunks):
+def reduced(function, chunks, notes=None):
     """The sum of ``function(*chunk)``, formed where chunks lie, in a tree.
 
     The tree depends on the number of chunks alone, and so do the bits of the sum.
+
+    Parameters
+    ----------
+    function : callable
+        It pickles, and gives something that can be added; None counts as nothing.
+    chunks : list of tuples
+        Of `chunks_of`.
+    notes : sequence, optional
+        What else the function is told, as `note`: one for each chunk.
 
     Raises
     ------
@@ -123,7 +134,9 @@ def reduced(function, chunks):
 
     named = dask.delayed(_named, pure=False)
     function = dask.delayed(function, pure=False, traverse=False)  # sent once
-    parts = [named(function, n, *chunk) for n, chunk in enumerate(chunks)]
+    parts = [
+        named(function, n, *chunk, **_told(notes, n)) for n, chunk in enumerate(chunks)
+    ]
     added = dask.delayed(_added, pure=False)
     while len(parts) > 1:
         pairs = [added(*parts[n : n + 2]) for n in range(0, len(parts) - 1, 2)]
@@ -132,6 +145,42 @@ def reduced(function, chunks):
     if total is None:
         raise ValueError("X has no rows: a minimum of 1 is required.")
     return total
+
+
+def _told(notes, number):
+    return {} if notes is None else {"note": notes[number]}
+
+
+def stream(function, chunks, order, notes=None):
+    """Yield ``function(*chunk)`` of chunks that come here one after another.
+
+    While a chunk is worked on the next one is fetched: two are here at most, if the
+    caller lets go of what it was given before it asks for more.
+
+    Parameters
+    ----------
+    function : callable
+        Called here, in the thread of the caller.
+    chunks, notes
+        As of `reduced`.
+    order : iterable of int
+        Numbers of chunks, in the order in which they are to come; those without rows
+        are passed over.
+    """
+    import dask
+
+    # Asked here: a thread does not know what its caller is inside of.
+    apart = [part for chunk in chunks for part in chunk if is_collection(part)]
+    scheduler = dask.base.get_scheduler(collections=apart)
+
+    def fetched(number):
+        return number, dask.compute(*chunks[number], scheduler=scheduler)
+
+    for number, chunk in ahead(fetched, order):
+        found = [_named(function, number, *chunk, **_told(notes, number))]
+        chunk = None  # what was made of it may be smaller
+        if found[0] is not None:
+            yield found.pop()  # and hold it no longer
 
 
 def lazily(method):

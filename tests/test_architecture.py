@@ -16,7 +16,8 @@ FLOORS = [
     {"losses", "penalties", "_kernels"},
     {"_solvers"},
     {"_compat"},
-    {"_validation", "_parallel", "_callbacks", "_dask", "_support"},
+    {"_validation", "_parallel", "_callbacks", "_support"},
+    {"_dask"},
     {
         "linear_model",
         "decomposition",
