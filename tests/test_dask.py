@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
+from sparselearn._dask import chunks_of, folded, kept, numbered, reduced
 from sparselearn.cluster import KMeansCoder
 from sparselearn.decomposition import (
     DiscriminativeDictionaryLearning,
@@ -118,3 +119,62 @@ def test_codes_go_on_to_a_model_without_being_here(data):
     found = model.fit(coder.transform(chunks), da.from_array(target, chunks=20)).coef_
     expected = Lasso(1e-3, tol=1e-13).fit(coder.transform(X), target).coef_
     np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def in_parts(data):
+    """The same rows, the numbers in chunks known and unknown; one chunk is empty."""
+    X, _ = data
+    known = da.from_array(X, chunks=((0, 17, 17, 16), (4, 2)))
+    frames = dd.from_pandas(pd.DataFrame(X), npartitions=4)
+    return [known, frames, frames.to_dask_array()]
+
+
+def test_rows_are_numbered_whether_their_chunks_are_counted_or_not(data):
+    X, _ = data
+
+    def placed(rows, numbers):
+        found = np.zeros(X.shape)
+        found[numbers.start : numbers.stop] = rows
+        return found
+
+    for parts in in_parts(data):
+        chunks = numbered(parts, chunks_of(parts))
+        np.testing.assert_array_equal(reduced(placed, chunks), X)
+
+
+def test_what_is_kept_goes_along_with_its_chunk(data):
+    calls = []
+
+    def keep(rows):
+        calls.append(len(rows))
+        return np.asarray(rows) ** 2
+
+    def total(rows, squares):
+        return np.sum(squares - np.asarray(rows) ** 2) + len(squares)
+
+    for parts in in_parts(data):
+        chunks = kept(keep, chunks_of(parts))
+        assert sum(calls) == 50
+        assert [reduced(total, chunks) for _ in range(2)] == [50.0, 50.0]
+        assert sum(calls) == 50
+        calls.clear()
+
+
+def test_a_fold_goes_from_chunk_to_chunk_in_order(data):
+    X, _ = data
+    parts = da.from_array(X, chunks=((0, 17, 17, 16), 6))
+
+    def last(seen, rows):
+        return None if len(rows) < 17 else [*seen, float(rows[0, 0])]
+
+    expected = X[[17, 0], 0].tolist()
+    assert folded(last, [], chunks_of(parts), [3, 2, 0, 1]) == expected
+    assert folded(last, [], chunks_of(parts)) == expected[::-1]
+    with pytest.raises(ValueError, match="no rows"):
+        folded(last, [], chunks_of(parts[:0]))
+
+    def refuse(seen, rows):
+        raise ValueError("of a kind.")
+
+    with pytest.raises(ValueError, match=r"In chunk 2: of a kind"):
+        folded(refuse, [], chunks_of(parts), [2])

@@ -7,6 +7,8 @@ import scipy.sparse as sp
 from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils.validation import validate_data
 
+from sparselearn._dask import refuse
+
 __all__ = ["Bags", "check_bags"]
 
 FLOATS = (np.float64, np.float32)
@@ -52,6 +54,12 @@ class Bags(NamedTuple):
 
 def check_bags(estimator, X, groups=None, *, reset):
     """X as `Bags`; sets or holds the number of features as `validate_data` does."""
+    refuse(
+        X,
+        "A bag may have descriptors in several chunks: give fit and transform the "
+        "descriptors of whole bags, a part of them after another, or learn the words "
+        "from all by fitting a KMeansCoder to X.",
+    )
     labels = order = None
     separate = _separate(X)
     if separate is not None:
