@@ -9,6 +9,7 @@ from sparselearn._compat import (
     StrOptions,
     fit_context,
 )
+from sparselearn._validation import refuse_collection
 from sparselearn.pruning._bench import Bench, prune_on
 from sparselearn.pruning._delegates import DelegatesMixin
 from sparselearn.pruning._judge import hold_out
@@ -437,6 +438,7 @@ class Pruner(
         -------
         self : Pruner
         """
+        refuse_collection(X, self)
         plan, tolerance = self._plan()
         check_parts(self.estimator, self.granularity)
         params, sample_weight, of_cv = self._routed(sample_weight, groups, fit_params)
