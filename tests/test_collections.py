@@ -74,7 +74,8 @@ def call(estimator, method, watched, *targets, **options):
     try:
         return getattr(estimator, method)(watched.array, *targets, **options)
     except (TypeError, ValueError) as error:
-        assert "X is a dask" in str(error)
+        if "X is a dask" not in str(error):
+            raise
         return None
     finally:
         assert watched.most <= FEW
