@@ -1,6 +1,7 @@
 """The rows on which a fitted estimator is observed before it is pruned."""
 
 import copy
+from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -10,7 +11,7 @@ from sklearn.utils.validation import validate_data
 from sparselearn._parallel import row_chunks
 from sparselearn._validation import column_major, row_weights
 
-__all__ = ["Calibration"]
+__all__ = ["Calibration", "Subject"]
 
 FLOATS = (np.float64, np.float32)
 CONSTANT = 64 * np.finfo(np.float64).eps  # spread over mean that is but rounding
@@ -137,3 +138,10 @@ class Calibration:
             self.weights[rows] @ function(a[rows])
             for rows in row_chunks(a.shape[0], CHUNK_ROWS)
         )
+
+
+class Subject(NamedTuple):
+    """A fitted estimator under observation: its blocks, and the data they see."""
+
+    blocks: list
+    data: Calibration
