@@ -31,7 +31,14 @@ FLOORS = [
     {"_report", "_warm_up"},
     {"__main__", "__init__"},
 ]
-NUMBA = {"_jit.py", "_machine.py", "_rows.py", "_tiles.py", "_vectors.py"}
+NUMBA = {
+    "_cache.py",
+    "_jit.py",
+    "_machine.py",
+    "_rows.py",
+    "_tiles.py",
+    "_vectors.py",
+}
 RANK_OF = {name: rank for rank, names in enumerate(FLOORS) for name in names}
 
 

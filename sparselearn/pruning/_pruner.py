@@ -198,7 +198,8 @@ class Pruner(
         - "ols" and "ridge", for linear models of squared loss, are least squares on
           the kept weights of each output, "ridge" with a penalty of 1% of the features'
           mean variance; "relaxed" goes the share of the way from there to the pruned
-          weights, 0, 0.1, ... or 1, that is best in 5-fold cross-validation;
+          weights, 0, 0.1, ... or 1, that is best in 5-fold cross-validation, which
+          fits the estimator to the other folds and prunes it there to as many weights;
         - "train" does as "lstsq" and then trains on all rows of X and y, weights that
           are pruned held at exactly 0: for perceptrons, whichever solver fitted them,
           by Adam or momentum with a rate that falls to zero (of Adam from three times
