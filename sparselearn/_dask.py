@@ -88,8 +88,8 @@ def _alike(X, other, n_parts):
     )
 
 
-def _named(function, number, X, *others):
-    """``function(X, *others)`` of a chunk; None if it has no rows."""
+def _named(function, number, X, *others, **told):
+    """``function(X, *others, **told)`` of a chunk; None if it has no rows."""
     for other in others:
         if other is not None and len(other) != X.shape[0]:
             raise ValueError(
@@ -99,7 +99,7 @@ def _named(function, number, X, *others):
     if not X.shape[0]:
         return None
     try:
-        return function(X, *others)
+        return function(X, *others, **told)
     except ValueError as error:
         raise ValueError(f"In chunk {number}: {error}") from error
 
@@ -110,10 +110,22 @@ def _added(left, right):
     return left + right
 
 
-def reduced(function, chunks):
+def reduced(function, chunks, notes=None, order=None):
     """The sum of ``function(*chunk)``, formed where chunks lie, in a tree.
 
     The tree depends on the number of chunks alone, and so do the bits of the sum.
+
+    Parameters
+    ----------
+    function : callable
+        It pickles, and gives something that can be added; None counts as nothing.
+    chunks : list of tuples
+        Of `chunks_of`.
+    notes : sequence or dict, optional
+        What else the function is told, as `note`: one for each chunk, by its number.
+    order : sequence of int, optional
+        Numbers of the chunks to read, in which order they are added; None is all. The
+        others are left alone.
 
     Raises
     ------
@@ -124,7 +136,8 @@ def reduced(function, chunks):
 
     named = dask.delayed(_named, pure=False)
     function = dask.delayed(function, pure=False, traverse=False)  # sent once
-    parts = [named(function, n, *chunk) for n, chunk in enumerate(chunks)]
+    order = range(len(chunks)) if order is None else order
+    parts = [named(function, n, *chunks[n], **_told(notes, n)) for n in map(int, order)]
     added = dask.delayed(_added, pure=False)
     while len(parts) > 1:
         pairs = [added(*parts[n : n + 2]) for n in range(0, len(parts) - 1, 2)]
@@ -133,6 +146,10 @@ def reduced(function, chunks):
     if total is None:
         raise ValueError("X has no rows: a minimum of 1 is required.")
     return total
+
+
+def _told(notes, number):
+    return {} if notes is None else {"note": notes[number]}
 
 
 def lazily(method):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
+from sparselearn import _dask
 from sparselearn.cluster import KMeansCoder
 from sparselearn.decomposition import (
     DiscriminativeDictionaryLearning,
@@ -62,6 +63,25 @@ ESTIMATORS = {
 def one_thread():
     with dask.config.set(scheduler="synchronous"):
         yield
+
+
+def seen(X, note=None):
+    return [(float(X[0, 0]), note)]
+
+
+def test_a_sum_of_some_chunks_reads_no_others():
+    """Chunk k is of rows of k; the one that may not be read is its last."""
+
+    def made(k):
+        assert k < 3
+        return np.full((2, 1), float(k))
+
+    make = dask.delayed(made, pure=False)
+    chunks = [(make(k),) for k in range(4)]
+    notes = {0: "a", 1: "b", 2: "c"}
+    found = _dask.reduced(seen, chunks, notes, order=np.array([2, 0, 1]))
+    assert found == [(2.0, "c"), (0.0, "a"), (1.0, "b")]
+    assert _dask.reduced(seen, chunks, order=[1]) == [(1.0, None)]
 
 
 @pytest.fixture(scope="module")
