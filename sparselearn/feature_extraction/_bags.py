@@ -5,9 +5,8 @@ from typing import NamedTuple
 import numpy as np
 import scipy.sparse as sp
 from sklearn.utils import check_consistent_length, column_or_1d
-from sklearn.utils.validation import validate_data
 
-from sparselearn._dask import refuse
+from sparselearn._validation import validate_data
 
 __all__ = ["Bags", "check_bags"]
 
@@ -54,12 +53,6 @@ class Bags(NamedTuple):
 
 def check_bags(estimator, X, groups=None, *, reset):
     """X as `Bags`; sets or holds the number of features as `validate_data` does."""
-    refuse(
-        X,
-        "A bag may have descriptors in several chunks: give fit and transform the "
-        "descriptors of whole bags, a part of them after another, or learn the words "
-        "from all by fitting a KMeansCoder to X.",
-    )
     labels = order = None
     separate = _separate(X)
     if separate is not None:

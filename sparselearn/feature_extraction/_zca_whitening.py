@@ -11,7 +11,7 @@ from sklearn.base import (
     clone,
 )
 from sklearn.utils import check_array
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from sparselearn._compat import Interval, check_sample_weight, fit_context
 from sparselearn._dask import chunks_of, is_collection, lazily, reduced, row_like
@@ -22,7 +22,12 @@ from sparselearn._solvers._whitening import (
     covariance_of,
     whitening,
 )
-from sparselearn._validation import check_part_weights, column_major, row_weights
+from sparselearn._validation import (
+    check_part_weights,
+    column_major,
+    row_weights,
+    validate_data,
+)
 
 __all__ = ["ZCAWhitening"]
 

@@ -114,11 +114,11 @@ def test_images_and_bags_are_not_brought_here(rng):
     images = rng.random((6, 8, 8))
     lazy = da.from_array(images, chunks=(4, 4, 8))
     encoder = PatchEncoder(patch_size=3, random_state=0)
-    with pytest.raises(ValueError, match="partial_fit with one chunk after another"):
+    with pytest.raises(TypeError, match="partial_fit with one chunk after another"):
         encoder.fit(lazy)
     encoder.fit(images)
     np.testing.assert_allclose(
         encoder.transform(lazy).compute(), encoder.transform(images), rtol=1e-5
     )
-    with pytest.raises(ValueError, match="whole bags"):
+    with pytest.raises(TypeError, match="whole bags"):
         BagEncoder().fit(da.from_array(images[:, 0], chunks=(2, 8)))
