@@ -14,6 +14,7 @@ from sklearn.utils import assert_all_finite, check_array
 from sklearn.utils.validation import check_X_y, validate_data
 
 from sparselearn._compat import check_sample_weight
+from sparselearn._solvers._maps import in_order, is_large_map
 
 __all__ = [
     "FLOATS",
@@ -24,6 +25,7 @@ __all__ = [
     "check_weights",
     "column_major",
     "finite_check",
+    "order_of",
     "read_only",
     "row_weights",
     "validate_batch",
@@ -52,8 +54,19 @@ def finite_check(estimator):
     return partial(assert_all_finite, estimator_name=name, input_name="X")
 
 
+def order_of(X, order):
+    """What scikit-learn's checks are to make of X for kernels that read it in `order`.
+
+    None of a large memory map: a copy of it would be in memory, while `column_major`
+    turns it into a temporary file.
+    """
+    return None if is_large_map(X) else order
+
+
 def column_major(X):
     """`X` as kernels read it by columns; a copy only where the layout demands one.
+
+    Of a large memory map that is a temporary file.
 
     Parameters
     ----------
@@ -65,7 +78,7 @@ def column_major(X):
     its indices 32-bit where they fit, its arrays read-only.
     """
     if not sp.issparse(X):
-        return read_only(np.require(X, requirements=["F", "A"]))
+        return read_only(np.require(in_order(X, "F"), requirements=["F", "A"]))
     X = sp.csc_array(X)
     if not X.has_canonical_format:
         X = X.copy()
@@ -112,7 +125,7 @@ def check_rows(estimator, X, *, reset=False, allow_nan=False):
         accept_sparse="csr",
         accept_large_sparse=True,
         dtype=FLOATS,
-        order="C",
+        order=order_of(X, "C"),
         ensure_all_finite="allow-nan" if allow_nan else True,
         reset=reset,
     )
@@ -159,14 +172,16 @@ def check_penalty_weights(penalty_weights, n_features, *, of="feature"):
     return weights
 
 
-_REGRESSION = {
-    "accept_sparse": "csc",
-    "accept_large_sparse": True,
-    "dtype": FLOATS,
-    "order": "F",
-    "multi_output": True,
-    "y_numeric": True,
-}
+def _regression(X, *, multi_output):
+    """Options of the checks of X and y."""
+    return {
+        "accept_sparse": "csc",
+        "accept_large_sparse": True,
+        "dtype": FLOATS,
+        "order": order_of(X, "F"),
+        "multi_output": multi_output,
+        "y_numeric": True,
+    }
 
 
 def validate_regression(estimator, X, y, sample_weight=None, *, multi_output=True):
@@ -183,7 +198,7 @@ def validate_regression(estimator, X, y, sample_weight=None, *, multi_output=Tru
     y : float64 ndarray of shape (n_samples,) or (n_samples, n_targets)
     weights : as :func:`row_weights`
     """
-    options = _REGRESSION | {"multi_output": multi_output}
+    options = _regression(X, multi_output=multi_output)
     X, y = validate_data(estimator, X, y, **options)
     return column_major(X), y.astype(np.float64), row_weights(sample_weight, X)
 
@@ -202,7 +217,7 @@ def validate_batch(estimator, X, y, sample_weight=None, *, reset, multi_output=T
         As of :func:`validate_regression`.
     weights : float64 ndarray of shape (n_samples,), or (1,) for ones
     """
-    options = _REGRESSION | {"multi_output": multi_output}
+    options = _regression(X, multi_output=multi_output)
     X, y = validate_data(estimator, X, y, reset=reset, **options)
     X = column_major(X)
     weights = np.ones(1)
@@ -213,5 +228,5 @@ def validate_batch(estimator, X, y, sample_weight=None, *, reset, multi_output=T
 
 def check_regression(X, y, sample_weight=None):
     """The same for a function, whose y has one target."""
-    X, y = check_X_y(X, y, **(_REGRESSION | {"multi_output": False}))
+    X, y = check_X_y(X, y, **_regression(X, multi_output=False))
     return column_major(X), y.astype(np.float64), row_weights(sample_weight, X)

@@ -5,7 +5,7 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils import check_array
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from sparselearn._compat import Interval, check_sample_weight, fit_context
 from sparselearn._dask import lazily
@@ -16,11 +16,10 @@ from sparselearn._solvers._whitening import (
     covariance_of,
     whitening,
 )
-from sparselearn._validation import column_major, row_weights
+from sparselearn._validation import FLOATS, check_rows, row_weights
 
 __all__ = ["ZCAWhitening"]
 
-FLOATS = (np.float64, np.float32)
 # Rows a chunk: with what becomes of them they stay in the cache.
 CHUNK = 1024
 
@@ -161,7 +160,7 @@ class ZCAWhitening(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return self._store(covariance, dtype)
 
     def _summed(self, X, sample_weight, *, reset):
-        X = self._validate(X, reset=reset)
+        X = check_rows(self, X, reset=reset)
         weights = check_sample_weight(
             sample_weight, X, dtype=np.float64, ensure_non_negative=True
         )
@@ -179,18 +178,6 @@ class ZCAWhitening(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.components_ = made.matrix.T.astype(dtype)
         self.inverse_components_ = made.inverse.T.astype(dtype)
         return self
-
-    def _validate(self, X, *, reset):
-        X = validate_data(
-            self,
-            X,
-            accept_sparse="csr",
-            accept_large_sparse=True,
-            dtype=FLOATS,
-            order="C",
-            reset=reset,
-        )
-        return column_major(X.T).T
 
     def _mapped(self, method, X):
         """``method(rows)`` of a `Whitening` for all rows of X, in threads."""
@@ -222,7 +209,7 @@ class ZCAWhitening(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             Of the dtype of X.
         """
         check_is_fitted(self)
-        return self._mapped(Whitening.apply, self._validate(X, reset=False))
+        return self._mapped(Whitening.apply, check_rows(self, X))
 
     @lazily
     def inverse_transform(self, X):

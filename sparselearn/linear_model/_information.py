@@ -22,6 +22,7 @@ from sparselearn._validation import (
     FLOATS,
     check_regression,
     column_major,
+    order_of,
     row_weights,
 )
 from sparselearn.linear_model._adaptive_lasso import AdaptiveLasso
@@ -210,7 +211,12 @@ def _of_path(path, X, y, sample_weight, refit_support):
         problem = design.with_target(y)
     else:
         X, y = check_X_y(
-            X, y, accept_sparse="csc", accept_large_sparse=True, dtype=FLOATS, order="F"
+            X,
+            y,
+            accept_sparse="csc",
+            accept_large_sparse=True,
+            dtype=FLOATS,
+            order=order_of(X, "F"),
         )
         X = column_major(X)
         _, codes, weights = encode_classes(y, row_weights(sample_weight, X), None)

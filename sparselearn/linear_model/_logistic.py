@@ -15,7 +15,7 @@ from sparselearn._solvers._concave_glm import certify_glm
 from sparselearn._solvers._glm import GlmProblem
 from sparselearn._solvers._multinomial import MultinomialProblem
 from sparselearn._solvers._problem import make_problem
-from sparselearn._validation import column_major, row_weights
+from sparselearn._validation import column_major, order_of, row_weights
 from sparselearn.linear_model._classes import encode_classes
 from sparselearn.linear_model._folded_concave import (
     GAMMAS,
@@ -53,7 +53,7 @@ class LogisticModel(ClassifierMixin, GlmModel):
             accept_sparse="csc",
             accept_large_sparse=True,
             dtype=(np.float64, np.float32),
-            order="F",
+            order=order_of(X, "F"),
         )
         weights = row_weights(sample_weight, X)
         self.classes_, codes, weights = encode_classes(y, weights, self.class_weight)

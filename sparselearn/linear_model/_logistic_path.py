@@ -20,6 +20,7 @@ from sparselearn._solvers._problem import make_problem
 from sparselearn._validation import (
     check_penalty_weights,
     column_major,
+    order_of,
     row_weights,
 )
 from sparselearn.linear_model._base import elastic_net_penalty
@@ -120,7 +121,7 @@ def logistic_path(
         accept_sparse="csc",
         accept_large_sparse=True,
         dtype=(np.float64, np.float32),
-        order="F",
+        order=order_of(X, "F"),
     )
     classes, codes, weights = encode_classes(
         y, row_weights(sample_weight, X), class_weight

@@ -19,6 +19,7 @@ from sparselearn._compat import Interval, StrOptions, check_sample_weight
 from sparselearn._parallel import stream
 from sparselearn._solvers._batches import Pass, Rows
 from sparselearn._solvers._lbfgs import minimize
+from sparselearn._solvers._maps import in_order
 from sparselearn._solvers._network import (
     Adam,
     FullBatch,
@@ -28,7 +29,7 @@ from sparselearn._solvers._network import (
     glorot,
 )
 from sparselearn._solvers._sparse_network import PenalisedLearner
-from sparselearn._validation import finite_check, row_weights
+from sparselearn._validation import finite_check, order_of, row_weights
 from sparselearn.neural_network._fitting import (
     TRAINING_CONSTRAINTS,
     TrainingMixin,
@@ -137,11 +138,12 @@ class Perceptron(MaskMixin, TrainingMixin, BaseEstimator, ABC):
             accept_sparse="csr",
             accept_large_sparse=True,
             dtype=FLOATS,
-            order="C",
+            order=order_of(X, "C"),
             multi_output=True,
             y_numeric=is_regressor(self),
             reset=first,
         )
+        X = in_order(X, "C")
         weights = None
         if sample_weight is not None:
             weights = check_sample_weight(
@@ -412,7 +414,7 @@ class Perceptron(MaskMixin, TrainingMixin, BaseEstimator, ABC):
             accept_sparse="csr",
             accept_large_sparse=True,
             dtype=FLOATS,
-            order="C",
+            order=order_of(X, "C"),
             reset=False,
             ensure_all_finite=False,  # they are checked in passing
         )
