@@ -12,7 +12,7 @@ import tempfile
 
 import numpy as np
 
-__all__ = ["in_order", "is_large_map", "is_mapped"]
+__all__ = ["ChosenRows", "in_order", "is_large_map", "is_mapped"]
 
 # Maps of up to so many bytes may be copied: that is faster.
 LARGEST_COPY = 2**27
@@ -57,6 +57,32 @@ def in_order(X, order):
     for start in range(0, source.shape[0], step):
         target[start : start + step] = source[start : start + step]
     return turned
+
+
+class ChosenRows:
+    """Some rows of X, gathered when they are asked for; neighbours are not copied.
+
+    Solvers that read slices of rows, or some rows, read it as an ndarray.
+
+    Parameters
+    ----------
+    X : ndarray (n_rows, n_features)
+        C-ordered and read-only, as its rows are.
+    places : ndarray of int (n_chosen,)
+        Best ascending, as they lie in the file.
+    """
+
+    def __init__(self, X, places):
+        self._X, self._places = X, places
+        self.dtype, self.shape = X.dtype, (places.size, X.shape[1])
+
+    def __getitem__(self, rows):
+        places = self._places[rows]
+        if places.size and np.all(np.diff(places) == 1):
+            return self._X[places[0] : places[-1] + 1]
+        found = self._X[places]
+        found.flags.writeable = False
+        return found
 
 
 def _temporary(shape, dtype):
