@@ -8,6 +8,7 @@ import functools
 import sys
 
 import numpy as np
+from sklearn import get_config
 
 __all__ = ["chunks_of", "is_collection", "lazily", "reduced"]
 
@@ -87,8 +88,8 @@ def _alike(X, other, n_parts):
     )
 
 
-def _named(function, number, X, *others):
-    """``function(X, *others)`` of a chunk; None if it has no rows."""
+def _named(function, number, X, *others, **told):
+    """``function(X, *others, **told)`` of a chunk; None if it has no rows."""
     for other in others:
         if other is not None and len(other) != X.shape[0]:
             raise ValueError(
@@ -98,7 +99,7 @@ def _named(function, number, X, *others):
     if not X.shape[0]:
         return None
     try:
-        return function(X, *others)
+        return function(X, *others, **told)
     except ValueError as error:
         raise ValueError(f"In chunk {number}: {error}") from error
 
@@ -109,10 +110,22 @@ def _added(left, right):
     return left + right
 
 
-def reduced(function, chunks):
+def reduced(function, chunks, notes=None, order=None):
     """The sum of ``function(*chunk)``, formed where chunks lie, in a tree.
 
     The tree depends on the number of chunks alone, and so do the bits of the sum.
+
+    Parameters
+    ----------
+    function : callable
+        It pickles, and gives something that can be added; None counts as nothing.
+    chunks : list of tuples
+        Of `chunks_of`.
+    notes : sequence or dict, optional
+        What else the function is told, as `note`: one for each chunk, by its number.
+    order : sequence of int, optional
+        Numbers of the chunks to read, in which order they are added; None is all. The
+        others are left alone.
 
     Raises
     ------
@@ -123,7 +136,8 @@ def reduced(function, chunks):
 
     named = dask.delayed(_named, pure=False)
     function = dask.delayed(function, pure=False, traverse=False)  # sent once
-    parts = [named(function, n, *chunk) for n, chunk in enumerate(chunks)]
+    order = range(len(chunks)) if order is None else order
+    parts = [named(function, n, *chunks[n], **_told(notes, n)) for n in map(int, order)]
     added = dask.delayed(_added, pure=False)
     while len(parts) > 1:
         pairs = [added(*parts[n : n + 2]) for n in range(0, len(parts) - 1, 2)]
@@ -132,6 +146,10 @@ def reduced(function, chunks):
     if total is None:
         raise ValueError("X has no rows: a minimum of 1 is required.")
     return total
+
+
+def _told(notes, number):
+    return {} if notes is None else {"note": notes[number]}
 
 
 def lazily(method):
@@ -144,10 +162,23 @@ def lazily(method):
     def of_any(self, X, *args, **options):
         if not is_collection(X):
             return method(self, X, *args, **options)
+        if _makes_frames(self, method.__name__):
+            raise TypeError(
+                f"{type(self).__name__} makes data frames, which are in memory, and X "
+                "is a dask collection: set_output(transform='default') gives a dask "
+                "array."
+            )
         function = functools.partial(method, self, *args, **options)
         return _lazy(function, X)
 
     return of_any
+
+
+def _makes_frames(estimator, method):
+    """Whether scikit-learn makes a data frame of what `method` returns."""
+    config = getattr(estimator, "_sklearn_output_config", {})
+    container = config.get("transform", get_config()["transform_output"])
+    return method == "transform" and container != "default"
 
 
 def _lazy(function, X):

@@ -11,13 +11,15 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn import get_config
 from sklearn.utils import assert_all_finite, check_array
-from sklearn.utils.validation import check_X_y, validate_data
+from sklearn.utils import validation as sklearn_validation
 
 from sparselearn._compat import check_sample_weight
+from sparselearn._dask import is_collection
 from sparselearn._solvers._maps import in_order, is_large_map
 
 __all__ = [
     "FLOATS",
+    "check_X_y",
     "check_codes",
     "check_penalty_weights",
     "check_regression",
@@ -25,10 +27,11 @@ __all__ = [
     "check_weights",
     "column_major",
     "finite_check",
-    "order_of",
     "read_only",
+    "refuse_collection",
     "row_weights",
     "validate_batch",
+    "validate_data",
     "validate_regression",
 ]
 
@@ -42,6 +45,52 @@ def read_only(array):
     return view
 
 
+def refuse_collection(X, taker):
+    """TypeError if X is a dask collection, which would be brought here whole.
+
+    Parameters
+    ----------
+    taker : estimator or str
+        Who takes X in memory only: named in the error. An estimator may say by
+        `_for_collections` what to use instead.
+    """
+    if not is_collection(X):
+        return
+    name = taker if isinstance(taker, str) else type(taker).__name__
+    advice = (
+        "Give it a part of the rows, such as X.partitions[0].compute(), or X.compute() "
+        "where memory holds all."
+    )
+    if hasattr(taker, "partial_fit"):
+        advice = f"{advice} Its partial_fit learns from one part after another."
+    advice = getattr(taker, "_for_collections", advice)
+    raise TypeError(
+        f"{name} needs these rows in memory, and X is a dask {type(X).__name__}. "
+        f"{advice}"
+    )
+
+
+def validate_data(estimator, X, *args, **options):
+    """`sklearn.utils.validation.validate_data` of rows that are in memory or in a file.
+
+    A large memory map may then be in another order than was asked for: a copy of it
+    would be in memory, while `column_major` turns it into a temporary file.
+    """
+    refuse_collection(X, estimator)
+    options = _without_copies(X, options)
+    return sklearn_validation.validate_data(estimator, X, *args, **options)
+
+
+def check_X_y(X, y, **options):
+    """The same for a function: `sklearn.utils.check_X_y`."""
+    refuse_collection(X, "This function")
+    return sklearn_validation.check_X_y(X, y, **_without_copies(X, options))
+
+
+def _without_copies(X, options):
+    return options | {"order": None} if is_large_map(X) else options
+
+
 def finite_check(estimator):
     """A function that refuses rows with NaN or infinity, as `validate_data` does.
 
@@ -52,15 +101,6 @@ def finite_check(estimator):
         return lambda rows: None
     name = type(estimator).__name__
     return partial(assert_all_finite, estimator_name=name, input_name="X")
-
-
-def order_of(X, order):
-    """What scikit-learn's checks are to make of X for kernels that read it in `order`.
-
-    None of a large memory map: a copy of it would be in memory, while `column_major`
-    turns it into a temporary file.
-    """
-    return None if is_large_map(X) else order
 
 
 def column_major(X):
@@ -125,7 +165,7 @@ def check_rows(estimator, X, *, reset=False, allow_nan=False):
         accept_sparse="csr",
         accept_large_sparse=True,
         dtype=FLOATS,
-        order=order_of(X, "C"),
+        order="C",
         ensure_all_finite="allow-nan" if allow_nan else True,
         reset=reset,
     )
@@ -172,16 +212,14 @@ def check_penalty_weights(penalty_weights, n_features, *, of="feature"):
     return weights
 
 
-def _regression(X, *, multi_output):
-    """Options of the checks of X and y."""
-    return {
-        "accept_sparse": "csc",
-        "accept_large_sparse": True,
-        "dtype": FLOATS,
-        "order": order_of(X, "F"),
-        "multi_output": multi_output,
-        "y_numeric": True,
-    }
+_REGRESSION = {
+    "accept_sparse": "csc",
+    "accept_large_sparse": True,
+    "dtype": FLOATS,
+    "order": "F",
+    "multi_output": True,
+    "y_numeric": True,
+}
 
 
 def validate_regression(estimator, X, y, sample_weight=None, *, multi_output=True):
@@ -198,7 +236,7 @@ def validate_regression(estimator, X, y, sample_weight=None, *, multi_output=Tru
     y : float64 ndarray of shape (n_samples,) or (n_samples, n_targets)
     weights : as :func:`row_weights`
     """
-    options = _regression(X, multi_output=multi_output)
+    options = _REGRESSION | {"multi_output": multi_output}
     X, y = validate_data(estimator, X, y, **options)
     return column_major(X), y.astype(np.float64), row_weights(sample_weight, X)
 
@@ -217,7 +255,7 @@ def validate_batch(estimator, X, y, sample_weight=None, *, reset, multi_output=T
         As of :func:`validate_regression`.
     weights : float64 ndarray of shape (n_samples,), or (1,) for ones
     """
-    options = _regression(X, multi_output=multi_output)
+    options = _REGRESSION | {"multi_output": multi_output}
     X, y = validate_data(estimator, X, y, reset=reset, **options)
     X = column_major(X)
     weights = np.ones(1)
@@ -228,5 +266,5 @@ def validate_batch(estimator, X, y, sample_weight=None, *, reset, multi_output=T
 
 def check_regression(X, y, sample_weight=None):
     """The same for a function, whose y has one target."""
-    X, y = check_X_y(X, y, **_regression(X, multi_output=False))
+    X, y = check_X_y(X, y, **(_REGRESSION | {"multi_output": False}))
     return column_major(X), y.astype(np.float64), row_weights(sample_weight, X)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
+from sparselearn import _dask
 from sparselearn.cluster import KMeansCoder
 from sparselearn.decomposition import (
     DiscriminativeDictionaryLearning,
@@ -64,6 +65,25 @@ def one_thread():
         yield
 
 
+def seen(X, note=None):
+    return [(float(X[0, 0]), note)]
+
+
+def test_a_sum_of_some_chunks_reads_no_others():
+    """Chunk k is of rows of k; the one that may not be read is its last."""
+
+    def made(k):
+        assert k < 3
+        return np.full((2, 1), float(k))
+
+    make = dask.delayed(made, pure=False)
+    chunks = [(make(k),) for k in range(4)]
+    notes = {0: "a", 1: "b", 2: "c"}
+    found = _dask.reduced(seen, chunks, notes, order=np.array([2, 0, 1]))
+    assert found == [(2.0, "c"), (0.0, "a"), (1.0, "b")]
+    assert _dask.reduced(seen, chunks, order=[1]) == [(1.0, None)]
+
+
 @pytest.fixture(scope="module")
 def data():
     rng = np.random.default_rng(0)
@@ -118,3 +138,10 @@ def test_codes_go_on_to_a_model_without_being_here(data):
     found = model.fit(coder.transform(chunks), da.from_array(target, chunks=20)).coef_
     expected = Lasso(1e-3, tol=1e-13).fit(coder.transform(X), target).coef_
     np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_data_frames_are_not_made_of_a_collection(data):
+    X, _ = data
+    coder = KMeansCoder(4, random_state=0).fit(X).set_output(transform="pandas")
+    with pytest.raises(TypeError, match=r"KMeansCoder.*set_output"):
+        coder.transform(da.from_array(X, chunks=(20, 6)))

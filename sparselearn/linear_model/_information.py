@@ -5,7 +5,7 @@ from numbers import Real
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.utils.validation import check_is_fitted, check_X_y
+from sklearn.utils.validation import check_is_fitted
 
 from sparselearn import penalties
 from sparselearn._compat import Interval, StrOptions, validate_params
@@ -21,8 +21,8 @@ from sparselearn._solvers._problem import make_problem, serially
 from sparselearn._validation import (
     FLOATS,
     check_regression,
+    check_X_y,
     column_major,
-    order_of,
     row_weights,
 )
 from sparselearn.linear_model._adaptive_lasso import AdaptiveLasso
@@ -211,12 +211,7 @@ def _of_path(path, X, y, sample_weight, refit_support):
         problem = design.with_target(y)
     else:
         X, y = check_X_y(
-            X,
-            y,
-            accept_sparse="csc",
-            accept_large_sparse=True,
-            dtype=FLOATS,
-            order=order_of(X, "F"),
+            X, y, accept_sparse="csc", accept_large_sparse=True, dtype=FLOATS, order="F"
         )
         X = column_major(X)
         _, codes, weights = encode_classes(y, row_weights(sample_weight, X), None)

@@ -4,7 +4,6 @@ from functools import partial
 from numbers import Real
 
 import numpy as np
-from sklearn.utils.validation import check_X_y
 
 from sparselearn import losses
 from sparselearn._compat import Interval, StrOptions, validate_params
@@ -19,8 +18,8 @@ from sparselearn._solvers._path import (
 from sparselearn._solvers._problem import make_problem
 from sparselearn._validation import (
     check_penalty_weights,
+    check_X_y,
     column_major,
-    order_of,
     row_weights,
 )
 from sparselearn.linear_model._base import elastic_net_penalty
@@ -121,7 +120,7 @@ def logistic_path(
         accept_sparse="csc",
         accept_large_sparse=True,
         dtype=(np.float64, np.float32),
-        order=order_of(X, "F"),
+        order="F",
     )
     classes, codes, weights = encode_classes(
         y, row_weights(sample_weight, X), class_weight

@@ -108,6 +108,7 @@ class AutoencoderCodes(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             codes = np.concatenate([part.toarray() for part in parts])
         return codes.astype(X.dtype, copy=False)
 
+    @lazily
     def inverse_transform(self, X):
         """The samples that codes stand for.
 

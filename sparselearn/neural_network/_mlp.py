@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.base import BaseEstimator, is_regressor
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from sparselearn._compat import Interval, StrOptions, check_sample_weight
 from sparselearn._parallel import stream
@@ -29,7 +29,7 @@ from sparselearn._solvers._network import (
     glorot,
 )
 from sparselearn._solvers._sparse_network import PenalisedLearner
-from sparselearn._validation import finite_check, order_of, row_weights
+from sparselearn._validation import finite_check, row_weights, validate_data
 from sparselearn.neural_network._fitting import (
     TRAINING_CONSTRAINTS,
     TrainingMixin,
@@ -138,7 +138,7 @@ class Perceptron(MaskMixin, TrainingMixin, BaseEstimator, ABC):
             accept_sparse="csr",
             accept_large_sparse=True,
             dtype=FLOATS,
-            order=order_of(X, "C"),
+            order="C",
             multi_output=True,
             y_numeric=is_regressor(self),
             reset=first,
@@ -414,7 +414,7 @@ class Perceptron(MaskMixin, TrainingMixin, BaseEstimator, ABC):
             accept_sparse="csr",
             accept_large_sparse=True,
             dtype=FLOATS,
-            order=order_of(X, "C"),
+            order="C",
             reset=False,
             ensure_all_finite=False,  # they are checked in passing
         )

@@ -12,6 +12,7 @@ from sparselearn._compat import (
     fit_context,
 )
 from sparselearn._parallel import map_threads
+from sparselearn._validation import refuse_collection
 from sparselearn.pruning._bench import Bench, prune_on
 from sparselearn.pruning._cross_validation import chosen, cross_validated
 from sparselearn.pruning._delegates import DelegatesMixin
@@ -150,6 +151,7 @@ class PrunerCV(
         -------
         self : PrunerCV
         """
+        refuse_collection(X, self)
         if y is not None:  # before folds are made by it
             check_array(
                 y, accept_sparse=True, dtype=None, ensure_2d=False, input_name="y"

@@ -1,0 +1,26 @@
+"""Checks of the harness itself: see `test_harness.py`."""
+
+import os
+import sys
+import time
+
+from cluster import run_checks
+
+
+def processes(client):
+    """Who runs: the workers, and what they print goes nowhere but to the log."""
+    return client.run(os.getpid), os.getpid()
+
+
+def fails(client):
+    """The error comes back from a worker."""
+    return client.submit(lambda: 1 / 0).result(timeout=30)
+
+
+def hangs(client):
+    client.submit(time.sleep, 600).result()
+
+
+if __name__ == "__main__":
+    checks = [processes, fails]
+    run_checks(*(checks if len(sys.argv) < 3 else [hangs]))
