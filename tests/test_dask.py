@@ -5,6 +5,7 @@ import pytest
 import scipy.sparse as sp
 
 from sparselearn import _dask
+from sparselearn._dask import chunks_of, folded, kept, reduced, starts_of
 from sparselearn.cluster import KMeansCoder
 from sparselearn.decomposition import (
     DiscriminativeDictionaryLearning,
@@ -145,3 +146,63 @@ def test_data_frames_are_not_made_of_a_collection(data):
     coder = KMeansCoder(4, random_state=0).fit(X).set_output(transform="pandas")
     with pytest.raises(TypeError, match=r"KMeansCoder.*set_output"):
         coder.transform(da.from_array(X, chunks=(20, 6)))
+
+
+def in_parts(data):
+    """The same rows, the numbers in chunks known and unknown; one chunk is empty."""
+    X, _ = data
+    known = da.from_array(X, chunks=((0, 17, 17, 16), (4, 2)))
+    frames = dd.from_pandas(pd.DataFrame(X), npartitions=4)
+    return [known, frames, frames.to_dask_array()]
+
+
+def test_rows_are_numbered_whether_their_chunks_are_counted_or_not(data):
+    X, _ = data
+
+    def placed(rows, note):
+        found = np.zeros(X.shape)
+        found[note : note + len(rows)] = rows
+        return found
+
+    for parts in in_parts(data):
+        chunks = chunks_of(parts)
+        found = reduced(placed, chunks, starts_of(parts, chunks))
+        np.testing.assert_array_equal(found, X)
+
+
+def test_what_is_kept_goes_along_with_its_chunk(data):
+    calls = []
+
+    def keep(rows):
+        calls.append(len(rows))
+        return np.asarray(rows) ** 2
+
+    def total(rows, squares):
+        return np.sum(squares - np.asarray(rows) ** 2) + len(squares)
+
+    for parts in in_parts(data):
+        chunks = kept(keep, chunks_of(parts))
+        assert sum(calls) == 50
+        assert [reduced(total, chunks) for _ in range(2)] == [50.0, 50.0]
+        assert sum(calls) == 50
+        calls.clear()
+
+
+def test_a_fold_goes_from_chunk_to_chunk_in_order(data):
+    X, _ = data
+    parts = da.from_array(X, chunks=((0, 17, 17, 16), 6))
+
+    def last(seen, rows):
+        return None if len(rows) < 17 else [*seen, float(rows[0, 0])]
+
+    expected = X[[17, 0], 0].tolist()
+    assert folded(last, [], chunks_of(parts), [3, 2, 0, 1]) == expected
+    assert folded(last, [], chunks_of(parts)) == expected[::-1]
+    with pytest.raises(ValueError, match="no rows"):
+        folded(last, [], chunks_of(parts[:0]))
+
+    def refuse(seen, rows):
+        raise ValueError("of a kind.")
+
+    with pytest.raises(ValueError, match=r"In chunk 2: of a kind"):
+        folded(refuse, [], chunks_of(parts), [2])
