@@ -19,10 +19,9 @@ MARKS = "measured", "predicted"
 
 # Assumptions of the prediction, as the page states them.
 ROWS, WORKERS = 10**9, 100
-CHUNK_BYTES = 100e6
+CHUNK = 100e6  # bytes
 NETWORK = 1.25e9  # bytes a second: ten gigabits
 ITEM = 4  # bytes of a number of X
-STREAMED = ["SparseAutoencoder"]  # chunks themselves travel
 
 
 class Costs(NamedTuple):
@@ -31,53 +30,54 @@ class Costs(NamedTuple):
     Attributes
     ----------
     row : float
-        Seconds a row and round.
+        Seconds a row and pass.
     task, byte : float
         Seconds a task that does nothing, and a byte that is carried.
-    step : float
-        Bytes that one round hands to the client, or an epoch brings a row.
+    size : float
+        Bytes that come to the client: of a round's sums, or of a row.
+    streamed : bool
+        Whether rows come to the client, and not sums.
     """
 
     row: float
     task: float
     byte: float
-    step: float
+    size: float
+    streamed: bool
+
+    def seconds(self, *, n_rows, n_workers, n_chunks, passes, rounds):
+        """Of a fit: its rows on the slowest worker, its tasks, its bytes.
+
+        Rows are shared by the workers, tasks are given out by one scheduler, sums climb
+        a tree of the workers and then come to the client. Streamed rows come to it
+        alone, and are worked on there.
+        """
+        if self.streamed:
+            row = self.row + self.size * self.byte
+            return passes * (n_rows * row + n_chunks * self.task)
+        height = 1 + math.ceil(math.log2(n_workers))
+        work = passes * (n_rows / n_workers * self.row + 2 * n_chunks * self.task)
+        return work + rounds * height * self.size * self.byte
 
 
-def costs_of(name, results):
+def costs_of(problem, constants):
     """The constants of one algorithm, of its fit on one worker."""
-    constants = results["constants"]["1 workers"]
-    task, byte = constants["seconds a task"], constants["seconds a byte"]
-    row = results["problems"][name]["rows"]["strong, 1"]
-    rounds = max(1, row["rounds"])
-    step = row["bytes"] / rounds
-    tasks = 2 * row["chunks"] if name not in STREAMED else row["chunks"]
-    if name == "MiniBatchDictionaryLearning":  # a round is some of the chunks
-        tasks /= rounds
-    busy = row["median"] - rounds * (tasks * task + step * byte)
-    if name in STREAMED:
-        step /= row["rows"]
-    return Costs(max(busy, 0.0) / row["rows"] / _passes(name, row), task, byte, step)
+    row, streamed = problem["rows"]["strong, 1"], problem["streamed"]
+    size = row["bytes"] / (row["passes"] * row["rows"] if streamed else row["rounds"])
+    costs = Costs(
+        0.0, constants["seconds a task"], constants["seconds a byte"], size, streamed
+    )
+    rest = row["median"] - costs.seconds(n_workers=1, **sizes(row))
+    return costs._replace(row=max(rest, 0.0) / (row["passes"] * row["rows"]))
 
 
-def _passes(name, row):
-    """How often each row is met."""
-    return 1 if name == "MiniBatchDictionaryLearning" else max(1, row["rounds"])
-
-
-def seconds(name, costs, *, n_rows, n_workers, n_chunks, rounds, passes):
-    """What the model says: of all rounds, the slowest worker, tasks, and bytes.
-
-    Rows are shared by the workers, tasks are given out by one scheduler, sums climb a
-    tree of the workers. Streamed rows come to one place, where all are trained on.
-    """
-    if name in STREAMED:
-        carried = n_rows * costs.step * costs.byte
-        return passes * (n_rows * costs.row + carried + n_chunks * costs.task)
-    height = 1 + math.ceil(math.log2(n_workers))
-    tasks = 2 * n_chunks * passes * costs.task
-    compute = passes * n_rows / n_workers * costs.row
-    return compute + tasks + rounds * height * costs.step * costs.byte
+def sizes(row):
+    return {
+        "n_rows": row["rows"],
+        "n_chunks": row["chunks"],
+        "passes": row["passes"],
+        "rounds": row["rounds"],
+    }
 
 
 def table(header, lines):
@@ -98,23 +98,15 @@ def measured(results):
     """What was measured, and what the model says of two workers."""
     lines = []
     for name, problem in results["problems"].items():
-        rows, costs = problem["rows"], costs_of(name, results)
+        rows = problem["rows"]
+        costs = costs_of(problem, results["constants"]["1 workers"])
         line = [name, short(rows["in memory"]["median"])]
         line.append(short(rows["strong, 1"]["median"]))
-        for kind in ("strong, 2", "weak, 2"):
-            row = rows[kind]
-            said = seconds(
-                name,
-                costs,
-                n_rows=row["rows"],
-                n_workers=2,
-                n_chunks=row["chunks"],
-                rounds=max(1, row["rounds"]),
-                passes=_passes(name, row),
-            )
+        for row in (rows["strong, 2"], rows["weak, 2"]):
+            said = costs.seconds(n_workers=2, **sizes(row))
             line += [short(row["median"]), short(said)]
-        size = rows["weak, 2"]["bytes"] / max(1, rows["weak, 2"]["rounds"])
-        lines.append([*line, f"{size / 1e6:.2f}"])
+        row = rows["weak, 2"]
+        lines.append([*line, f"{row['bytes'] / row['rounds'] / 1e6:.2f}"])
     header = ["fit", "in memory", "1 worker", "2 workers", "the model", "weak: 2"]
     return table([*header, "the model", "MB a round"], lines)
 
@@ -123,27 +115,25 @@ def predicted(results):
     """A billion rows on a hundred workers."""
     lines = []
     for name, problem in results["problems"].items():
-        row, costs = problem["rows"]["strong, 1"], costs_of(name, results)
+        row = problem["rows"]["strong, 1"]
+        costs = costs_of(problem, results["constants"]["1 workers"])
         costs = costs._replace(byte=costs.byte + 1.0 / NETWORK)
-        n_features = problem["features"]
-        n_chunks = math.ceil(ROWS * n_features * ITEM / CHUNK_BYTES)
-        rounds = max(1, row["rounds"])
-        if name == "MiniBatchDictionaryLearning":
-            rounds = n_chunks // WORKERS  # a chunk a worker and round
-        how = {"n_rows": ROWS, "n_chunks": n_chunks, "rounds": rounds}
-        how["passes"] = _passes(name, row)
+        n_bytes = ROWS * problem["features"] * ITEM
+        how = sizes(row) | {"n_rows": ROWS, "n_chunks": math.ceil(n_bytes / CHUNK)}
+        if row["rounds"] > row["passes"]:  # a batch a round: a chunk of each worker
+            how["rounds"] = math.ceil(how["n_chunks"] / WORKERS) * row["passes"]
         lines.append(
             [
                 name,
-                str(n_features),
-                f"{ROWS * n_features * ITEM / 1e9:.0f} GB",
-                str(rounds),
+                str(problem["features"]),
+                f"{n_bytes / 1e9:.0f} GB",
+                str(how["rounds"]),
                 f"{1e6 * costs.row:.2f}",
-                short(seconds(name, costs, n_workers=WORKERS, **how)),
-                short(seconds(name, costs, n_workers=1, **how)),
+                short(costs.seconds(n_workers=WORKERS, **how)),
+                short(costs.seconds(n_workers=1, **how)),
             ]
         )
-    header = ["fit", "features", "data", "rounds", "µs a row and round"]
+    header = ["fit", "features", "data", "rounds", "µs a row"]
     return table([*header, f"{WORKERS} workers", "1 worker"], lines)
 
 

@@ -40,6 +40,7 @@ TITLES = {
     "top-k autoencoders": "Training steps of top-k autoencoders",
     "sparsity search": "Searches over sparsity",
     "compact pipelines": "Pipelines without what feeds nothing",
+    "scaling": "Fits of Dask collections on one worker and on two",
     "compile time": "The first fit in a fresh process",
 }
 MEBIBYTE = 2**20
@@ -727,6 +728,34 @@ def compact_pipelines(results):
     return intro + "\n\n" + markdown(header, rows)
 
 
+def scalings(results):
+    """Seconds of fits, and what travelled."""
+    rows = []
+    for name, problem in results["problems"].items():
+        alone = problem["rows"]["strong, 1"]
+        for kind, row in problem["rows"].items():
+            size = f"{row['rows']} x {problem['features']}"
+            # As many rows a second and worker as one worker's are 1.
+            workers = int(kind.split(", ")[1]) if ", " in kind else 1
+            speed = alone["median"] / row["median"] * row["rows"] / alone["rows"]
+            moved = row["bytes"] / row["rounds"] / 1e6
+            rows.append([name, kind, size, number(row["median"])])
+            rows[-1] += [f"{speed / workers:.2f}", row["rounds"], f"{moved:.3f}"]
+    intro = (
+        "Strong: the same rows on one worker and on two; weak: as many rows a worker. "
+        "In memory: in one thread, without Dask. Efficiency: rows a second and worker, "
+        "over those of one worker. The scheduler and the client share the cores."
+    )
+    lines = [
+        [name, f"{1e3 * costs['seconds a task']:.2f}"]
+        + [f"{costs['bytes a task']:.0f}", f"{1e9 * costs['seconds a byte']:.2f}"]
+        for name, costs in results["constants"].items()
+    ]
+    header = ["fit", "rows", "n x p", "seconds", "efficiency", "rounds", "MB a round"]
+    costs = ["", "ms a task that does nothing", "its bytes", "ns a byte of sums"]
+    return "\n\n".join([intro, markdown(header, rows), markdown(costs, lines)])
+
+
 def by_auto(results):
     """By how much "auto" is behind its best candidate, where that was not foreseen."""
     rows = []
@@ -776,6 +805,7 @@ TABLES = {
     "top-k autoencoders": topk_steps,
     "sparsity search": sparsity_searches,
     "compact pipelines": compact_pipelines,
+    "scaling": scalings,
     "compile time": first_fits,
 }
 

@@ -13,11 +13,11 @@ The constants of the cost model of the guide's page on scaling come from here to
 a task costs that does nothing, and what a byte costs that is carried.
 """
 
-import json
 import statistics
 import time
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import dask
@@ -44,12 +44,14 @@ class Task(NamedTuple):
     Attributes
     ----------
     rows, features, chunks : int
-        For one worker of the weak scaling, and for all of the strong one.
+        Of the strong scaling; of the weak one, for each worker.
     make : callable
-        Of a start, (n, n_features) rows of the data: the estimator.
+        Of 1000 of the rows, where it may start: the estimator.
     supervised : bool
-    rounds : callable
-        Of the fitted estimator: how often all workers waited for one another.
+    passes : callable
+        Of the fitted estimator: how often each row was met.
+    rounds : callable or None
+        Of the fitted estimator: how often sums came to the client. None: rows do.
     """
 
     rows: int
@@ -57,7 +59,20 @@ class Task(NamedTuple):
     chunks: int
     make: object
     supervised: bool
+    passes: object
     rounds: object
+
+
+def once(model):
+    return 1
+
+
+def iterations(model):
+    return int(model.n_iter_)
+
+
+def steps(model):
+    return int(model.n_steps_)
 
 
 def lasso(start):
@@ -83,13 +98,11 @@ def autoencoder(start):
 
 
 TASKS = {
-    "Lasso": Task(160_000, 500, 16, lasso, True, lambda model: 1),
-    "LassoCV": Task(160_000, 300, 16, lasso_cv, True, lambda model: 1),
-    "KMeansCoder": Task(320_000, 64, 16, kmeans, False, lambda m: m.n_iter_),
-    "MiniBatchDictionaryLearning": Task(
-        80_000, 64, 32, dictionary, False, lambda m: m.n_steps_
-    ),
-    "SparseAutoencoder": Task(80_000, 64, 16, autoencoder, False, lambda m: m.n_iter_),
+    "Lasso": Task(160_000, 500, 16, lasso, True, once, once),
+    "LassoCV": Task(160_000, 300, 16, lasso_cv, True, once, once),
+    "KMeansCoder": Task(320_000, 64, 16, kmeans, False, iterations, iterations),
+    "MiniBatchDictionaryLearning": Task(80_000, 64, 32, dictionary, False, once, steps),
+    "SparseAutoencoder": Task(80_000, 64, 16, autoencoder, False, iterations, None),
 }
 
 
@@ -184,17 +197,19 @@ def fit(task, start, X, y):
     return model.fit(X, y) if task.supervised else model.fit(X)
 
 
+def describe(task, model, n_rows, n_chunks):
+    passes = task.passes(model)
+    rounds = passes if task.rounds is None else task.rounds(model)
+    return {"rows": n_rows, "chunks": n_chunks, "passes": passes, "rounds": rounds}
+
+
 def distributed_fit(client, task, n_rows, n_chunks, repeats, noise):
     """The row of one fit on a cluster's workers."""
     X, y = client.persist(collection(task, n_rows, n_chunks))
     distributed.wait([X, y])
     start = some_rows(1000, task.features, 1)  # the head of the first chunk's seed
     model, row = timed(lambda: fit(task, start, X, y), repeats, noise)
-    return row | {
-        "rows": n_rows,
-        "chunks": n_chunks,
-        "rounds": int(task.rounds(model)),
-    }
+    return row | describe(task, model, n_rows, n_chunks)
 
 
 def fit_in_memory(task, n_rows, n_chunks, repeats):
@@ -204,7 +219,7 @@ def fit_in_memory(task, n_rows, n_chunks, repeats):
     start = some_rows(1000, task.features, 1)
     with threadpool_limits(1):
         model, row = timed(lambda: fit(task, start, X, y), repeats, 0.0)
-    return row | {"rows": n_rows, "bytes": 0, "rounds": int(task.rounds(model))}
+    return row | describe(task, model, n_rows, n_chunks) | {"bytes": 0}
 
 
 def nothing(X):
@@ -241,7 +256,7 @@ def constants(client, noise, repeats):
 
 
 def show(name, row):
-    size = row["bytes"] / max(1, row["rounds"])
+    size = row["bytes"] / row["rounds"]
     print(
         f"  {name:24s} {row['rows']:8d} rows {row['median']:8.3f} s  "
         f"{row['rounds']:4d} rounds of {size / 1e6:9.3f} MB",
@@ -281,22 +296,19 @@ def main():
         row = fit_in_memory(task, task.rows // shrink, task.chunks, options.repeats)
         records[name]["in memory"] = row
         show(name, row)
-    if options.out:
-        results = {
-            "table": "scaling",
-            "machine": measure.machine(),
-            "versions": {
-                "sparselearn": sparselearn.__version__,
-                "dask": dask.__version__,
-                "distributed": distributed.__version__,
-            },
-            "constants": costs,
-            "problems": {
-                name: {"features": TASKS[name].features, "rows": rows}
-                for name, rows in records.items()
-            },
+    versions = {
+        module.__name__: SimpleNamespace(version=module.__version__)
+        for module in (sparselearn, dask, distributed)
+    }
+    problems = {
+        name: {
+            "features": TASKS[name].features,
+            "streamed": TASKS[name].rounds is None,
+            "rows": rows,
         }
-        options.out.write_text(json.dumps(results, indent=1) + "\n")
+        for name, rows in records.items()
+    }
+    measure.save(options, "scaling", versions, problems, constants=costs)
 
 
 if __name__ == "__main__":

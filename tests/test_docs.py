@@ -98,6 +98,14 @@ def test_report_page_names_every_option_and_model():
         assert f"``{name}``" in page, name
 
 
+def test_the_tables_of_costs_are_those_of_the_results():
+    model = runpy.run_path(str(DOCS.parent / "benchmarks" / "cost_model.py"))
+    text = model["PAGE"].read_text(encoding="utf-8")
+    for mark, table in model["tables"]().items():
+        found = text.split(f".. {mark}\n")[1].split(f".. end of {mark}\n")[0]
+        assert found.strip() == table
+
+
 def test_the_penalty_of_the_example(capsys):
     """Its prox minimises what it says, in numpy and in a compiled loop."""
     matplotlib.use("agg")
