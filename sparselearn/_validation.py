@@ -20,6 +20,7 @@ __all__ = [
     "FLOATS",
     "check_X_y",
     "check_codes",
+    "check_part_weights",
     "check_penalty_weights",
     "check_regression",
     "check_rows",
@@ -167,6 +168,13 @@ def check_weights(sample_weight, X):
     )
     row_weights(weights, X)  # refuses those that are all zero
     return weights
+
+
+def check_part_weights(sample_weight, X):
+    """The same for some rows of many, whose weights may be all zero."""
+    if sample_weight is not None and not np.any(sample_weight):
+        return np.zeros(X.shape[0])
+    return check_weights(sample_weight, X)
 
 
 def check_codes(X, n_columns):
