@@ -61,10 +61,13 @@ class MiniBatchDictionaryLearning(DictionaryLearner):
     positive : bool, default=False
         Whether to constrain codes to be >= 0.
     batch_size : int, default=256
-        Samples in a batch: atoms move once a batch.
+        Samples in a batch: atoms move once a batch. Of a dask collection a batch is of
+        a few chunks that have at least so many together: the larger, the more workers
+        have something to do at the same time.
     init : {"data", "k-means++", "svd"} or array-like, default="data"
         Where atoms start: at samples; at samples that those before explain badly; at
-        singular vectors of X; at an array of shape (n_components, n_features), which is
+        singular vectors of X, of a dask collection those of ten samples an atom, but no
+        fewer than 1000; at an array of shape (n_components, n_features), which is
         copied. Where that does not give so many, the rest is random.
     max_iter : int, default=1000
         Passes over the samples, at most.
@@ -75,7 +78,8 @@ class MiniBatchDictionaryLearning(DictionaryLearner):
         no more than this share. 0 goes on to the end.
     shuffle : bool, default=True
         Whether each pass takes the samples in a random order. Samples that occur
-        several times are then one of so much more weight.
+        several times are then one of so much more weight. Of a dask collection each
+        pass takes the chunks in a random order, and samples of a chunk stay together.
     positive_atoms : bool, default=False
         Whether to constrain atoms to be >= 0. With `positive` the factorisation is a
         non-negative one.
@@ -226,6 +230,37 @@ class MiniBatchDictionaryLearning(DictionaryLearner):
                 shuffle=self.shuffle,
                 go_on=go_on,
             )
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None, sample_weight=None):
+        """Learn the atoms.
+
+        From a dask array or data frame it learns in rounds, one a batch. In a round its
+        chunks encode their samples where they lie, what the codes ask of the atoms is
+        summed in a tree, and the atoms move here: as many workers as a batch has chunks
+        work at a time, and the result does not depend on how many there are. With K
+        atoms of p features a round sends ``K (p + K)`` numbers to each chunk, adds so
+        many up, and brings so many here, and three a sample. A round before the first
+        pass counts and checks; up to ten samples an atom, but no fewer than 1000, come
+        here to start from. A round after the last pass encodes all samples. Where an
+        atom is replaced the chunks of the samples that become atoms are read twice.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Sparse X stays sparse, and a dask collection where it is. NaN is a missing
+            entry if the coder's `missing` is "mask".
+        y : Ignored
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative, not all zero: a sample of weight 0 is absent.
+
+        Returns
+        -------
+        self : object
+            Fitted estimator.
+        """
+        self._fit(X, y, sample_weight, stacklevel=4)
+        return self
 
     def _fit(self, X, y, sample_weight, *, stacklevel):
         if not is_collection(X):
