@@ -8,6 +8,7 @@ import functools
 import sys
 
 import numpy as np
+from sklearn import get_config
 
 __all__ = ["chunks_of", "is_collection", "lazily", "reduced"]
 
@@ -144,10 +145,23 @@ def lazily(method):
     def of_any(self, X, *args, **options):
         if not is_collection(X):
             return method(self, X, *args, **options)
+        if _makes_frames(self, method.__name__):
+            raise TypeError(
+                f"{type(self).__name__} makes data frames, which are in memory, and X "
+                "is a dask collection: set_output(transform='default') gives a dask "
+                "array."
+            )
         function = functools.partial(method, self, *args, **options)
         return _lazy(function, X)
 
     return of_any
+
+
+def _makes_frames(estimator, method):
+    """Whether scikit-learn makes a data frame of what `method` returns."""
+    config = getattr(estimator, "_sklearn_output_config", {})
+    container = config.get("transform", get_config()["transform_output"])
+    return method == "transform" and container != "default"
 
 
 def _lazy(function, X):

@@ -11,12 +11,14 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn import get_config
 from sklearn.utils import assert_all_finite, check_array
-from sklearn.utils.validation import check_X_y, validate_data
+from sklearn.utils import validation as sklearn_validation
 
 from sparselearn._compat import check_sample_weight
+from sparselearn._dask import is_collection
 
 __all__ = [
     "FLOATS",
+    "check_X_y",
     "check_codes",
     "check_penalty_weights",
     "check_regression",
@@ -25,8 +27,10 @@ __all__ = [
     "column_major",
     "finite_check",
     "read_only",
+    "refuse_collection",
     "row_weights",
     "validate_batch",
+    "validate_data",
     "validate_regression",
 ]
 
@@ -38,6 +42,43 @@ def read_only(array):
     view = array.view()
     view.flags.writeable = False
     return view
+
+
+def refuse_collection(X, taker):
+    """TypeError if X is a dask collection, which would be brought here whole.
+
+    Parameters
+    ----------
+    taker : estimator or str
+        Who takes X in memory only: named in the error. An estimator may say by
+        `_for_collections` what to use instead.
+    """
+    if not is_collection(X):
+        return
+    name = taker if isinstance(taker, str) else type(taker).__name__
+    advice = (
+        "Give it a part of the rows, such as X.partitions[0].compute(), or X.compute() "
+        "where memory holds all."
+    )
+    if hasattr(taker, "partial_fit"):
+        advice = f"{advice} Its partial_fit learns from one part after another."
+    advice = getattr(taker, "_for_collections", advice)
+    raise TypeError(
+        f"{name} needs these rows in memory, and X is a dask {type(X).__name__}. "
+        f"{advice}"
+    )
+
+
+def validate_data(estimator, X, *args, **options):
+    """`sklearn.utils.validation.validate_data` of rows that are in memory."""
+    refuse_collection(X, estimator)
+    return sklearn_validation.validate_data(estimator, X, *args, **options)
+
+
+def check_X_y(X, y, **options):
+    """`sklearn.utils.check_X_y` of rows that are in memory, for a function."""
+    refuse_collection(X, "This function")
+    return sklearn_validation.check_X_y(X, y, **options)
 
 
 def finite_check(estimator):

@@ -1,6 +1,6 @@
 """The disk cache is hit, right and optional: each law in processes of its own."""
 
-import importlib
+import importlib.util
 import os
 import pkgutil
 import shutil
@@ -8,12 +8,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numba
 import numpy as np
 import pytest
 import scipy.sparse as sp
 
 import sparselearn
 from sparselearn import _kernels
+from sparselearn._kernels._jit import kernel
 from sparselearn.linear_model import Lasso
 
 PACKAGE = Path(sparselearn.__file__).parent
@@ -75,7 +77,7 @@ print(repr(float(coef[0])))
 """
 
 
-def run(code, *, path=None, **environment):
+def run(code, *, path=None, cwd=None, **environment):
     """Run `code` in a fresh process; return what it printed, by lines."""
     environment = {**os.environ, **environment}
     environment.pop("NUMBA_DISABLE_JIT", None)
@@ -84,7 +86,7 @@ def run(code, *, path=None, **environment):
     result = subprocess.run(
         [sys.executable, "-W", "error", "-c", code],
         env=environment,
-        cwd=path,
+        cwd=path if cwd is None else cwd,
         capture_output=True,
         text=True,
         check=False,
@@ -204,6 +206,73 @@ def test_works_where_no_cache_can_be_written(copy, tmp_path):
     places["PYTHONDONTWRITEBYTECODE"] = "1"
     assert run(FIT, path=copy, **places) == expected
     assert not list(tmp_path.rglob("*.nbi"))
+
+
+DOUBLED = """
+def doubled(x):
+    return x + x
+"""
+
+# There is room for an index, which is small, and none for what it is of.
+FULL_DISK = """
+import resource, signal, sys
+from pathlib import Path
+from sparselearn._kernels._jit import kernel
+from doubled import doubled
+
+def call(number, room):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, -1))
+    compiled = kernel(doubled)
+    return compiled(number), len(compiled.stats.cache_hits)
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+assert call(2.5, 3000) == (5.0, 0)
+assert not [file for file in Path("cache").rglob("*") if file.is_file()]
+assert call(2, -1) == (4, 0)
+with open("doubled.py", "a") as source:
+    source.write("# edited: what is cached is of another source")
+# Were the index written alone, it would name the code of the integers.
+assert call(2.5, 3000) == (5.0, 0)
+assert call(2.5, -1) == (5.0, 0)
+assert call(2.5, -1) == (5.0, 1)
+"""
+
+
+@pytest.fixture
+def doubled(tmp_path):
+    """A function whose source is in `tmp_path`."""
+    path = tmp_path / "doubled.py"
+    path.write_text(DOUBLED)
+    spec = importlib.util.spec_from_file_location("doubled", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.doubled
+
+
+def test_a_full_disk_is_not_an_error(doubled, tmp_path):
+    pytest.importorskip("resource")
+    where = [str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = {
+        "NUMBA_CACHE_DIR": str(tmp_path / "cache"),
+        "PYTHONPATH": os.pathsep.join(where),
+    }
+    assert run(FULL_DISK, cwd=tmp_path, **environment) == []
+
+
+@pytest.mark.parametrize("kind", ["nbi", "nbc"])
+def test_files_that_are_cut_short_are_made_anew(doubled, tmp_path, monkeypatch, kind):
+    def call():
+        compiled = kernel(doubled)
+        return compiled(2.5), len(compiled.stats.cache_hits)
+
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path / "cache"))
+    assert call() == (5.0, 0)
+    (file,) = tmp_path.rglob(f"*.{kind}")
+    whole = file.read_bytes()
+    for left in (b"", whole[: len(whole) // 2], whole[:-1], bytes(len(whole))):
+        file.write_bytes(left)
+        assert call() == (5.0, 0)
+        assert call() == (5.0, 1)
 
 
 def test_runs_without_compiling_at_all():

@@ -118,3 +118,10 @@ def test_codes_go_on_to_a_model_without_being_here(data):
     found = model.fit(coder.transform(chunks), da.from_array(target, chunks=20)).coef_
     expected = Lasso(1e-3, tol=1e-13).fit(coder.transform(X), target).coef_
     np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_data_frames_are_not_made_of_a_collection(data):
+    X, _ = data
+    coder = KMeansCoder(4, random_state=0).fit(X).set_output(transform="pandas")
+    with pytest.raises(TypeError, match=r"KMeansCoder.*set_output"):
+        coder.transform(da.from_array(X, chunks=(20, 6)))

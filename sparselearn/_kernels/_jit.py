@@ -27,6 +27,8 @@ import numpy as np
 from numba.core.errors import TypingError
 from numba.extending import overload, register_jitable
 
+from sparselearn._kernels._cache import DiskCache
+
 __all__ = [
     "REASSOCIATE",
     "by_precision",
@@ -88,13 +90,16 @@ def kernel(function=None, *, fastmath=False, borrowing=False):
     options = OPTIONS | {"fastmath": set(fastmath) if fastmath else False}
     if borrowing:
         options |= {"_nrt": False}
+    compiled = numba.njit(**options)(function)
+    if not hasattr(compiled, "py_func"):  # NUMBA_DISABLE_JIT=1
+        return compiled
     name = function.__qualname__
     # numba names the cache's files after the qualified name.
     function.__qualname__ = f"{name}-{shared_digest()}"
     try:
-        compiled = numba.njit(cache=True, **options)(function)
+        compiled._cache = DiskCache(function)
     except RuntimeError:  # "no locator available": no directory is writable
-        compiled = numba.njit(**options)(function)
+        return compiled
     finally:
         function.__qualname__ = name
     return compiled

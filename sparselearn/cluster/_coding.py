@@ -200,6 +200,7 @@ class CentroidCodesMixin(
         weights = check_weights(sample_weight, X)
         return -float(weights @ assign_rows(X, self._codebook(), self.n_jobs).squares)
 
+    @lazily
     def inverse_transform(self, X):
         """What codes stand for.
 

@@ -266,6 +266,7 @@ class CodesMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         X = check_rows(self, X, missing=self._coding.missing)
         return self._output(self._codes(X, stacklevel=4), X.dtype)
 
+    @lazily
     def inverse_transform(self, X):
         """The samples that codes stand for: codes times atoms.
 

@@ -17,6 +17,8 @@ class BatchLearner(DictionaryLearner):
     A subclass says by `_update` how atoms become better.
     """
 
+    _for_collections = "MiniBatchDictionaryLearning learns from such rows, in rounds."
+
     def _learn(self, X, weights, coder, random_state):
         chosen, weights = self._distinct(X, weights)
         X = X[chosen]

@@ -238,6 +238,11 @@ class SparseCoder(CodesMixin, BaseEstimator):
         self.max_iter = max_iter
         self.n_jobs = n_jobs
 
+    _for_collections = (
+        "Fit it to a part of the rows, such as X.partitions[0].compute(): transform "
+        "then takes all of X, and codes are made where its chunks lie."
+    )
+
     @property
     def _coding(self):
         return self

@@ -5,7 +5,8 @@ from typing import NamedTuple
 import numpy as np
 import scipy.sparse as sp
 from sklearn.utils import check_consistent_length, column_or_1d
-from sklearn.utils.validation import validate_data
+
+from sparselearn._validation import validate_data
 
 __all__ = ["Bags", "check_bags"]
 

@@ -5,7 +5,7 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils import check_array
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from sparselearn._compat import Interval, check_sample_weight, fit_context
 from sparselearn._dask import lazily
@@ -16,7 +16,7 @@ from sparselearn._solvers._whitening import (
     covariance_of,
     whitening,
 )
-from sparselearn._validation import column_major, row_weights
+from sparselearn._validation import column_major, row_weights, validate_data
 
 __all__ = ["ZCAWhitening"]
 

@@ -15,19 +15,16 @@ from sklearn.utils.metadata_routing import (
     MethodMapping,
     process_routing,
 )
-from sklearn.utils.validation import (
-    check_consistent_length,
-    check_is_fitted,
-    validate_data,
-)
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from sparselearn._compat import (
     Interval,
     StrOptions,
     fit_context,
 )
+from sparselearn._dask import lazily
 from sparselearn._parallel import Shared, map_jobs
-from sparselearn._validation import FLOATS
+from sparselearn._validation import FLOATS, validate_data
 from sparselearn.feature_selection._bounds import (
     ASSUMPTIONS,
     false_positive_bound,
@@ -352,6 +349,34 @@ class StabilitySelector(SelectorMixin, MetaEstimatorMixin, BaseEstimator):
         if get_config()["enable_metadata_routing"]:
             return process_routing(self, "fit", **fit_params).estimator.fit
         return fit_params
+
+    @lazily
+    def transform(self, X):
+        """The selected columns.
+
+        Parameters
+        ----------
+        X : array-like or sparse array of shape (n_samples, n_features)
+
+        Returns
+        -------
+        X_selected : array or sparse array of shape (n_samples, n_selected)
+        """
+        return super().transform(X)
+
+    @lazily
+    def inverse_transform(self, X):
+        """Selected columns among columns of zeros, where they came from.
+
+        Parameters
+        ----------
+        X : array-like or sparse array of shape (n_samples, n_selected)
+
+        Returns
+        -------
+        X_original : array or csc matrix of shape (n_samples, n_features)
+        """
+        return super().inverse_transform(X)
 
     def _get_support_mask(self):
         check_is_fitted(self)

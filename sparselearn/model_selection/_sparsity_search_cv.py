@@ -20,6 +20,7 @@ from sparselearn._compat import (
     tabulated,
 )
 from sparselearn._parallel import Shared, map_jobs
+from sparselearn._validation import refuse_collection
 from sparselearn.model_selection._figures import figures_of, tabulate
 from sparselearn.model_selection._folds import (
     Folds,
@@ -229,6 +230,7 @@ class SparsitySearchCV(BaseSearchCV):
         -------
         self : SparsitySearchCV
         """
+        refuse_collection(X, self)
         X, y = indexable(X, y)
         scorer, metric, routed = parts_of_search(self, rows_of_params(X, params))
         if metric == "score" and not callable(self.scoring):

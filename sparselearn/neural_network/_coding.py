@@ -5,7 +5,7 @@ import scipy.sparse as sp
 from sklearn import get_config
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_array
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from sparselearn._compat import check_sample_weight
 from sparselearn._dask import lazily
@@ -17,7 +17,7 @@ from sparselearn._solvers._reconstruction import (
     explained,
     survey,
 )
-from sparselearn._validation import column_major, row_weights
+from sparselearn._validation import column_major, row_weights, validate_data
 from sparselearn.neural_network._design import check_refine, wanted_nonzeros
 
 __all__ = ["AutoencoderCodes", "check_rows", "check_weights", "surveyed"]
@@ -134,6 +134,7 @@ class AutoencoderCodes(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             codes = np.concatenate([part.toarray() for part in parts])
         return codes.astype(X.dtype, copy=False)
 
+    @lazily
     def inverse_transform(self, X):
         """The samples that codes stand for.
 

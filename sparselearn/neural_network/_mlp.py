@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.base import BaseEstimator, is_regressor
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from sparselearn._compat import Interval, StrOptions, check_sample_weight
 from sparselearn._parallel import stream
@@ -28,7 +28,7 @@ from sparselearn._solvers._network import (
     glorot,
 )
 from sparselearn._solvers._sparse_network import PenalisedLearner
-from sparselearn._validation import finite_check, row_weights
+from sparselearn._validation import finite_check, row_weights, validate_data
 from sparselearn.neural_network._fitting import (
     TRAINING_CONSTRAINTS,
     TrainingMixin,

@@ -1,16 +1,16 @@
 """The rows on which a fitted estimator is observed before it is pruned."""
 
 import copy
+from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
 from sklearn.utils import get_tags
-from sklearn.utils.validation import validate_data
 
 from sparselearn._parallel import row_chunks
-from sparselearn._validation import column_major, row_weights
+from sparselearn._validation import column_major, row_weights, validate_data
 
-__all__ = ["Calibration"]
+__all__ = ["Calibration", "Subject"]
 
 FLOATS = (np.float64, np.float32)
 CONSTANT = 64 * np.finfo(np.float64).eps  # spread over mean that is but rounding
@@ -137,3 +137,10 @@ class Calibration:
             self.weights[rows] @ function(a[rows])
             for rows in row_chunks(a.shape[0], CHUNK_ROWS)
         )
+
+
+class Subject(NamedTuple):
+    """A fitted estimator under observation: its blocks, and the data they see."""
+
+    blocks: list
+    data: Calibration

@@ -21,7 +21,7 @@ from sklearn.utils import check_random_state
 from sparselearn._compat import n_rows_of, rows_of
 from sparselearn.pruning._adapters import adapter_of
 from sparselearn.pruning._allocation import positions
-from sparselearn.pruning._calibration import Calibration
+from sparselearn.pruning._calibration import Calibration, Subject
 from sparselearn.pruning._criteria import score_parts
 from sparselearn.pruning._granularity import cut, parts_of, weight_masks
 from sparselearn.pruning._masks import make_masks
@@ -85,13 +85,6 @@ class Plan(NamedTuple):
             within=within,
             **amount,
         )
-
-
-class Subject(NamedTuple):
-    """A fitted estimator under observation."""
-
-    blocks: list
-    data: Calibration
 
 
 class Pruned(NamedTuple):

@@ -9,6 +9,7 @@ from sparselearn._compat import (
     StrOptions,
     fit_context,
 )
+from sparselearn._validation import refuse_collection
 from sparselearn.pruning._bench import Bench, prune_on
 from sparselearn.pruning._delegates import DelegatesMixin
 from sparselearn.pruning._judge import hold_out
@@ -197,7 +198,8 @@ class Pruner(
         - "ols" and "ridge", for linear models of squared loss, are least squares on
           the kept weights of each output, "ridge" with a penalty of 1% of the features'
           mean variance; "relaxed" goes the share of the way from there to the pruned
-          weights, 0, 0.1, ... or 1, that is best in 5-fold cross-validation;
+          weights, 0, 0.1, ... or 1, that is best in 5-fold cross-validation, which
+          fits the estimator to the other folds and prunes it there to as many weights;
         - "train" does as "lstsq" and then trains on all rows of X and y, weights that
           are pruned held at exactly 0: for perceptrons, whichever solver fitted them,
           by Adam or momentum with a rate that falls to zero (of Adam from three times
@@ -437,6 +439,7 @@ class Pruner(
         -------
         self : Pruner
         """
+        refuse_collection(X, self)
         plan, tolerance = self._plan()
         check_parts(self.estimator, self.granularity)
         params, sample_weight, of_cv = self._routed(sample_weight, groups, fit_params)

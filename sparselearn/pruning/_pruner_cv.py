@@ -11,6 +11,7 @@ from sparselearn._compat import (
     StrOptions,
     fit_context,
 )
+from sparselearn._validation import refuse_collection
 from sparselearn.pruning._bench import prune_on
 from sparselearn.pruning._cross_validation import Folds, chosen, cross_validated
 from sparselearn.pruning._delegates import DelegatesMixin
@@ -149,6 +150,7 @@ class PrunerCV(
         -------
         self : PrunerCV
         """
+        refuse_collection(X, self)
         if y is not None:  # before folds are made by it
             check_array(
                 y, accept_sparse=True, dtype=None, ensure_2d=False, input_name="y"

@@ -1,13 +1,17 @@
 """Fits of linear models on what is kept, and thresholds by name."""
 
+from itertools import product
+
 import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+from sklearn.base import clone
 from sklearn.linear_model import (
     Lasso,
     LinearRegression,
     LogisticRegression,
+    OrthogonalMatchingPursuit,
     PoissonRegressor,
     Ridge,
     RidgeClassifier,
@@ -93,9 +97,9 @@ def test_relaxed_goes_as_far_as_validation_says(X, y, rng):
     ols = prune(strong, X, y, n_nonzero_coefs=2, refit="ols")
     # With little noise least squares is best.
     np.testing.assert_allclose(relaxed.coef_, ols.coef_)
+    # Of noise alone the less is kept the better.
     noise = 20.0 * rng.normal(size=len(X))
-    shrunk = LinearRegression().fit(X, noise)
-    shrunk.coef_ = 0.01 * shrunk.coef_
+    shrunk = Ridge(alpha=1e6).fit(X, noise)
     relaxed = prune(shrunk, X, noise, n_nonzero_coefs=2, refit="relaxed")
     ols = prune(shrunk, X, noise, n_nonzero_coefs=2, refit="ols")
     support = np.flatnonzero(ols.coef_)
@@ -108,23 +112,74 @@ def test_relaxed_goes_as_far_as_validation_says(X, y, rng):
     np.testing.assert_allclose(gap.mean(), 0.0, atol=1e-10)
 
 
-def test_relaxed_share_is_that_of_a_slow_search(X, y):
-    model = Ridge(alpha=300.0).fit(X, y)
-    pruned = prune(model, X, n_nonzero_coefs=3).coef_
-    kept = np.flatnonzero(pruned)
-    errors = np.zeros(11)
+def lstsq(X, y, weight, kept):
+    """Least squares on some columns, zeros elsewhere."""
+    coef = np.zeros(X.shape[1])
+    if np.any(kept):
+        coef[kept] = mean_weighted_lstsq(X[:, kept], y, weight)[0]
+    return coef
+
+
+def relaxed_by_search(model, X, Y, weight, pruned, n_kept):
+    """Relaxed coefficients, with shares by folds that fit, prune and refit anew."""
+    errors = np.zeros((11, Y.shape[1]))
     for fold in range(5):
         out = np.arange(len(X)) % 5 == fold
-        ols = LinearRegression().fit(X[~out][:, kept], y[~out])
-        for s in range(11):
-            coef = np.zeros(5)
-            coef[kept] = ols.coef_ + s / 10 * (pruned[kept] - ols.coef_)
-            constant = np.mean(y[~out] - X[~out] @ coef)
-            errors[s] += np.sum((y[out] - X[out] @ coef - constant) ** 2)
-    ols = LinearRegression().fit(X[:, kept], y)
-    expected = ols.coef_ + np.argmin(errors) / 10 * (pruned[kept] - ols.coef_)
-    relaxed = prune(model, X, y, n_nonzero_coefs=3, refit="relaxed")
-    np.testing.assert_allclose(relaxed.coef_[kept], expected, rtol=1e-8)
+        X_in, Y_in, weight_in = X[~out], Y[~out], weight[~out]
+        dense = clone(model).fit(X_in, Y_in, sample_weight=weight_in)
+        inside = prune(dense, X_in, sample_weight=weight_in, n_nonzero_coefs=n_kept)
+        for s, k in product(range(11), range(Y.shape[1])):
+            old = inside.coef_[k]
+            new = lstsq(X_in, Y_in[:, k], weight_in, old != 0)
+            coef = new + s / 10 * (old - new)
+            constant = np.average(Y_in[:, k] - X_in @ coef, weights=weight_in)
+            gap = Y[out, k] - X[out] @ coef - constant
+            errors[s, k] += weight[out] @ gap**2
+    coefs = []
+    for k, old in enumerate(pruned):
+        new = lstsq(X, Y[:, k], weight, old != 0)
+        coefs.append(new + np.argmin(errors[:, k]) / 10 * (old - new))
+    return np.array(coefs)
+
+
+@pytest.mark.parametrize("storage", [np.asarray, sp.csr_array])
+@pytest.mark.parametrize("model", [Ridge(alpha=30.0), Ridge(alpha=1000.0)], ids=repr)
+def test_relaxed_shares_are_those_of_a_slow_search(rng, model, storage):
+    X = rng.normal(size=(40, 12))
+    Y = X[:, :3] @ rng.normal(size=(3, 3)) + 3.0 * rng.normal(size=(40, 3))
+    weight = rng.random(40)
+    dense = clone(model).fit(X, Y, sample_weight=weight)
+    pruned = prune(dense, X, sample_weight=weight, n_nonzero_coefs=14).coef_
+    expected = relaxed_by_search(model, X, Y, weight, pruned, 14)
+    options = {"n_nonzero_coefs": 14, "refit": "relaxed"}
+    relaxed = prune(dense, storage(X), Y, sample_weight=weight, **options)
+    np.testing.assert_allclose(relaxed.coef_, expected, rtol=1e-8, atol=1e-12)
+    # Rows without weight are in no fold.
+    more = np.insert(X, [0, 7, 7, 40], 5.0, axis=0)
+    targets, weight = (np.insert(a, [0, 7, 7, 40], 0.0, axis=0) for a in (Y, weight))
+    relaxed = prune(dense, storage(more), targets, sample_weight=weight, **options)
+    np.testing.assert_allclose(relaxed.coef_, expected, rtol=1e-8, atol=1e-12)
+
+
+def test_relaxed_folds_see_nothing_of_what_they_judge(rng):
+    """With more noise features than rows, least squares fit what they were shown."""
+    X = rng.normal(size=(60, 400))
+    y = rng.normal(size=60)
+    dense = Ridge(alpha=1.0).fit(X, y)
+    relaxed = prune(dense, X, y, n_nonzero_coefs=15, refit="relaxed").coef_
+    ols = prune(dense, X, y, n_nonzero_coefs=15, refit="ols").coef_
+    # Nothing can be known of y: the smallest coefficients are the best ones.
+    kept = np.flatnonzero(relaxed)
+    assert np.linalg.norm(dense.coef_[kept]) < 0.5 * np.linalg.norm(ols)
+    np.testing.assert_allclose(relaxed[kept], dense.coef_[kept], rtol=1e-8)
+
+
+def test_relaxed_fits_with_weights_or_says_that_it_can_not(X, y):
+    model = OrthogonalMatchingPursuit(n_nonzero_coefs=4).fit(X, y)
+    options = {"n_nonzero_coefs": 2, "refit": "relaxed"}
+    assert np.count_nonzero(prune(model, X, y, **options).coef_) == 2
+    with pytest.raises(ValueError, match="OrthogonalMatchingPursuit again, and it"):
+        prune(model, X, y, sample_weight=np.ones(len(X)), **options)
 
 
 def test_the_estimator_itself_on_what_it_keeps(X, y):

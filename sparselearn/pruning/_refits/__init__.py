@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 from sparselearn.pruning._refits._fold import fold
 from sparselearn.pruning._refits._least_squares import least_squares
-from sparselearn.pruning._refits._support import ols, relaxed, ridge, same
+from sparselearn.pruning._refits._relaxed import relaxed
+from sparselearn.pruning._refits._support import ols, ridge, same
 from sparselearn.pruning._refits._surgeon import obs
 from sparselearn.pruning._refits._training import train
 

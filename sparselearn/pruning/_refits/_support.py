@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.base import clone, is_regressor
 from sklearn.utils import check_array
+from sklearn.utils.validation import has_fit_parameter
 
 from sparselearn._compat import rows_of
 from sparselearn._solvers._problem import make_problem
@@ -12,10 +13,7 @@ from sparselearn._solvers._refit import refit_on_support
 from sparselearn._validation import FLOATS, column_major, row_weights
 from sparselearn.pruning._adapters._linear import LinearAdapter
 
-__all__ = ["ols", "relaxed", "ridge", "same"]
-
-FOLDS = 5
-SHARES = np.linspace(0.0, 1.0, 11)
+__all__ = ["Rows", "fitted_to", "ols", "ridge", "same", "training_rows"]
 
 
 def ols(estimator, masks, data, plan):
@@ -28,23 +26,9 @@ def ridge(estimator, masks, data, plan):
     _refit(estimator, masks, data, plan, "ridge")
 
 
-def relaxed(estimator, masks, data, plan):
-    """Between the pruned coefficients and those of least squares, by validation.
-
-    ``share * w_pruned + (1 - share) * w_ols`` with, for each output, the share of 0,
-    0.1, ..., 1 that has the least squared error over 5 folds; least squares is of the
-    other folds, the pruned coefficients are as they were fitted to all rows.
-
-    References
-    ----------
-    N. Meinshausen, "Relaxed Lasso", Computational Statistics & Data Analysis 2007.
-    """
-    _refit(estimator, masks, data, plan, "relaxed")
-
-
 def same(estimator, masks, data, plan):
     """The estimator itself, fitted to the kept features with its own parameters."""
-    X, y, sample_weight = _training(data, plan)
+    X, y, sample_weight = training_rows(data, plan)
     (block,) = data.adapter.read(estimator)
     mask = block.by_input(masks[0]).reshape(block.matrix().shape)
     if np.any(mask != mask[:, :1]):
@@ -55,8 +39,7 @@ def same(estimator, masks, data, plan):
     kept = np.flatnonzero(mask[:, 0])
     if not kept.size:
         return  # there is nothing but the constant, which is folded
-    weighted = {} if sample_weight is None else {"sample_weight": sample_weight}
-    fitted = clone(estimator).fit(rows_of(X, kept, axis=1), y, **weighted)
+    fitted = fitted_to(estimator, rows_of(X, kept, axis=1), y, sample_weight, plan)
     (small,) = data.adapter.read(fitted)
     weights = np.zeros_like(block.weights)
     block.by_input(weights)[kept] = small.by_input(small.weights)
@@ -65,31 +48,14 @@ def same(estimator, masks, data, plan):
 
 
 def _refit(estimator, masks, data, plan, kind):
-    X, y, sample_weight = _training(data, plan)
-    if not is_regressor(estimator) or data.adapter.has_link(estimator):
-        raise ValueError(
-            f"refit={kind!r} is least squares, and {type(estimator).__name__} has "
-            "another loss; give refit='same', which fits the estimator itself."
-        )
-    X = column_major(check_array(X, accept_sparse="csc", dtype=FLOATS))
-    targets = np.asarray(y, dtype=np.float64).reshape(X.shape[0], -1)
+    rows = Rows.of(estimator, data, plan, kind)
     (block,) = data.adapter.read(estimator)
     matrix = block.matrix().astype(np.float64)
     mask = block.by_input(masks[0]).reshape(matrix.shape)
-    rows = Rows(
-        X,
-        np.broadcast_to(row_weights(sample_weight, X), X.shape[0]),
-        fit_intercept=block.intercept is not None,
-        positive=getattr(estimator, "positive", False),
-        kind="ridge" if kind == "ridge" else "ols",
-    )
     constants = np.empty(matrix.shape[1])
-    for k, target in enumerate(targets.T):
-        pruned, support = matrix[:, k], mask[:, k].astype(np.float64)
-        coef, problem = rows.fit(target, support)
-        if kind == "relaxed":
-            coef += rows.best_share(target, support, pruned) * (pruned - coef)
-        matrix[:, k], constants[k] = coef, problem.intercept(coef)
+    for k in range(matrix.shape[1]):
+        matrix[:, k], problem = rows.fit(k, mask[:, k])
+        constants[k] = problem.intercept(matrix[:, k])
     data.adapter.write(estimator, [block.holding(matrix, constants)])
 
 
@@ -97,37 +63,65 @@ class Rows(NamedTuple):
     """Training rows, and how least squares are fitted to them."""
 
     X: object
+    targets: np.ndarray
     weights: np.ndarray
     fit_intercept: bool
     positive: bool
     kind: str
 
-    def fit(self, y, support):
-        """Coefficients on the support, and the problem that they solve."""
+    @classmethod
+    def of(cls, estimator, data, plan, kind):
+        """Those that a linear regression of squared loss is refitted to."""
+        X, y, sample_weight = training_rows(data, plan)
+        if not is_regressor(estimator) or data.adapter.has_link(estimator):
+            raise ValueError(
+                f"refit={plan.refit!r} is least squares, and "
+                f"{type(estimator).__name__} has another loss; give refit='same', "
+                "which fits the estimator itself."
+            )
+        X = column_major(check_array(X, accept_sparse="csc", dtype=FLOATS))
+        (block,) = data.adapter.read(estimator)
+        return cls(
+            X,
+            np.asarray(y, dtype=np.float64).reshape(X.shape[0], -1),
+            np.broadcast_to(row_weights(sample_weight, X), X.shape[0]),
+            fit_intercept=block.intercept is not None,
+            positive=getattr(estimator, "positive", False),
+            kind=kind,
+        )
+
+    def only(self, places):
+        """Some of the rows."""
+        weights = self.weights[places]
+        return self._replace(
+            X=column_major(self.X[places]),
+            targets=self.targets[places],
+            weights=weights / weights.sum(),
+        )
+
+    def fit(self, k, mask):
+        """Coefficients of output k on the kept, and the problem that they solve."""
         problem = make_problem(self.X, self.weights, fit_intercept=self.fit_intercept)
-        problem = problem.with_target(y)
+        problem = problem.with_target(self.targets[:, k])
+        support = mask.astype(np.float64)
         coef = refit_on_support(problem, support, self.kind, positive=self.positive)
         return coef, problem
 
-    def best_share(self, y, support, pruned):
-        """How much of the pruned coefficients to take; the largest of equals."""
-        places = np.flatnonzero(self.weights)
-        errors = np.zeros(SHARES.size)
-        for fold in range(min(FOLDS, places.size - 1)):
-            is_out = np.arange(places.size) % FOLDS == fold
-            inside, out = places[~is_out], places[is_out]
-            weights = self.weights[inside] / self.weights[inside].sum()
-            some = self._replace(X=column_major(self.X[inside]), weights=weights)
-            fitted, problem = some.fit(y[inside], support)
-            rows = self.X[out]
-            for place, share in enumerate(SHARES):
-                coef = fitted + share * (pruned - fitted)
-                gap = y[out] - rows @ coef - problem.intercept(coef)
-                errors[place] += self.weights[out] @ gap**2
-        return SHARES[::-1][np.argmin(errors[::-1])]
+
+def fitted_to(estimator, X, y, sample_weight, plan):
+    """A clone of the estimator, fitted to other data."""
+    if sample_weight is None:
+        return clone(estimator).fit(X, y)
+    if not has_fit_parameter(estimator, "sample_weight"):
+        raise ValueError(
+            f"refit={plan.refit!r} fits {type(estimator).__name__} again, and it takes "
+            "no sample_weight; give refit='ols', which does."
+        )
+    return clone(estimator).fit(X, y, sample_weight=sample_weight)
 
 
-def _training(data, plan):
+def training_rows(data, plan):
+    """X, y and sample_weight of all rows, for linear models only."""
     if not isinstance(data.adapter, LinearAdapter):
         raise ValueError(
             f"refit={plan.refit!r} is for linear models; got "
