@@ -92,7 +92,7 @@ def _count_threads(n_jobs):
         return joblib.effective_n_jobs(n_jobs)
     if _is_task():
         return 1
-    # Those of the cluster are not here: without a number, the cores of this machine.
+    # joblib would say how many threads the workers have, whatever the number.
     usual = get_active_backend()[1] if n_jobs is None else n_jobs
     with joblib.parallel_config("threading"):
         return joblib.effective_n_jobs(usual)
@@ -108,8 +108,8 @@ def map_threads(function, items, n_jobs=None):
     items : sequence
     n_jobs : int or None
         None means 1, or what an enclosing ``joblib.parallel_config`` says; -1 means
-        all cores, and so does None where that is of a cluster. In a task of a cluster
-        it is 1.
+        all cores. Where the backend is a cluster, these are threads of this process
+        all the same, and in a task of it any number means 1.
 
     Returns
     -------
