@@ -10,7 +10,19 @@ import sys
 import numpy as np
 from sklearn import get_config
 
-__all__ = ["chunks_of", "is_collection", "lazily", "reduced"]
+from sparselearn._parallel import ahead
+
+__all__ = [
+    "chunks_of",
+    "folded",
+    "is_collection",
+    "kept",
+    "lazily",
+    "reduced",
+    "row_like",
+    "starts_of",
+    "stream",
+]
 
 
 def is_collection(X):
@@ -39,14 +51,22 @@ def chunks_of(X, *others):
     ValueError
         If rows can not be told to which chunk they belong.
     """
-    if hasattr(X, "rechunk"):
-        X = X.rechunk({1: -1})
-    parts = _delayed(X)
+    parts = _delayed(_by_rows(X))
     columns = [
         [None] * len(parts) if other is None else _alike(X, other, len(parts))
         for other in others
     ]
     return list(zip(parts, *columns))
+
+
+def _by_rows(X):
+    """X in chunks of whole rows."""
+    n_dimensions = getattr(X, "ndim", 1)
+    if n_dimensions < 2:
+        raise ValueError("Expected 2D array, got a collection of one dimension.")
+    if not hasattr(X, "rechunk"):
+        return X
+    return X.rechunk(dict.fromkeys(range(1, n_dimensions), -1))
 
 
 def _delayed(X):
@@ -88,8 +108,8 @@ def _alike(X, other, n_parts):
     )
 
 
-def _named(function, number, X, *others):
-    """``function(X, *others)`` of a chunk; None if it has no rows."""
+def _named(function, number, X, *others, **told):
+    """``function(X, *others, **told)`` of a chunk; None if it has no rows."""
     for other in others:
         if other is not None and len(other) != X.shape[0]:
             raise ValueError(
@@ -99,7 +119,7 @@ def _named(function, number, X, *others):
     if not X.shape[0]:
         return None
     try:
-        return function(X, *others)
+        return function(X, *others, **told)
     except ValueError as error:
         raise ValueError(f"In chunk {number}: {error}") from error
 
@@ -110,10 +130,22 @@ def _added(left, right):
     return left + right
 
 
-def reduced(function, chunks):
+def reduced(function, chunks, notes=None, order=None):
     """The sum of ``function(*chunk)``, formed where chunks lie, in a tree.
 
     The tree depends on the number of chunks alone, and so do the bits of the sum.
+
+    Parameters
+    ----------
+    function : callable
+        It pickles, and gives something that can be added; None counts as nothing.
+    chunks : list of tuples
+        Of `chunks_of`.
+    notes : sequence or dict, optional
+        What else the function is told, as `note`: one for each chunk, by its number.
+    order : sequence of int, optional
+        Numbers of the chunks to read, in which order they are added; None is all. The
+        others are left alone.
 
     Raises
     ------
@@ -124,7 +156,8 @@ def reduced(function, chunks):
 
     named = dask.delayed(_named, pure=False)
     function = dask.delayed(function, pure=False, traverse=False)  # sent once
-    parts = [named(function, n, *chunk) for n, chunk in enumerate(chunks)]
+    order = range(len(chunks)) if order is None else order
+    parts = [named(function, n, *chunks[n], **_told(notes, n)) for n in map(int, order)]
     added = dask.delayed(_added, pure=False)
     while len(parts) > 1:
         pairs = [added(*parts[n : n + 2]) for n in range(0, len(parts) - 1, 2)]
@@ -133,6 +166,123 @@ def reduced(function, chunks):
     if total is None:
         raise ValueError("X has no rows: a minimum of 1 is required.")
     return total
+
+
+def _told(notes, number):
+    return {} if notes is None else {"note": notes[number]}
+
+
+def stream(function, chunks, order, notes=None):
+    """Yield ``function(*chunk)`` of chunks that come here one after another.
+
+    While a chunk is worked on the next one is fetched: two are here at most, if the
+    caller lets go of what it was given before it asks for more.
+
+    Parameters
+    ----------
+    function : callable
+        Called here, in the thread of the caller.
+    chunks, notes
+        As of `reduced`.
+    order : iterable of int
+        Numbers of chunks, in the order in which they are to come; those without rows
+        are passed over.
+    """
+    import dask
+
+    # Asked here: a thread does not know what its caller is inside of.
+    apart = [part for chunk in chunks for part in chunk if is_collection(part)]
+    scheduler = dask.base.get_scheduler(collections=apart)
+
+    def fetched(number):
+        return number, dask.compute(*chunks[number], scheduler=scheduler)
+
+    for number, chunk in ahead(fetched, order):
+        found = [_named(function, number, *chunk, **_told(notes, number))]
+        chunk = None  # what was made of it may be smaller
+        if found[0] is not None:
+            yield found.pop()  # and hold it no longer
+
+
+def starts_of(X, chunks):
+    """The number of the first row of each chunk of X, as `notes` for `reduced`.
+
+    Where sizes are unknown rows are counted, in a round of its own.
+    """
+    import dask
+
+    counts = _rows(X)
+    if counts is None:
+        count = dask.delayed(_count, pure=False)
+        counts = dask.compute(*[count(part) for part, *_ in chunks])
+    return np.cumsum([0, *counts], dtype=int)[:-1].tolist()
+
+
+def _count(X):
+    return X.shape[0]
+
+
+def kept(function, chunks):
+    """`chunks`, each with ``function(*chunk)`` beside the rest.
+
+    What that gives has the length of the chunk. It stays where the chunk lies, as long
+    as what is returned here does.
+    """
+    import dask
+
+    named = dask.delayed(_named, pure=False)
+    function = dask.delayed(function, pure=False, traverse=False)  # sent once
+    made = dask.persist(*[named(function, n, *c) for n, c in enumerate(chunks)])
+    return [(*chunk, one) for chunk, one in zip(chunks, made)]
+
+
+def folded(function, state, chunks, order=None):
+    """``state = function(state, *chunk)`` of one chunk after another, where it lies.
+
+    The state goes from the client to a chunk and back; chunks stay, and no more than
+    one is asked for at a time. Where there are no rows, or the function gives None, the
+    state stays.
+
+    Parameters
+    ----------
+    function : callable
+    state : object
+        Not None.
+    chunks : list of tuples
+    order : sequence of int, default=None
+        Which chunk when; None is from the first to the last.
+
+    Raises
+    ------
+    ValueError
+        If no chunk gave a state.
+    """
+    import dask
+
+    step = dask.delayed(_step, pure=False)
+    found = None
+    for n in range(len(chunks)) if order is None else order:
+        held = dask.delayed(state, pure=False, traverse=False)
+        (found_here,) = dask.compute(step(function, int(n), held, *chunks[n]))
+        if found_here is not None:
+            found = state = found_here
+    if found is None:
+        raise ValueError("X has no rows, or none with weight, to learn from.")
+    return state
+
+
+def _step(function, number, state, X, *others):
+    return _named(functools.partial(function, state), number, X, *others)
+
+
+def row_like(X):
+    """A row of zeros with the names, dtype and width of the rows of a collection."""
+    meta = _by_rows(X)._meta
+    if hasattr(meta, "columns"):
+        return meta.reindex([0]).astype(meta.dtypes).fillna(0)
+    if np.isnan(X.shape[1:]).any():
+        raise ValueError("X does not say how many columns it has.")
+    return np.zeros((1, *X.shape[1:]), dtype=meta.dtype)
 
 
 def lazily(method):
@@ -168,15 +318,9 @@ def _lazy(function, X):
     import dask
     import dask.array as da
 
-    if hasattr(X, "rechunk"):
-        X = X.rechunk({1: -1})
     # Of one row of zeros: what type, dtype and width there will be.
-    meta = X._meta
-    if hasattr(meta, "columns"):
-        row = meta.reindex([0]).astype(meta.dtypes).fillna(0)
-    else:
-        row = np.zeros((1, X.shape[1]), dtype=meta.dtype)
-    empty = function(row)[:0]
+    empty = function(row_like(X))[:0]
+    X = _by_rows(X)
     run = dask.delayed(_rows_of, pure=False)
     function = dask.delayed(function, pure=False, traverse=False)  # sent once
     parts = _delayed(X)

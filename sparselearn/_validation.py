@@ -15,11 +15,13 @@ from sklearn.utils import validation as sklearn_validation
 
 from sparselearn._compat import check_sample_weight
 from sparselearn._dask import is_collection
+from sparselearn._solvers._maps import in_order, is_large_map
 
 __all__ = [
     "FLOATS",
     "check_X_y",
     "check_codes",
+    "check_part_weights",
     "check_penalty_weights",
     "check_regression",
     "check_rows",
@@ -70,15 +72,24 @@ def refuse_collection(X, taker):
 
 
 def validate_data(estimator, X, *args, **options):
-    """`sklearn.utils.validation.validate_data` of rows that are in memory."""
+    """`sklearn.utils.validation.validate_data` of rows that are in memory or in a file.
+
+    A large memory map may then be in another order than was asked for: a copy of it
+    would be in memory, while `column_major` turns it into a temporary file.
+    """
     refuse_collection(X, estimator)
+    options = _without_copies(X, options)
     return sklearn_validation.validate_data(estimator, X, *args, **options)
 
 
 def check_X_y(X, y, **options):
-    """`sklearn.utils.check_X_y` of rows that are in memory, for a function."""
+    """The same for a function: `sklearn.utils.check_X_y`."""
     refuse_collection(X, "This function")
-    return sklearn_validation.check_X_y(X, y, **options)
+    return sklearn_validation.check_X_y(X, y, **_without_copies(X, options))
+
+
+def _without_copies(X, options):
+    return options | {"order": None} if is_large_map(X) else options
 
 
 def finite_check(estimator):
@@ -96,6 +107,8 @@ def finite_check(estimator):
 def column_major(X):
     """`X` as kernels read it by columns; a copy only where the layout demands one.
 
+    Of a large memory map that is a temporary file.
+
     Parameters
     ----------
     X : ndarray or sparse array of shape (n_samples, n_features), float32 or float64
@@ -106,7 +119,7 @@ def column_major(X):
     its indices 32-bit where they fit, its arrays read-only.
     """
     if not sp.issparse(X):
-        return read_only(np.require(X, requirements=["F", "A"]))
+        return read_only(np.require(in_order(X, "F"), requirements=["F", "A"]))
     X = sp.csc_array(X)
     if not X.has_canonical_format:
         X = X.copy()
@@ -167,6 +180,13 @@ def check_weights(sample_weight, X):
     )
     row_weights(weights, X)  # refuses those that are all zero
     return weights
+
+
+def check_part_weights(sample_weight, X):
+    """The same for some rows of many, whose weights may be all zero."""
+    if sample_weight is not None and not np.any(sample_weight):
+        return np.zeros(X.shape[0])
+    return check_weights(sample_weight, X)
 
 
 def check_codes(X, n_columns):
