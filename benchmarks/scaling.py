@@ -15,6 +15,7 @@ a task costs that does nothing, and what a byte costs that is carried.
 
 import statistics
 import time
+import warnings
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -25,6 +26,7 @@ import dask.array as da
 import distributed
 import measure
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
 import sparselearn
@@ -49,9 +51,9 @@ class Task(NamedTuple):
         Of 1000 of the rows, where it may start: the estimator.
     supervised : bool
     passes : callable
-        Of the fitted estimator: how often each row was met.
+        Of the fitted estimator and the number of rows: how often each row was met.
     rounds : callable or None
-        Of the fitted estimator: how often sums came to the client. None: rows do.
+        Likewise: how often sums came to the client. None: rows do.
     """
 
     rows: int
@@ -63,16 +65,16 @@ class Task(NamedTuple):
     rounds: object
 
 
-def once(model):
+def once(model, n_rows):
     return 1
 
 
-def iterations(model):
+def iterations(model, n_rows):
     return int(model.n_iter_)
 
 
-def steps(model):
-    return int(model.n_steps_)
+def batches(model, n_rows):
+    return -(-n_rows // model.batch_size)
 
 
 def lasso(start):
@@ -101,7 +103,9 @@ TASKS = {
     "Lasso": Task(160_000, 500, 16, lasso, True, once, once),
     "LassoCV": Task(160_000, 300, 16, lasso_cv, True, once, once),
     "KMeansCoder": Task(320_000, 64, 16, kmeans, False, iterations, iterations),
-    "MiniBatchDictionaryLearning": Task(80_000, 64, 32, dictionary, False, once, steps),
+    "MiniBatchDictionaryLearning": Task(
+        80_000, 64, 32, dictionary, False, once, batches
+    ),
     "SparseAutoencoder": Task(80_000, 64, 16, autoencoder, False, iterations, None),
 }
 
@@ -198,8 +202,8 @@ def fit(task, start, X, y):
 
 
 def describe(task, model, n_rows, n_chunks):
-    passes = task.passes(model)
-    rounds = passes if task.rounds is None else task.rounds(model)
+    passes = task.passes(model, n_rows)
+    rounds = passes if task.rounds is None else task.rounds(model, n_rows)
     return {"rows": n_rows, "chunks": n_chunks, "passes": passes, "rounds": rounds}
 
 
@@ -269,6 +273,7 @@ def main():
     parser.add_argument("--small", action="store_true", help="a tenth of the rows")
     parser.add_argument("--only", nargs="*", default=list(TASKS))
     options = parser.parse_args()
+    warnings.simplefilter("ignore", ConvergenceWarning)  # passes are counted out
     shrink = 10 if options.small else 1
     records = {name: {} for name in options.only}
     costs = {}
