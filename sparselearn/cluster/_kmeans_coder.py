@@ -6,15 +6,16 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 
 from sparselearn._compat import Interval, StrOptions, fit_context
+from sparselearn._dask import is_collection
 from sparselearn._solvers._kmeans_codes import ENCODERS
 from sparselearn._validation import check_rows, check_weights
+from sparselearn.cluster._chunk_learning import ChunkLearningMixin
 from sparselearn.cluster._coding import CentroidCodesMixin
-from sparselearn.cluster._learning import CentroidLearningMixin
 
 __all__ = ["KMeansCoder"]
 
 
-class KMeansCoder(CentroidLearningMixin, CentroidCodesMixin, BaseEstimator):
+class KMeansCoder(ChunkLearningMixin, CentroidCodesMixin, BaseEstimator):
     r"""Sparse codes of samples by the K-means centroids near them.
 
     `fit` learns centroids c_1, ..., c_K that minimise, with sample weights s,
@@ -238,6 +239,8 @@ class KMeansCoder(CentroidLearningMixin, CentroidCodesMixin, BaseEstimator):
         self : object
             Fitted estimator.
         """
+        if is_collection(X):
+            return self._learn_chunks(X, y, sample_weight)
         X = check_rows(self, X, reset=True)
         weights = check_weights(sample_weight, X)
         return self._learn(X, y, weights, check_random_state(self.random_state))
@@ -270,5 +273,7 @@ class KMeansCoder(CentroidLearningMixin, CentroidCodesMixin, BaseEstimator):
         self : object
             Fitted estimator.
         """
+        if is_collection(X):
+            return self._learn_more_chunks(X, sample_weight)
         X = check_rows(self, X, reset=not hasattr(self, "_running"))
         return self._learn_more(X, check_weights(sample_weight, X))
