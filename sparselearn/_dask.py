@@ -2,6 +2,8 @@
 
 What an estimator does with rows is done to each chunk where it lies; only sums come to
 the client. Chunks without rows add nothing, and an error names the chunk that it is of.
+BLAS has one thread meanwhile: it is dask that spreads the work, and threads of this
+process may be what it spreads it over.
 """
 
 import functools
@@ -9,6 +11,8 @@ import sys
 
 import numpy as np
 from sklearn import get_config
+
+from sparselearn._parallel import bounded
 
 __all__ = [
     "chunks_of",
@@ -159,7 +163,7 @@ def reduced(function, chunks, notes=None, order=None):
     while len(parts) > 1:
         pairs = [added(*parts[n : n + 2]) for n in range(0, len(parts) - 1, 2)]
         parts = pairs + parts[2 * len(pairs) :]
-    (total,) = dask.compute(*parts)
+    (total,) = bounded(dask.compute, *parts)
     if total is None:
         raise ValueError("X has no rows: a minimum of 1 is required.")
     return total
@@ -197,7 +201,8 @@ def kept(function, chunks):
 
     named = dask.delayed(_named, pure=False)
     function = dask.delayed(function, pure=False, traverse=False)  # sent once
-    made = dask.persist(*[named(function, n, *c) for n, c in enumerate(chunks)])
+    made = [named(function, n, *chunk) for n, chunk in enumerate(chunks)]
+    made = bounded(dask.persist, *made)
     return [(*chunk, one) for chunk, one in zip(chunks, made)]
 
 
@@ -228,7 +233,8 @@ def folded(function, state, chunks, order=None):
     found = None
     for n in range(len(chunks)) if order is None else order:
         held = dask.delayed(state, pure=False, traverse=False)
-        (found_here,) = dask.compute(step(function, int(n), held, *chunks[n]))
+        one = step(function, int(n), held, *chunks[n])
+        (found_here,) = bounded(dask.compute, one)
         if found_here is not None:
             found = state = found_here
     if found is None:
