@@ -266,7 +266,7 @@ class Rounds(Moves):
         def some(rows):
             return frame.moved(few[rows])
 
-        trial = some, len(few), moved
+        trial = some, few.shape[0], moved
         best = frame._replace(**choose_products(*trial, **frame.options))
         room = room_for(1, best)
         size = LABEL + (0 if room is None else sum(part.nbytes for part in room))

@@ -195,7 +195,9 @@ class CentroidCodesMixin(
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, dask array or data frame} of shape \
+                (n_samples, n_features)
+            Of a collection two numbers come from each chunk, in one round.
         y : Ignored
         sample_weight : array-like of shape (n_samples,), default=None
 
