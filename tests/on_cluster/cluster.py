@@ -38,6 +38,9 @@ def local_cluster(n_workers=2):
         "distributed.comm.timeouts.connect": "60s",
         "distributed.comm.timeouts.tcp": "60s",
         "distributed.scheduler.allowed-failures": 3,
+        # A nanny whose worker is not back by then is closed: with both gone, tasks
+        # wait for ever, and a worker takes longer to start than one thinks.
+        "distributed.deploy.lost-worker-timeout": "10m",
         "distributed.logging.distributed": "critical",  # in workers as well
     }
     with (
