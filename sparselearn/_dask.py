@@ -12,17 +12,18 @@ import sys
 import numpy as np
 from sklearn import get_config
 
-from sparselearn._parallel import bounded
+from sparselearn._parallel import ahead, bounded
 
 __all__ = [
+    "brought",
     "chunks_of",
     "folded",
     "is_collection",
-    "kept",
     "lazily",
     "reduced",
     "row_like",
     "starts_of",
+    "stream",
 ]
 
 
@@ -131,7 +132,7 @@ def _added(left, right):
     return left + right
 
 
-def reduced(function, chunks, notes=None, order=None):
+def reduced(function, chunks, notes=None, order=None, *, beside=False):
     """The sum of ``function(*chunk)``, formed where chunks lie, in a tree.
 
     The tree depends on the number of chunks alone, and so do the bits of the sum.
@@ -147,6 +148,16 @@ def reduced(function, chunks, notes=None, order=None):
     order : sequence of int, optional
         Numbers of the chunks to read, in which order they are added; None is all. The
         others are left alone.
+    beside : bool
+        Whether the function gives two things: what is added, and what stays beside the
+        chunk. None of it means that neither counts.
+
+    Returns
+    -------
+    total : object
+    kept : list
+        If there is something `beside`: what stays, of each chunk, for `brought`. It
+        goes when the list does.
 
     Raises
     ------
@@ -159,18 +170,68 @@ def reduced(function, chunks, notes=None, order=None):
     function = dask.delayed(function, pure=False, traverse=False)  # sent once
     order = range(len(chunks)) if order is None else order
     parts = [named(function, n, *chunks[n], **_told(notes, n)) for n in map(int, order)]
+    kept = []
+    if beside:
+        one_of = dask.delayed(_one_of, pure=False)
+        parts, kept = zip(*[(one_of(part, 0), one_of(part, 1)) for part in parts])
     added = dask.delayed(_added, pure=False)
     while len(parts) > 1:
         pairs = [added(*parts[n : n + 2]) for n in range(0, len(parts) - 1, 2)]
-        parts = pairs + parts[2 * len(pairs) :]
+        parts = pairs + list(parts[2 * len(pairs) :])
+    if beside:  # the same run makes both
+        total, *kept = bounded(dask.persist, *parts, *kept)
+        parts = [total]
     (total,) = bounded(dask.compute, *parts)
     if total is None:
         raise ValueError("X has no rows: a minimum of 1 is required.")
-    return total
+    return (total, kept) if beside else total
+
+
+def brought(kept):
+    """What `reduced` has kept beside the chunks, brought here: a list."""
+    import dask
+
+    return list(dask.compute(*kept))
+
+
+def _one_of(pair, which):
+    return None if pair is None else pair[which]
 
 
 def _told(notes, number):
     return {} if notes is None else {"note": notes[number]}
+
+
+def stream(function, chunks, order, notes=None):
+    """Yield ``function(*chunk)`` of chunks that come here one after another.
+
+    While a chunk is worked on the next one is fetched: two are here at most, if the
+    caller lets go of what it was given before it asks for more.
+
+    Parameters
+    ----------
+    function : callable
+        Called here, in the thread of the caller.
+    chunks, notes
+        As of `reduced`.
+    order : iterable of int
+        Numbers of chunks, in the order in which they are to come; those without rows
+        are passed over.
+    """
+    import dask
+
+    # Asked here: a thread does not know what its caller is inside of.
+    apart = [part for chunk in chunks for part in chunk if is_collection(part)]
+    scheduler = dask.base.get_scheduler(collections=apart)
+
+    def fetched(number):
+        return number, dask.compute(*chunks[number], scheduler=scheduler)
+
+    for number, chunk in ahead(fetched, order):
+        found = [_named(function, number, *chunk, **_told(notes, number))]
+        chunk = None  # what was made of it may be smaller
+        if found[0] is not None:
+            yield found.pop()  # and hold it no longer
 
 
 def starts_of(X, chunks):
@@ -189,21 +250,6 @@ def starts_of(X, chunks):
 
 def _count(X):
     return X.shape[0]
-
-
-def kept(function, chunks):
-    """`chunks`, each with ``function(*chunk)`` beside the rest.
-
-    What that gives has the length of the chunk. It stays where the chunk lies, as long
-    as what is returned here does.
-    """
-    import dask
-
-    named = dask.delayed(_named, pure=False)
-    function = dask.delayed(function, pure=False, traverse=False)  # sent once
-    made = [named(function, n, *chunk) for n, chunk in enumerate(chunks)]
-    made = bounded(dask.persist, *made)
-    return [(*chunk, one) for chunk, one in zip(chunks, made)]
 
 
 def folded(function, state, chunks, order=None):

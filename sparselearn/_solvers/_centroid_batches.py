@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sparselearn._solvers._batches import shuffled
 from sparselearn._solvers._lloyd import directions
 from sparselearn._solvers._nearest import Assignment, dense, rows_near, tasks
 
@@ -182,6 +183,7 @@ def learn_by_batches(
     max_iter,
     tol,
     spherical=False,
+    block=None,
     run=map,
 ):
     """Pass over the rows, in batches in random order, until the objective is steady.
@@ -199,20 +201,24 @@ def learn_by_batches(
     tol : float
         Stop when the least objective of a few passes is lower than that of all before
         by no more than this share of it; 0 goes on.
+    block : int, optional
+        Rows that lie in a file are shuffled by blocks of so many, as `shuffled` has it.
 
     Yields
     ------
     Batch
         After each pass.
     """
-    how = {"batch_size": batch_size, "spherical": spherical, "run": run}
+    how = {"batch_size": batch_size, "spherical": spherical, "block": block, "run": run}
     one_pass = partial(pass_over, X, weights, random_state=random_state, **how)
     yield from pass_by_batches(one_pass, state, max_iter=max_iter, tol=tol)
 
 
-def pass_over(X, weights, state, random_state, *, batch_size, spherical, run=map):
+def pass_over(
+    X, weights, state, random_state, *, batch_size, spherical, block=None, run=map
+):
     """The `Batch` of all rows, in batches in random order."""
-    order = random_state.permutation(X.shape[0])
+    order = shuffled(np.arange(X.shape[0]), random_state, block=block)
     objective, n_moved = 0.0, 0
     for start in range(0, order.size, batch_size):
         rows = np.sort(order[start : start + batch_size])

@@ -179,16 +179,6 @@ class Kept:
         return self.labels.flags.writeable
 
 
-def keep(X, weights, *, frame, with_rows):
-    """What to keep beside a chunk, if anything."""
-    if sp.issparse(X):
-        return None
-    rows = DenseRows(X, frame)
-    if with_rows:
-        rows.fill(run=map)
-    return Kept(np.full(X.shape[0], -1, dtype=np.int32), rows.known)
-
-
 class Nearness(NamedTuple):
     """Centroids as they are sent to a chunk: finds what is nearest to each row."""
 
@@ -221,6 +211,16 @@ def sums_of(X, weights, kept=None, *, near):
     return Sums(sums, counts, float(weights @ found.squares))
 
 
+def sums_and_kept(X, weights, *, near, with_rows):
+    """The same, and what to keep beside the chunk."""
+    kept = Kept(np.full(X.shape[0], -1, dtype=np.int32), None)
+    if with_rows:
+        rows = DenseRows(X, near.frame)
+        rows.fill(run=map)
+        kept.known = rows.known
+    return sums_of(X, weights, kept, near=near), kept
+
+
 def worst_of(X, weights, kept=None, *, near, most, perfect):
     """The rows of a chunk with weight that are represented `Worst`, if badly."""
     found = near.found(X, weights, kept, np.zeros(near.atoms.shape))
@@ -238,9 +238,9 @@ class Rounds(Moves):
     Parameters
     ----------
     chunks : object
-        ``chunks.sum(function)`` is the sum of ``function(X, weights)`` of all chunks;
-        ``chunks.keeping(function)`` are the same chunks, whose functions get what
-        ``function(X, weights)`` has given of theirs as a third argument.
+        ``chunks.sum(function)`` is the sum of ``function(X, weights)`` of all chunks.
+        ``chunks.sum_keeping(function)`` is that of the first of two things, and the
+        same chunks, whose functions get the second as a third argument.
     spread : Spread
         Of the rows.
     few : ndarray (n_few, n_features)
@@ -255,6 +255,7 @@ class Rounds(Moves):
         super().__init__(spread, dtype, spherical=spherical, is_sparse=is_sparse)
         self.chunks, self.few, self.n_rows = chunks, few, n_rows
         self.is_sparse = is_sparse
+        self.keeps = False
 
     def keep(self, atoms):
         """Choose the products of the passes that follow, and what to keep for them."""
@@ -275,9 +276,7 @@ class Rounds(Moves):
             integers = choose_integers(*trial, **frame.options)
             best = frame._replace(integers=integers)
         self.frame = best
-        if LABEL * self.n_rows <= KEPT:
-            how = {"frame": best, "with_rows": with_rows}
-            self.chunks = self.chunks.keeping(partial(keep, **how))
+        self.keeps, self.with_rows = LABEL * self.n_rows <= KEPT, with_rows
 
     def assign(self, atoms):
         """Find the sums of what is nearest to `atoms`; give whether they have changed.
@@ -286,7 +285,13 @@ class Rounds(Moves):
         """
         self.near = Nearness(atoms, self.frame)
         before = (self.counts, self.sums)
-        found = self.chunks.sum(partial(sums_of, near=self.near))
+        if self.keeps:
+            how = {"near": self.near, "with_rows": self.with_rows}
+            function = partial(sums_and_kept, **how)
+            found, self.chunks = self.chunks.sum_keeping(function)
+            self.keeps = False  # they do now
+        else:
+            found = self.chunks.sum(partial(sums_of, near=self.near))
         self.sums, self.counts, self.objective = found
         same = np.array_equal(before[0], self.counts)
         return not (same and (self.spherical or np.array_equal(before[1], self.sums)))

@@ -34,6 +34,7 @@ __all__ = [
     "nearest_centroids",
     "room_for",
     "rows_near",
+    "slices",
     "tasks",
 ]
 
@@ -357,7 +358,8 @@ def nearest_centroids(X, centroids, *, spherical=False, labels=None, run=map):
         targets = dense_targets(centroids, frame._replace(integers=integers))
 
     def assign(rows):
-        targets.assign(X[rows], found.part(rows))
+        for part in slices(rows.start, rows.stop, CALL):
+            targets.assign(X[part], found.part(part))
 
     deque(run(assign, tasks(X.shape[0])), maxlen=0)
     return found

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn import config_context, get_config
 
-from sparselearn._dask import chunks_of, folded, kept, reduced, row_like, starts_of
+from sparselearn._dask import chunks_of, folded, reduced, row_like, starts_of
 from sparselearn._parallel import bounded
 from sparselearn._solvers._codebook import WhitenedRows
 from sparselearn._solvers._whitening import Whitening
@@ -88,10 +88,15 @@ class Chunks:
         notes = starts_of(self.X, self.chunks)
         return reduced(partial(_on_rows, function, self.form), self.chunks, notes)
 
-    def keeping(self, function):
-        """The same, with ``function(rows, weights)`` beside each of them."""
-        chunks = kept(partial(_on_rows, function, self.form), self.chunks)
-        return Chunks(self.X, chunks, self.form, self.row)
+    def sum_keeping(self, function):
+        """The sum of the first of two things that ``function(rows, weights)`` gives.
+
+        And the same chunks, with the second beside each of them.
+        """
+        step = partial(_on_rows, function, self.form)
+        total, kept = reduced(step, self.chunks, beside=True)
+        chunks = [(*chunk, one) for chunk, one in zip(self.chunks, kept)]
+        return total, Chunks(self.X, chunks, self.form, self.row)
 
     def fold(self, function, state, order):
         """``state = function(state, rows, weights)`` of one chunk after another."""

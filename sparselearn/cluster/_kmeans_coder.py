@@ -77,7 +77,9 @@ class KMeansCoder(ChunkLearningMixin, CentroidCodesMixin, BaseEstimator):
         mean. Small ones find finer details, and noise.
     init : {"k-means++", "data"} or array-like, default="k-means++"
         Where centroids start: at samples far apart, at random samples, or at an array
-        of shape (n_components, n_features), in the units of `components_`.
+        of shape (n_components, n_features), in the units of `components_`. Of a large
+        memory map or a dask collection some of the samples are drawn from, 16384 or
+        more.
     max_iter : int, default=100
         Passes over the data, at most.
     tol : float, default=1e-4
@@ -230,16 +232,15 @@ class KMeansCoder(ChunkLearningMixin, CentroidCodesMixin, BaseEstimator):
         The rows of a dask array or data frame stay where they are, and a pass is a
         round: the centroids go to the chunks, and sums of as many numbers,
         ``8 n_components n_features`` bytes, come from each, added up in a tree. There
-        are ``n_iter_ + 5`` rounds that read all chunks, which to `persist` X makes
+        are ``n_iter_ + 4`` rounds that read all chunks, which to `persist` X makes
         cheap, and one more to count rows where sizes of chunks are unknown:
 
         - one for moments, with `whiten` of ``8 n_features**2`` bytes a chunk;
         - one that draws a sample, of about 16384 rows or, if that is more, 8 for each
           centroid. From it centroids start, unless `init` is an array;
-        - one for what makes the others faster, up to 1 GiB altogether, which is kept
-          beside the chunks;
         - ``n_iter_ + 1`` for the passes, and one for each pass that leaves a centroid
-          without rows;
+          without rows. What makes them faster, up to 1 GiB altogether, is kept beside
+          the chunks;
         - one for the attributes that tell of codes.
 
         From a given start, and of so few rows that the sample is all of them, what is
