@@ -403,13 +403,13 @@ def prunings(results):
                     f"{np.mean([row[key] for row in found]):.2f} x"
                     if key in found[0]
                     else ""
-                    for key in ("faster", "faster, scikit-learn")
+                    for key in ("faster", "faster, scikit-learn", "faster, Pruner")
                 ),
             ]
             for name, found in record["rows"].items()
         ]
         header = ["pruned", "points lost", "by seed", "at most", "predicts faster"]
-        header += ["than scikit-learn's"]
+        header += ["scikit-learn's", "a Pruner of it"]
         parts.append(f"**{title}**, dense {dense} % right\n\n" + markdown(header, rows))
         for granularity, found in record["criteria"].items():
             lost = {name: [row[name] for row in found] for name in found[0]}
