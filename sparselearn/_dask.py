@@ -10,6 +10,8 @@ import sys
 import numpy as np
 from sklearn import get_config
 
+from sparselearn._parallel import ahead
+
 __all__ = [
     "chunks_of",
     "folded",
@@ -19,6 +21,7 @@ __all__ = [
     "reduced",
     "row_like",
     "starts_of",
+    "stream",
 ]
 
 
@@ -167,6 +170,38 @@ def reduced(function, chunks, notes=None, order=None):
 
 def _told(notes, number):
     return {} if notes is None else {"note": notes[number]}
+
+
+def stream(function, chunks, order, notes=None):
+    """Yield ``function(*chunk)`` of chunks that come here one after another.
+
+    While a chunk is worked on the next one is fetched: two are here at most, if the
+    caller lets go of what it was given before it asks for more.
+
+    Parameters
+    ----------
+    function : callable
+        Called here, in the thread of the caller.
+    chunks, notes
+        As of `reduced`.
+    order : iterable of int
+        Numbers of chunks, in the order in which they are to come; those without rows
+        are passed over.
+    """
+    import dask
+
+    # Asked here: a thread does not know what its caller is inside of.
+    apart = [part for chunk in chunks for part in chunk if is_collection(part)]
+    scheduler = dask.base.get_scheduler(collections=apart)
+
+    def fetched(number):
+        return number, dask.compute(*chunks[number], scheduler=scheduler)
+
+    for number, chunk in ahead(fetched, order):
+        found = [_named(function, number, *chunk, **_told(notes, number))]
+        chunk = None  # what was made of it may be smaller
+        if found[0] is not None:
+            yield found.pop()  # and hold it no longer
 
 
 def starts_of(X, chunks):

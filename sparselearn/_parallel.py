@@ -6,6 +6,7 @@ inside one depend on `n_jobs`, hence neither do the bits of a result.
 """
 
 import contextlib
+import contextvars
 import functools
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +16,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from threadpoolctl import ThreadpoolController
 
 __all__ = [
+    "ahead",
     "bounded",
     "map_chunks",
     "map_jobs",
@@ -146,6 +148,29 @@ def stream(n_jobs=None):
             run.n_threads = n_threads
             run.together = together
             yield run
+
+
+def ahead(function, items):
+    """Yield ``function(item)`` for each of `items`; a thread makes the next meanwhile.
+
+    There are two results at most, if the caller lets go of one before asking for the
+    next. What is being made when the caller stops early is not waited for.
+    """
+    items = iter(items)
+    pool = ThreadPoolExecutor(1)
+
+    def begun():
+        for item in items:
+            return pool.submit(contextvars.copy_context().run, function, item)
+
+    try:
+        coming = begun()
+        while coming is not None:
+            found = [coming.result()]
+            coming = begun()
+            yield found.pop()  # and hold it no longer
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def bounded(function, *args, **kwargs):

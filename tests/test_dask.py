@@ -1,11 +1,14 @@
 """Whatever has been fitted encodes and predicts the chunks of a dask collection."""
 
+import time
+import weakref
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
 
 from sparselearn import _dask
-from sparselearn._dask import chunks_of, folded, kept, reduced, starts_of
+from sparselearn._dask import chunks_of, folded, kept, reduced, starts_of, stream
 from sparselearn.cluster import KMeansCoder
 from sparselearn.decomposition import (
     DiscriminativeDictionaryLearning,
@@ -206,3 +209,67 @@ def test_a_fold_goes_from_chunk_to_chunk_in_order(data):
 
     with pytest.raises(ValueError, match=r"In chunk 2: of a kind"):
         folded(refuse, [], chunks_of(parts), [2])
+
+
+def total(X, y, *, note=0):
+    """Of the sums of both and a note, in a list, so that order is seen."""
+    return [float(X.sum() + y.sum() + note)]
+
+
+@pytest.mark.parametrize("scheduler", ["synchronous", "threads"])
+def test_a_function_is_told_of_its_chunk(scheduler):
+    X, y = np.arange(12.0).reshape(6, 2), 100.0 * np.arange(6)
+    chunks = chunks_of(da.from_array(X, chunks=((2, 0, 3, 1), 1)), y)
+    notes = [1000.0, 2000.0, 3000.0, 4000.0]
+    sums = [6.0 + 100.0, None, 39.0 + 900.0, 21.0 + 500.0]
+    with dask.config.set(scheduler=scheduler):
+        assert reduced(total, chunks) == [sums[0], sums[2], sums[3]]
+        told = reduced(total, chunks, notes)
+        assert told == [1106.0, 3939.0, 4521.0]
+        found = list(stream(total, chunks, [3, 1, 0, 2, 2], notes))
+    assert found == [[4521.0], [1106.0], [3939.0], [3939.0]]
+
+
+class Counted(np.ndarray):
+    """An array that weak references may count."""
+
+
+def test_two_chunks_of_a_stream_are_here():
+    loaded = []
+
+    @dask.delayed
+    def load(number):
+        found = np.full((3, 2), float(number)).view(Counted)
+        loaded.append(weakref.ref(found))
+        return found
+
+    def alive():
+        return [found for found in loaded if found() is not None]
+
+    parts = [da.from_delayed(load(n), (3, 2), dtype=float) for n in range(6)]
+    chunks = chunks_of(da.concatenate(parts))
+    number = -1
+    for found in stream(lambda X: X, chunks, range(6)):
+        number += 1
+        assert (np.asarray(found) == number).all()
+        del found
+        # That was let go, and another one is on its way, or here.
+        assert len(alive()) <= 1
+        while len(loaded) < min(number + 2, 6):
+            time.sleep(0.001)
+        assert len(alive()) <= 1
+    assert number == 5 == len(loaded) - 1
+
+
+def test_an_error_in_a_stream_names_the_chunk():
+    def refuse(X):
+        if X[0, 0] == 2.0:
+            raise ValueError("no twos")
+        return X
+
+    X = np.repeat(np.arange(4.0), 3)[:, None]
+    chunks = chunks_of(da.from_array(X, chunks=(3, 1)))
+    arriving = stream(refuse, chunks, [3, 2, 1])
+    assert next(arriving)[0, 0] == 3.0
+    with pytest.raises(ValueError, match="In chunk 2: no twos"):
+        next(arriving)

@@ -19,6 +19,7 @@ from sparselearn._compat import Interval, StrOptions, check_sample_weight
 from sparselearn._parallel import stream
 from sparselearn._solvers._batches import Pass, Rows
 from sparselearn._solvers._lbfgs import minimize
+from sparselearn._solvers._maps import in_order
 from sparselearn._solvers._network import (
     Adam,
     FullBatch,
@@ -142,6 +143,7 @@ class Perceptron(MaskMixin, TrainingMixin, BaseEstimator, ABC):
             y_numeric=is_regressor(self),
             reset=first,
         )
+        X = in_order(X, "C")
         weights = None
         if sample_weight is not None:
             weights = check_sample_weight(
