@@ -9,10 +9,23 @@ import numpy as np
 from sparselearn._parallel import map_threads
 from sparselearn.pruning._criteria import CRITERIA
 from sparselearn.pruning._granularity import parts_of
-from sparselearn.pruning._judge import Departures, Judge, standard_error
+from sparselearn.pruning._judge import (
+    Departures,
+    Judge,
+    mean_and_error,
+    standard_error,
+)
 from sparselearn.pruning._refits import REFITS
 
-__all__ = ["CANDIDATES", "Candidate", "Race", "candidates_of", "label_free", "race"]
+__all__ = [
+    "CANDIDATES",
+    "Candidate",
+    "Race",
+    "Stand",
+    "candidates_of",
+    "label_free",
+    "race",
+]
 
 
 class Candidate(NamedTuple):
@@ -22,15 +35,12 @@ class Candidate(NamedTuple):
     ----------
     criterion, refit : str
         Keys of `CRITERIA` and `REFITS`; the refit needs no labels.
-    cost : int
-        Of candidates that tie, the one of the least cost is taken.
     most_inputs : float
         More than so many inputs of a block are too many for it.
     """
 
     criterion: str
     refit: str
-    cost: int = 0
     most_inputs: float = np.inf
 
 
@@ -41,33 +51,33 @@ SQUARE = 4000  # inputs whose pairs are held in memory
 CANDIDATES = {
     "linear element": [
         Candidate("magnitude", "fold"),
-        Candidate("magnitude", "obs", 1, SQUARE),
-        Candidate("obs", "obs", 2, SQUARE),
+        Candidate("magnitude", "obs", SQUARE),
+        Candidate("obs", "obs", SQUARE),
     ],
     "linear feature": [
         Candidate("magnitude", "fold"),
-        Candidate("magnitude", "obs", 1, SQUARE),
-        Candidate("obs", "obs", 2, SQUARE),
+        Candidate("magnitude", "obs", SQUARE),
+        Candidate("obs", "obs", SQUARE),
     ],
     "element": [
         Candidate("lamp", "lstsq"),  # never empties a layer
-        Candidate("wanda", "lstsq", 1),
-        Candidate("obd", "lstsq", 2),
-        Candidate("obs", "lstsq", 3, SQUARE),
+        Candidate("wanda", "lstsq"),
+        Candidate("obd", "lstsq"),
+        Candidate("obs", "lstsq", SQUARE),
     ],
     "feature": [
         Candidate("signal", "lstsq"),
-        Candidate("wanda", "lstsq", 1),
-        Candidate("obd", "lstsq", 2),
+        Candidate("wanda", "lstsq"),
+        Candidate("obd", "lstsq"),
     ],
     "neuron": [
-        Candidate("signal", "lstsq", 1),
-        Candidate("entropy", "lstsq", 1),
-        Candidate("stability", "lstsq", 2),
+        Candidate("signal", "lstsq"),
+        Candidate("entropy", "lstsq"),
+        Candidate("stability", "lstsq"),
         Candidate("magnitude", "lstsq"),
-        Candidate("obs", "lstsq", 2, SQUARE),
+        Candidate("obs", "lstsq", SQUARE),
     ],
-    "support_vector": [Candidate("obs", "obs", 1), Candidate("magnitude", "obs")],
+    "support_vector": [Candidate("obs", "obs"), Candidate("magnitude", "obs")],
     "node": [Candidate("ccp", "none")],
 }
 CONTROL = "random"
@@ -128,25 +138,40 @@ class Race(NamedTuple):
     beats_chance: bool
 
 
-def race(candidates, start, judge, n_kept, *, base, departures, n_jobs=None):
-    """Compare candidates by successive halving.
-
-    The better score is ahead; of those within one standard error of the best, that
-    which departs least from the unpruned estimator, and in the end, of those within
-    one standard error of that, the cheapest.
+class Stand(NamedTuple):
+    """From where candidates are seen: one fold.
 
     Parameters
     ----------
-    candidates : list of Candidate
     start : callable
         ``start(candidate, share)`` -> `Trials` of it, which has observed the estimator
         on this share of the calibration rows.
     judge : Judge
-    n_kept : list of int
-        Numbers of parts at which to compare; what counts is the mean score.
-    base : ndarray
-        Replicates of the unpruned estimator's score.
     departures : Departures
+    """
+
+    start: Callable
+    judge: Judge
+    departures: Departures
+
+
+def race(candidates, stands, n_kept, *, base, n_jobs=None):
+    """Compare candidates by successive halving.
+
+    The better score is ahead; of those within one standard error of the best, those
+    whose divergence is within one standard error of the least, and of these that whose
+    outputs are at the least distance from those of the unpruned estimator. The first
+    in the list is ahead of its equals.
+
+    Parameters
+    ----------
+    candidates : list of Candidate
+    stands : list of Stand
+        One a fold; scores are means over them, and rows are taken together.
+    n_kept : list of int
+        Numbers of parts at which to compare; what counts is the mean over them.
+    base : estimator
+        Unpruned.
     n_jobs : int or None
         Threads, over candidates.
 
@@ -160,20 +185,19 @@ def race(candidates, start, judge, n_kept, *, base, departures, n_jobs=None):
     hyperparameter optimization", AISTATS 2016.
     """
     contenders = list(candidates)
-    control = contenders[0]._replace(criterion=CONTROL, cost=0)
+    control = contenders[0]._replace(criterion=CONTROL)
     n_rounds = max(int(np.ceil(np.log2(len(contenders)))) - 1, 0)
     rows = []
-    field = Field(start, judge, departures, n_kept, n_jobs)
+    field = Field(stands, n_kept, n_jobs)
     for share in 0.5 ** np.arange(n_rounds, -1, -1):
         *legs, chance = field.run([*contenders, control], share)
         rows += [row for leg in [*legs, chance] for row in leg.rows]
-        order = _by_place(legs)
+        order = _by_place(legs, field.weights)
         half = sorted(order[: -(-len(contenders) // 2)])
         contenders = [contenders[i] for i in half]
-    first = legs[order[0]]
-    equals = [leg for leg in _tied(legs) if leg.departs_as(first, departures)]
-    winner = min(equals, key=lambda leg: leg.candidate.cost)
-    harm = np.mean(base) - winner.score > standard_error(base)
+    winner = legs[order[0]]
+    score, replicates = field.scores([base] * len(stands))
+    harm = score - winner.score > standard_error(replicates)
     names = rows[0].keys()
     results = {name: np.array([row[name] for row in rows]) for name in names}
     return Race(winner.candidate, results, not harm or chance.ties(winner))
@@ -193,30 +217,22 @@ class _Leg(NamedTuple):
         error = standard_error(self.replicates - other.replicates)
         return self.score - other.score <= error
 
-    @property
-    def departs(self):
-        """How far it departs, on the mean over what was pruned."""
-        return np.mean([row["departure"] for row in self.rows])
 
-    def departs_as(self, least, departures):
-        """Whether it departs more than `least` by one standard error at most."""
-        more, error = departures.mean(self.departed - least.departed)
-        return more <= error
-
-
-def _tied(legs):
+def _by_place(legs, weights):
+    """Places in `legs`, the best first."""
     best = max(legs, key=lambda leg: leg.score)
-    return [leg for leg in legs if best.ties(leg)]
-
-
-def _by_place(legs):
-    """Places in `legs`, the best first; of those that tie, what departs least."""
-    tied = _tied(legs)
+    ahead = [k for k, leg in enumerate(legs) if best.ties(leg)]
+    divergences, distances = np.moveaxis([leg.departed for leg in legs], -1, 0)
+    mean = divergences @ weights
+    least = divergences[min(ahead, key=lambda k: mean[k])]
 
     def place(k):
-        leg = legs[k]
-        ahead = any(leg is other for other in tied)
-        return (not ahead, leg.departs if ahead else -leg.score)
+        if k not in ahead:
+            return 2, -legs[k].score
+        more, error = mean_and_error(weights, divergences[k] - least)
+        if more > error:
+            return 1, mean[k]
+        return 0, distances[k] @ weights
 
     return sorted(range(len(legs)), key=place)
 
@@ -226,15 +242,29 @@ class Field(NamedTuple):
 
     Parameters
     ----------
-    start, judge, departures, n_kept, n_jobs
+    stands, n_kept, n_jobs
         As in :func:`race`.
     """
 
-    start: Callable
-    judge: Judge
-    departures: Departures
+    stands: list
     n_kept: list
     n_jobs: int | None
+
+    @property
+    def weights(self):
+        """Of the rows of all folds."""
+        each = [stand.departures.weights for stand in self.stands]
+        return np.concatenate(each) / len(each)
+
+    def scores(self, estimators):
+        """The mean score of the estimators of the folds, and its replicates."""
+        judges = [stand.judge for stand in self.stands]
+        found = [judge(one) for judge, one in zip(judges, estimators)]
+        parts = [judge.replicates(one) for judge, one in zip(judges, estimators)]
+        score = float(np.mean(found))
+        # Without a group of one fold's rows that fold's score alone is another.
+        moved = [(part - own) / len(found) for part, own in zip(parts, found)]
+        return score, score + np.concatenate(moved)
 
     def run(self, candidates, share):
         """A leg of each, on a share of the calibration rows."""
@@ -242,24 +272,28 @@ class Field(NamedTuple):
 
     def _leg(self, candidate, share):
         begun = time.perf_counter()
-        trials = self.start(candidate, share)
+        trials = [stand.start(candidate, share) for stand in self.stands]
         scoring = time.perf_counter() - begun
         rows, replicates, departed = [], [], []
         for count in self.n_kept:
             begun = time.perf_counter()
-            estimator, pruned = trials.prune(count)
+            pruned = [one.prune(count) for one in trials]
             seconds = scoring + time.perf_counter() - begun
-            replicates.append(self.judge.replicates(estimator))
-            departed.append(self.departures(pruned))
+            score, each = self.scores([estimator for estimator, _ in pruned])
+            replicates.append(each)
+            parts = [s.departures(p) for s, (_, p) in zip(self.stands, pruned)]
+            departed.append(np.concatenate(parts))
+            divergence, distance = self.weights @ departed[-1]
             rows.append(
                 {
                     "criterion": candidate.criterion,
                     "refit": candidate.refit,
                     "calibration_share": share,
-                    "sparsity": 1 - count / trials.n_parts,
-                    "score": self.judge(estimator),
-                    "standard_error": standard_error(replicates[-1]),
-                    "departure": self.departures.mean(departed[-1])[0],
+                    "sparsity": 1 - count / trials[0].n_parts,
+                    "score": score,
+                    "standard_error": standard_error(each),
+                    "divergence": divergence,
+                    "departure": distance,
                     "seconds": seconds,
                     "is_control": CRITERIA[candidate.criterion].is_control,
                 }
