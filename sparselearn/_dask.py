@@ -13,6 +13,7 @@ from sklearn import get_config
 from sparselearn._parallel import ahead
 
 __all__ = [
+    "brought",
     "chunks_of",
     "folded",
     "is_collection",
@@ -130,7 +131,7 @@ def _added(left, right):
     return left + right
 
 
-def reduced(function, chunks, notes=None, order=None):
+def reduced(function, chunks, notes=None, order=None, *, beside=False):
     """The sum of ``function(*chunk)``, formed where chunks lie, in a tree.
 
     The tree depends on the number of chunks alone, and so do the bits of the sum.
@@ -146,6 +147,16 @@ def reduced(function, chunks, notes=None, order=None):
     order : sequence of int, optional
         Numbers of the chunks to read, in which order they are added; None is all. The
         others are left alone.
+    beside : bool
+        Whether the function gives two things: what is added, and what stays beside the
+        chunk. None of it means that neither counts.
+
+    Returns
+    -------
+    total : object
+    kept : list
+        If there is something `beside`: what stays, of each chunk, for `brought`. It
+        goes when the list does.
 
     Raises
     ------
@@ -158,14 +169,32 @@ def reduced(function, chunks, notes=None, order=None):
     function = dask.delayed(function, pure=False, traverse=False)  # sent once
     order = range(len(chunks)) if order is None else order
     parts = [named(function, n, *chunks[n], **_told(notes, n)) for n in map(int, order)]
+    kept = []
+    if beside:
+        one_of = dask.delayed(_one_of, pure=False)
+        parts, kept = zip(*[(one_of(part, 0), one_of(part, 1)) for part in parts])
     added = dask.delayed(_added, pure=False)
     while len(parts) > 1:
         pairs = [added(*parts[n : n + 2]) for n in range(0, len(parts) - 1, 2)]
-        parts = pairs + parts[2 * len(pairs) :]
+        parts = pairs + list(parts[2 * len(pairs) :])
+    if beside:  # the same run makes both
+        total, *kept = dask.persist(*parts, *kept)
+        parts = [total]
     (total,) = dask.compute(*parts)
     if total is None:
         raise ValueError("X has no rows: a minimum of 1 is required.")
-    return total
+    return (total, kept) if beside else total
+
+
+def brought(kept):
+    """What `reduced` has kept beside the chunks, brought here: a list."""
+    import dask
+
+    return list(dask.compute(*kept))
+
+
+def _one_of(pair, which):
+    return None if pair is None else pair[which]
 
 
 def _told(notes, number):
