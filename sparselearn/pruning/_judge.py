@@ -4,7 +4,6 @@ from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import expit, logsumexp, softmax
 from sklearn import config_context
 from sklearn.base import is_classifier, is_regressor
 from sklearn.metrics import check_scoring
@@ -102,13 +101,10 @@ class Departures:
     r"""How far pruned copies of an estimator depart from it, on rows kept apart.
 
     With z what the last map gives before its activation, dense, and :math:`\hat z`
-    pruned, a row has a divergence and a distance. The divergence is
-    :math:`\mathrm{KL}(p(z) \,\|\, p(\hat z))` of the probabilities that are
-    predicted, by which the log loss would rise if targets were drawn from them; where
-    none are, it is the distance. That is :math:`\|z - \hat z\|^2`, in units of the
-    mean of :math:`\|z - \bar z\|^2`; of classes, whose z have no origin, each less its
-    mean. Every row tells, whereas an accuracy hangs on the few that are near a
-    boundary: on rows that the estimator was fitted to it hardly falls at all.
+    pruned, a row departs by :math:`\|z - \hat z\|^2`, in units of the mean of
+    :math:`\|z - \bar z\|^2`; of classes, whose z have no origin, each less its mean.
+    Every row tells, whereas an accuracy hangs on the few that are near a boundary: on
+    rows that the estimator was fitted to it hardly falls at all.
 
     Parameters
     ----------
@@ -124,20 +120,15 @@ class Departures:
     """
 
     def __init__(self, blocks, data):
-        self.data = data
-        self.weights = data.weights
+        self.data, self.weights = data, data.weights
         self.values = self._outputs(blocks)
         spread = data.std(self.values) ** 2
         self.unit = float(spread.sum()) or 1.0
 
     def __call__(self, pruned):
-        """Divergence and distance of each row of `pruned`, a Pruned: (n_rows, 2)."""
-        values = self._outputs(pruned.blocks)
-        distance = np.square(self.values - values).sum(axis=1) / self.unit
-        divergence = DIVERGENCES.get(pruned.blocks[-1].activation)
-        if divergence is None:
-            return np.column_stack([distance, distance])
-        return np.column_stack([divergence(self.values, values), distance])
+        """Of each row, how far `pruned`, a Pruned, departs."""
+        gap = self.values - self._outputs(pruned.blocks)
+        return np.square(gap).sum(axis=1) / self.unit
 
     def _outputs(self, blocks):
         *_, last = self.data.inputs(blocks)
@@ -146,24 +137,6 @@ class Departures:
         if blocks[-1].activation == "softmax":
             z -= z.mean(axis=1, keepdims=True)
         return z
-
-
-def _between_classes(z, other):
-    rise = logsumexp(other, axis=1) - logsumexp(z, axis=1)
-    return rise + (softmax(z, axis=1) * (z - other)).sum(axis=1)
-
-
-def _between_labels(z, other):
-    rise = np.logaddexp(0.0, other) - np.logaddexp(0.0, z)
-    return (rise + expit(z) * (z - other)).sum(axis=1)
-
-
-# By the activation of the last map.
-DIVERGENCES = {
-    "softmax": _between_classes,
-    "logistic": _between_labels,
-    "sigmoid": _between_labels,
-}
 
 
 def mean_and_error(weights, values):

@@ -278,9 +278,9 @@ class Pruner(
         that was tried, without training.
     strategy_results_ : dict of ndarray
         With ``criterion="auto"``, where there was a race: a row for each candidate,
-        round and sparsity, with its score, the divergence of its probabilities and how
-        far its outputs depart from those before pruning, in units of their variance;
-        "random" among them. A data frame can be made of it.
+        round and sparsity, with its score and how far its outputs depart from those
+        before pruning, in units of their variance; "random" among them. A data frame
+        can be made of it.
     unpruned_ : estimator
         The fitted estimator before pruning, with `keep_unpruned`.
     n_features_in_ : int
@@ -316,12 +316,12 @@ class Pruner(
     amount, or around the sparsity that the first of them finds within the tolerance:
     by successive halving on growing shares of the calibration rows, and in the end on
     all of them. The better score is ahead; of those within one standard error of the
-    best, those from whose probabilities the unpruned ones diverge least, within one
-    standard error, and of these that whose outputs change least by pruning. Where
-    fewer than 500 rows are apart, scores are means over five folds of all rows, the
-    first splits of `cv` if that is given. The control "random" takes part in every
-    round; that the winner is no better is warned of. The score of a frozen estimator on
-    its own training rows is optimistic; give `fit` others.
+    best, that whose outputs change least by pruning, and of those whose outputs change
+    as little, within a standard error, the cheapest. Where fewer than 500 rows are
+    apart, it is five folds of all rows that tell, or the first five splits of `cv`.
+    The control "random" takes part in every round; that the winner is no better is
+    warned of. The score of a frozen estimator on its own training rows is optimistic;
+    give `fit` others.
 
     `sample_weight` weights both the fit of the estimator and the means and standard
     deviations over X. With metadata routing enabled each has its own request: that of

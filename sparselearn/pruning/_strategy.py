@@ -35,12 +35,15 @@ class Candidate(NamedTuple):
     ----------
     criterion, refit : str
         Keys of `CRITERIA` and `REFITS`; the refit needs no labels.
+    cost : int
+        Of candidates that tie, the one of the least cost is taken.
     most_inputs : float
         More than so many inputs of a block are too many for it.
     """
 
     criterion: str
     refit: str
+    cost: int = 0
     most_inputs: float = np.inf
 
 
@@ -51,33 +54,33 @@ SQUARE = 4000  # inputs whose pairs are held in memory
 CANDIDATES = {
     "linear element": [
         Candidate("magnitude", "fold"),
-        Candidate("magnitude", "obs", SQUARE),
-        Candidate("obs", "obs", SQUARE),
+        Candidate("magnitude", "obs", 1, SQUARE),
+        Candidate("obs", "obs", 2, SQUARE),
     ],
     "linear feature": [
         Candidate("magnitude", "fold"),
-        Candidate("magnitude", "obs", SQUARE),
-        Candidate("obs", "obs", SQUARE),
+        Candidate("magnitude", "obs", 1, SQUARE),
+        Candidate("obs", "obs", 2, SQUARE),
     ],
     "element": [
         Candidate("lamp", "lstsq"),  # never empties a layer
-        Candidate("wanda", "lstsq"),
-        Candidate("obd", "lstsq"),
-        Candidate("obs", "lstsq", SQUARE),
+        Candidate("wanda", "lstsq", 1),
+        Candidate("obd", "lstsq", 2),
+        Candidate("obs", "lstsq", 3, SQUARE),
     ],
     "feature": [
         Candidate("signal", "lstsq"),
-        Candidate("wanda", "lstsq"),
-        Candidate("obd", "lstsq"),
+        Candidate("wanda", "lstsq", 1),
+        Candidate("obd", "lstsq", 2),
     ],
     "neuron": [
-        Candidate("signal", "lstsq"),
-        Candidate("entropy", "lstsq"),
-        Candidate("stability", "lstsq"),
+        Candidate("signal", "lstsq", 1),
+        Candidate("entropy", "lstsq", 1),
+        Candidate("stability", "lstsq", 2),
         Candidate("magnitude", "lstsq"),
-        Candidate("obs", "lstsq", SQUARE),
+        Candidate("obs", "lstsq", 2, SQUARE),
     ],
-    "support_vector": [Candidate("obs", "obs"), Candidate("magnitude", "obs")],
+    "support_vector": [Candidate("obs", "obs", 1), Candidate("magnitude", "obs")],
     "node": [Candidate("ccp", "none")],
 }
 CONTROL = "random"
@@ -158,10 +161,9 @@ class Stand(NamedTuple):
 def race(candidates, stands, n_kept, *, base, n_jobs=None):
     """Compare candidates by successive halving.
 
-    The better score is ahead; of those within one standard error of the best, those
-    whose divergence is within one standard error of the least, and of these that whose
-    outputs are at the least distance from those of the unpruned estimator. The first
-    in the list is ahead of its equals.
+    The better score is ahead; of those within one standard error of the best, that
+    which departs least from the unpruned estimator, and in the end, of those within
+    one standard error of that, the cheapest.
 
     Parameters
     ----------
@@ -185,17 +187,17 @@ def race(candidates, stands, n_kept, *, base, n_jobs=None):
     hyperparameter optimization", AISTATS 2016.
     """
     contenders = list(candidates)
-    control = contenders[0]._replace(criterion=CONTROL)
+    control = contenders[0]._replace(criterion=CONTROL, cost=0)
     n_rounds = max(int(np.ceil(np.log2(len(contenders)))) - 1, 0)
     rows = []
     field = Field(stands, n_kept, n_jobs)
     for share in 0.5 ** np.arange(n_rounds, -1, -1):
         *legs, chance = field.run([*contenders, control], share)
         rows += [row for leg in [*legs, chance] for row in leg.rows]
-        order = _by_place(legs, field.weights)
+        order, equals = _by_place(legs, field.weights)
         half = sorted(order[: -(-len(contenders) // 2)])
         contenders = [contenders[i] for i in half]
-    winner = legs[order[0]]
+    winner = min((legs[k] for k in equals), key=lambda leg: leg.candidate.cost)
     score, replicates = field.scores([base] * len(stands))
     harm = score - winner.score > standard_error(replicates)
     names = rows[0].keys()
@@ -219,22 +221,21 @@ class _Leg(NamedTuple):
 
 
 def _by_place(legs, weights):
-    """Places in `legs`, the best first."""
+    """Places in `legs`, the best first, and those of the equals of the best."""
     best = max(legs, key=lambda leg: leg.score)
     ahead = [k for k, leg in enumerate(legs) if best.ties(leg)]
-    divergences, distances = np.moveaxis([leg.departed for leg in legs], -1, 0)
-    mean = divergences @ weights
-    least = divergences[min(ahead, key=lambda k: mean[k])]
+    departs = [weights @ leg.departed for leg in legs]
 
     def place(k):
-        if k not in ahead:
-            return 2, -legs[k].score
-        more, error = mean_and_error(weights, divergences[k] - least)
-        if more > error:
-            return 1, mean[k]
-        return 0, distances[k] @ weights
+        return (False, departs[k]) if k in ahead else (True, -legs[k].score)
 
-    return sorted(range(len(legs)), key=place)
+    order = sorted(range(len(legs)), key=place)
+    least, equals = legs[order[0]].departed, []
+    for k in ahead:
+        more, error = mean_and_error(weights, legs[k].departed - least)
+        if more <= error:
+            equals.append(k)
+    return order, equals
 
 
 class Field(NamedTuple):
@@ -283,7 +284,6 @@ class Field(NamedTuple):
             replicates.append(each)
             parts = [s.departures(p) for s, (_, p) in zip(self.stands, pruned)]
             departed.append(np.concatenate(parts))
-            divergence, distance = self.weights @ departed[-1]
             rows.append(
                 {
                     "criterion": candidate.criterion,
@@ -292,8 +292,7 @@ class Field(NamedTuple):
                     "sparsity": 1 - count / trials[0].n_parts,
                     "score": score,
                     "standard_error": standard_error(each),
-                    "divergence": divergence,
-                    "departure": distance,
+                    "departure": float(self.weights @ departed[-1]),
                     "seconds": seconds,
                     "is_control": CRITERIA[candidate.criterion].is_control,
                 }
