@@ -122,6 +122,33 @@ def _named(function, number, X, *others, **told):
         return function(X, *others, **told)
     except ValueError as error:
         raise ValueError(f"In chunk {number}: {error}") from error
+    except Exception as error:
+        error.add_note(f"In chunk {number} of X.")
+        raise
+
+
+def _computed(*parts, **options):
+    """What `dask.compute` gives.
+
+    Raises
+    ------
+    RuntimeError
+        If a cluster has dropped what these are made of.
+    """
+    import dask
+
+    try:
+        return dask.compute(*parts, **options)
+    except Exception as error:
+        distributed = sys.modules.get("distributed")
+        if distributed is None or not isinstance(error, distributed.CancelledError):
+            raise
+        raise RuntimeError(
+            "The cluster dropped rows or work of this fit. Rows that scatter put in the "
+            "memory of one worker are lost with it: let X read its chunks, which can be "
+            "read again, or scatter with broadcast=True. Or else it was told to cancel "
+            "or to restart."
+        ) from error
 
 
 def _added(left, right):
@@ -162,7 +189,7 @@ def reduced(function, chunks, notes=None, order=None):
     while len(parts) > 1:
         pairs = [added(*parts[n : n + 2]) for n in range(0, len(parts) - 1, 2)]
         parts = pairs + parts[2 * len(pairs) :]
-    (total,) = dask.compute(*parts)
+    (total,) = _computed(*parts)
     if total is None:
         raise ValueError("X has no rows: a minimum of 1 is required.")
     return total
@@ -195,7 +222,7 @@ def stream(function, chunks, order, notes=None):
     scheduler = dask.base.get_scheduler(collections=apart)
 
     def fetched(number):
-        return number, dask.compute(*chunks[number], scheduler=scheduler)
+        return number, _computed(*chunks[number], scheduler=scheduler)
 
     for number, chunk in ahead(fetched, order):
         found = [_named(function, number, *chunk, **_told(notes, number))]
@@ -214,7 +241,7 @@ def starts_of(X, chunks):
     counts = _rows(X)
     if counts is None:
         count = dask.delayed(_count, pure=False)
-        counts = dask.compute(*[count(part) for part, *_ in chunks])
+        counts = _computed(*[count(part) for part, *_ in chunks])
     return np.cumsum([0, *counts], dtype=int)[:-1].tolist()
 
 
@@ -263,7 +290,7 @@ def folded(function, state, chunks, order=None):
     found = None
     for n in range(len(chunks)) if order is None else order:
         held = dask.delayed(state, pure=False, traverse=False)
-        (found_here,) = dask.compute(step(function, int(n), held, *chunks[n]))
+        (found_here,) = _computed(step(function, int(n), held, *chunks[n]))
         if found_here is not None:
             found = state = found_here
     if found is None:
