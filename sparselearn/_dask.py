@@ -6,6 +6,7 @@ the client. Chunks without rows add nothing, and an error names the chunk that i
 
 import functools
 import sys
+import uuid
 
 import numpy as np
 from sklearn import get_config
@@ -144,10 +145,10 @@ def _computed(*parts, **options):
         if distributed is None or not isinstance(error, distributed.CancelledError):
             raise
         raise RuntimeError(
-            "The cluster dropped rows or work of this fit. Rows that scatter put in the "
-            "memory of one worker are lost with it: let X read its chunks, which can be "
-            "read again, or scatter with broadcast=True. Or else it was told to cancel "
-            "or to restart."
+            "The cluster dropped rows or work of this fit. Rows that scatter put in "
+            "the memory of one worker are lost with it: let X read its chunks, which "
+            "can be read again, or scatter with broadcast=True. Or else it was told "
+            "to cancel or to restart."
         ) from error
 
 
@@ -184,7 +185,11 @@ def reduced(function, chunks, notes=None, order=None):
     named = dask.delayed(_named, pure=False)
     function = dask.delayed(function, pure=False, traverse=False)  # sent once
     order = range(len(chunks)) if order is None else order
-    parts = [named(function, n, *chunks[n], **_told(notes, n)) for n in map(int, order)]
+    key = f"chunk-{uuid.uuid4().hex}"  # what a cluster calls a task: where to look
+    parts = [
+        named(function, n, *chunks[n], **_told(notes, n), dask_key_name=(key, n, k))
+        for k, n in enumerate(map(int, order))
+    ]
     added = dask.delayed(_added, pure=False)
     while len(parts) > 1:
         pairs = [added(*parts[n : n + 2]) for n in range(0, len(parts) - 1, 2)]

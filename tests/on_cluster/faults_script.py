@@ -11,13 +11,23 @@ from distributed import wait
 from faults import Gate, idle, interrupting, killing
 from sklearn.base import clone
 
+from sparselearn.decomposition import MiniBatchDictionaryLearning
 from sparselearn.feature_extraction import ZCAWhitening
 from sparselearn.linear_model import Lasso
 
 N_ROWS, N_COLUMNS, SIZE = 120, 6, 10
 N_CHUNKS = N_ROWS // SIZE
 # A model, and how many chunks it reads before its worker dies.
-MODELS = {"Lasso": (Lasso(0.05), 0), "ZCAWhitening": (ZCAWhitening(), 2)}
+MODELS = {
+    "Lasso": (Lasso(0.05), 0),
+    "ZCAWhitening": (ZCAWhitening(), 2),
+    "dictionary": (
+        MiniBatchDictionaryLearning(
+            4, n_nonzero_coefs=2, batch_size=20, max_iter=3, tol=0.0, random_state=0
+        ),
+        2 * N_CHUNKS + 3,
+    ),
+}
 
 
 def data():
