@@ -31,6 +31,7 @@ TITLES = {
     "mnist perceptron": "A perceptron of MNIST with an L1 penalty",
     "mnist pruning": "A perceptron of MNIST, pruned",
     "coding memory": "Memory that codes take, of rows in a memory map",
+    "larger than memory": "A memory map that is larger than memory",
     "patches": "Handwritten digits by codes of patches",
     "codes read": "Digits read from codes",
     "training networks": "Training of dense networks",
@@ -487,6 +488,31 @@ def coding_memory(results):
     return intro + "\n\n" + markdown(header, rows)
 
 
+def larger_than_memory(results):
+    rows = []
+    for name, row in results["problems"].items():
+        if row["note"]:
+            rows.append([name, row["note"], *[""] * 6])
+            continue
+        sizes = ("fit_bytes", "use_bytes", "before_bytes", "resident_bytes")
+        fit, use, before, resident = (f"{row[s] / MEBIBYTE:.0f}" for s in sizes)
+        times = number(row["fit_seconds"]), number(row["use_seconds"])
+        rows.append(
+            [name, times[0], fit, row["method"], times[1], use, before, resident]
+        )
+    first = next(iter(results["problems"].values()))
+    n, p = first["shape"]
+    intro = (
+        f"A float32 file of {n} x {p} numbers, {first['bytes'] / MEBIBYTE:.0f} MiB, in "
+        "rows. Seconds, and the peak of private memory in MiB, interpreter and "
+        "libraries included, of a fit to all rows and of what is then done with all of "
+        "them; beside it what was private before, and the peak of resident memory, of "
+        "which pages of the file are a part. What learns in passes makes one."
+    )
+    header = ["model", "fit, s", "private", "then", "s", "private", "before"]
+    return intro + "\n\n" + markdown([*header, "resident"], rows)
+
+
 def patches(results):
     """A line a length of codes: what they cost in time, and in accuracy."""
     parts = []
@@ -768,6 +794,7 @@ TABLES = {
     "mnist perceptron": perceptrons,
     "mnist pruning": prunings,
     "coding memory": coding_memory,
+    "larger than memory": larger_than_memory,
     "patches": patches,
     "codes read": codes_read,
     "training networks": trainings,

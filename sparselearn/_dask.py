@@ -14,6 +14,7 @@ from sklearn import get_config
 from sparselearn._parallel import ahead
 
 __all__ = [
+    "brought",
     "chunks_of",
     "folded",
     "is_collection",
@@ -158,7 +159,7 @@ def _added(left, right):
     return left + right
 
 
-def reduced(function, chunks, notes=None, order=None):
+def reduced(function, chunks, notes=None, order=None, *, beside=False):
     """The sum of ``function(*chunk)``, formed where chunks lie, in a tree.
 
     The tree depends on the number of chunks alone, and so do the bits of the sum.
@@ -174,6 +175,16 @@ def reduced(function, chunks, notes=None, order=None):
     order : sequence of int, optional
         Numbers of the chunks to read, in which order they are added; None is all. The
         others are left alone.
+    beside : bool
+        Whether the function gives two things: what is added, and what stays beside the
+        chunk. None of it means that neither counts.
+
+    Returns
+    -------
+    total : object
+    kept : list
+        If there is something `beside`: what stays, of each chunk, for `brought`. It
+        goes when the list does.
 
     Raises
     ------
@@ -190,14 +201,42 @@ def reduced(function, chunks, notes=None, order=None):
         named(function, n, *chunks[n], **_told(notes, n), dask_key_name=(key, n, k))
         for k, n in enumerate(map(int, order))
     ]
+    kept = []
+    if beside:
+        one_of = dask.delayed(_one_of, pure=False)
+        parts, kept = zip(*[(one_of(part, 0), one_of(part, 1)) for part in parts])
     added = dask.delayed(_added, pure=False)
     while len(parts) > 1:
         pairs = [added(*parts[n : n + 2]) for n in range(0, len(parts) - 1, 2)]
-        parts = pairs + parts[2 * len(pairs) :]
-    (total,) = _computed(*parts)
+        parts = pairs + list(parts[2 * len(pairs) :])
+    if beside:  # the same run makes both
+        total, *kept = dask.persist(*parts, *kept)
+        parts = [total]
+    try:
+        (total,) = _computed(*parts)
+    except BaseException:
+        _dropped(*parts, *kept)
+        raise
     if total is None:
         raise ValueError("X has no rows: a minimum of 1 is required.")
-    return total
+    return (total, kept) if beside else total
+
+
+def _dropped(*parts):
+    """End on a cluster what `persist` began, and a traceback would keep alive."""
+    distributed = sys.modules.get("distributed")
+    futures = [] if distributed is None else distributed.futures_of(parts)
+    if futures:
+        futures[0].client.cancel(futures)
+
+
+def brought(kept):
+    """What `reduced` has kept beside the chunks, brought here: a list."""
+    return list(_computed(*kept))
+
+
+def _one_of(pair, which):
+    return None if pair is None else pair[which]
 
 
 def _told(notes, number):

@@ -73,6 +73,23 @@ def seen(X, note=None):
     return [(float(X[0, 0]), note)]
 
 
+def test_what_stays_beside_chunks_is_made_once():
+    made = []
+
+    def both(X):
+        made.append(X[0])
+        return (X.sum(), X[:1]) if X[0] else None
+
+    make = dask.delayed(lambda k: np.full(2, k), pure=False)
+    chunks = [(make(k),) for k in (0, 1, 2, 3)]
+    total, kept = _dask.reduced(both, chunks, order=[3, 0, 1], beside=True)
+    assert total == 8
+    assert sorted(made) == [0, 1, 3]
+    left = [None if part is None else part.tolist() for part in _dask.brought(kept)]
+    assert left == [[3], None, [1]]
+    assert len(made) == 3
+
+
 def test_a_sum_of_some_chunks_reads_no_others():
     """Chunk k is of rows of k; the one that may not be read is its last."""
 

@@ -23,7 +23,7 @@ MODELS = {
     "ZCAWhitening": (ZCAWhitening(), 2),
     "dictionary": (
         MiniBatchDictionaryLearning(
-            4, n_nonzero_coefs=2, batch_size=20, max_iter=3, tol=0.0, random_state=0
+            4, n_nonzero_coefs=2, batch_size=60, max_iter=3, tol=0.0, random_state=0
         ),
         2 * N_CHUNKS + 3,
     ),
@@ -151,8 +151,14 @@ def a_client_is_interrupted(client):
     model = Lasso(0.05).partial_fit(X, y)
     before = state(model)
     found = []
-    for learner, method in ((Lasso(0.05), "fit"), (model, "partial_fit")):
-        held = gate(f"interrupted-{method}", n_held=2)
+    dictionary, _ = MODELS["dictionary"]
+    for n_free, learner, method in (
+        (0, Lasso(0.05), "fit"),
+        (N_CHUNKS, clone(dictionary), "fit"),
+        (0, model, "partial_fit"),
+    ):
+        name = f"interrupted-{len(found)}"
+        held = gate(name, n_held=2, n_free=n_free)
         try:
             with interrupting(held):
                 getattr(learner, method)(behind(held, X), chunked(y))
@@ -160,7 +166,7 @@ def a_client_is_interrupted(client):
             idle(client)
             held.open()
             idle(client)
-            found.append((held.n_arrived(), state(learner)))
+            found.append((held.n_arrived() - n_free, state(learner)))
     return before, found
 
 
