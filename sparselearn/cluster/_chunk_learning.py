@@ -2,8 +2,10 @@
 
 import copy
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
+import scipy.sparse as sp
 from sklearn.utils import check_random_state
 
 from sparselearn._dask import chunks_of, folded, row_like
@@ -142,10 +144,14 @@ class ChunkLearningMixin(CentroidLearningMixin):
 
     def _learn_more_chunks(self, X, sample_weight):
         """What `partial_fit` does with a collection."""
-        twin = _without(self, "labels_", "_skl_callbacks")
-        found = folded(_learn_from_chunk, twin, chunks_of(X, sample_weight))
+        started = hasattr(self, "_running") or not isinstance(self.init, str)
+        least = 0 if started else self.n_components
+        held = Waiting(_without(self, "labels_", "_skl_callbacks"), (), (), least)
+        held = folded(_learn_from_chunk, held, chunks_of(X, sample_weight))
+        if held.least:  # too few, which is refused
+            held.learn()
         given = self.get_params(deep=False)
-        fitted = {k: v for k, v in vars(found).items() if k not in given}
+        fitted = {k: v for k, v in vars(held.twin).items() if k not in given}
         vars(self).update(fitted)
         return self
 
@@ -176,8 +182,57 @@ def _pass_over_chunk(held, X, weights, *, batch_size, spherical):
     return Batch(batch.state, objective, n_moved), random_state
 
 
-def _learn_from_chunk(twin, X, sample_weight):
-    """The estimator after `partial_fit` of a chunk; None if no row has weight."""
+class Waiting(NamedTuple):
+    """An estimator, and what waits until there are rows enough to start from.
+
+    Attributes
+    ----------
+    twin : estimator
+    rows, weights : tuples
+        Of chunks; weights may be None.
+    least : int
+        Rows with weight that it takes; 0 from then on.
+    """
+
+    twin: ChunkLearningMixin
+    rows: tuple
+    weights: tuple
+    least: int
+
+    def with_chunk(self, X, sample_weight):
+        return self._replace(
+            rows=(*self.rows, X), weights=(*self.weights, sample_weight)
+        )
+
+    def is_enough(self):
+        counts = [
+            X.shape[0] if weights is None else np.count_nonzero(weights)
+            for X, weights in zip(self.rows, self.weights)
+        ]
+        return sum(counts) >= self.least
+
+    def learn(self):
+        """The same after `partial_fit` of what has waited."""
+        weights = None
+        if self.weights[0] is not None:
+            weights = np.concatenate(self.weights)
+        self.twin.partial_fit(_stacked(self.rows), sample_weight=weights)
+        return Waiting(self.twin, (), (), 0)
+
+
+def _stacked(parts):
+    if len(parts) == 1:
+        return parts[0]
+    if hasattr(parts[0], "iloc"):
+        from pandas import concat
+
+        return concat(parts)
+    return sp.vstack(parts) if sp.issparse(parts[0]) else np.concatenate(parts)
+
+
+def _learn_from_chunk(held, X, sample_weight):
+    """`held`, which is `Waiting`, after a chunk; None if no row has weight."""
     if sample_weight is not None and not np.any(sample_weight):
         return None
-    return twin.partial_fit(X, sample_weight=sample_weight)
+    held = held.with_chunk(X, sample_weight)
+    return held.learn() if held.is_enough() else held

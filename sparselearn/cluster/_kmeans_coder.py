@@ -294,7 +294,7 @@ class KMeansCoder(ChunkLearningMixin, CentroidCodesMixin, BaseEstimator):
         X : {array-like, sparse matrix, dask array or data frame} of shape \
                 (n_samples, n_features)
             At the first call, of `n_components` samples or more unless `init` is an
-            array; of a collection its first chunk.
+            array; of a collection so many of its first chunks as have them together.
         y : Ignored
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative, not all zero.

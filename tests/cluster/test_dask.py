@@ -1,6 +1,7 @@
 """K-means of dask collections: what all rows give at once, by sums of chunks."""
 
 import pickle
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -201,6 +202,29 @@ def test_chunks_without_weight_are_passed_over(X, weights):
     np.testing.assert_array_equal(found.components_, expected.components_)
 
 
+def test_the_first_batch_is_of_as_many_chunks_as_it_takes(X):
+    frame = pd.DataFrame(X, columns=list("abcde"))
+    for rows, parts in [
+        (X, chunked(X, 4)),
+        (sp.csr_array(X), of_sparse(X, 4)),
+        (frame, dd.from_pandas(frame, chunksize=4)),
+    ]:
+        weights = np.r_[0.0, 0.0, 2.0, 1.0, np.ones(146)]
+        cut = [0, 8, *range(12, 150, 4), 150]
+        expected, found = coder(), coder()
+        for a, b in pairwise(cut):
+            part = rows.iloc[a:b] if rows is frame else rows[a:b]
+            expected.partial_fit(part, sample_weight=weights[a:b])
+        lazy = (
+            weights
+            if rows is not frame
+            else dd.from_pandas(pd.Series(weights), chunksize=4)
+        )
+        found.partial_fit(parts, sample_weight=lazy)
+        np.testing.assert_array_equal(found.components_, expected.components_)
+        assert found.n_iter_ == expected.n_iter_ == 37
+
+
 def state_of(model):
     return {k: v for k, v in vars(model).items() if not k.startswith("_skl")}
 
@@ -238,8 +262,10 @@ def test_a_bad_chunk_changes_nothing(X):
         coder(init=X[:5]).fit(chunked(X))
     with pytest.raises(ValueError, match="no rows"):
         coder().fit(da.from_array(X[:0]))
-    with pytest.raises(ValueError, match=r"In chunk 0: .*n_samples=2"):
-        coder().partial_fit(chunked(X, 2))
+    fresh = coder()
+    with pytest.raises(ValueError, match=r"n_components=6.*n_samples=5"):
+        fresh.partial_fit(chunked(X[:5], 2))
+    assert not hasattr(fresh, "components_")
 
 
 def test_fewer_distinct_rows_than_centroids(X):
