@@ -16,9 +16,11 @@ from sparselearn._solvers._coding import has_gaps, join_codes, stack_rows
 
 __all__ = [
     "Coded",
+    "Fits",
     "Statistics",
     "Tally",
     "add_codes",
+    "code_rows",
     "fill_gaps",
     "squared_lengths",
     "stack_parts",
@@ -140,46 +142,59 @@ class Coded(NamedTuple):
     ----------
     sums : Statistics
     tally : Tally
-    errors, squares, weights : float64 ndarrays (n_rows,)
-        Squared errors, squared lengths and weights of the rows, in order: of those that
-        may become atoms.
+    n_samples : int
     """
 
     sums: Statistics
     tally: Tally
+    n_samples: int
+
+    def __add__(self, other):
+        return Coded(*(mine + theirs for mine, theirs in zip(self, other)))
+
+
+class Fits(NamedTuple):
+    """How well codes fit some rows, one after another.
+
+    Attributes
+    ----------
+    errors, squares, weights : float64 ndarrays (n_rows,)
+        Squared errors, squared lengths and weights.
+    """
+
     errors: np.ndarray
     squares: np.ndarray
     weights: np.ndarray
 
-    @classmethod
-    def of(cls, rows, weights, atoms, encode):
-        """Of rows that lie elsewhere than the state does.
-
-        Parameters
-        ----------
-        rows, weights
-            Of the rows.
-        atoms : Atoms
-        encode : callable
-            As in `OnlineDictionary.learn`.
-
-        Returns
-        -------
-        coded : Coded
-        codes : Codes
-        """
-        sums = Statistics.zeros(*atoms.components.shape)
-        codes, filled = add_codes(sums, rows, weights, atoms, encode)
-        squares = squared_lengths(stack_parts(filled))
-        tally = Tally.of(weights, codes)
-        return cls(sums, tally, codes.errors, squares, weights), codes
-
     def __add__(self, other):
-        return Coded(
-            self.sums + other.sums,
-            self.tally + other.tally,
-            *(np.concatenate(parts) for parts in zip(self[2:], other[2:])),
-        )
+        return Fits(*map(np.concatenate, zip(self, other)))
+
+
+def code_rows(rows, weights, atoms, encode):
+    """Encode rows that lie elsewhere than the state of learning does.
+
+    Parameters
+    ----------
+    rows, weights
+        Of the rows.
+    atoms : Atoms
+    encode : callable
+        ``encode(rows, atoms)`` gives the `Codes` of chunks of rows, in order.
+
+    Returns
+    -------
+    coded : Coded
+    fits : Fits
+    codes : Codes
+    """
+    sums = Statistics.zeros(*atoms.components.shape)
+    codes, filled = add_codes(sums, rows, weights, atoms, encode)
+    coded = Coded(sums, Tally.of(weights, codes), codes.errors.size)
+    return (
+        coded,
+        Fits(codes.errors, squared_lengths(stack_parts(filled)), weights),
+        codes,
+    )
 
 
 def add_codes(sums, rows, weights, atoms, encode):

@@ -135,16 +135,16 @@ class OnlineDictionary:
         self._move(gram, codes.lengths.size, codes.data.size, draw_bad)
         return codes
 
-    def learn_elsewhere(self, code, rows_at, *, longest=None):
+    def learn_elsewhere(self, code, bad_rows, *, longest=None):
         """Learn from a batch whose rows lie elsewhere.
 
         Parameters
         ----------
         code : callable
             ``code(atoms)`` gives the `Coded` of the batch, by `Atoms`.
-        rows_at : callable
-            ``rows_at(atoms, samples)`` gives some of these rows, in the order of
-            `samples`, dense and float64; what is NaN as the codes give it.
+        bad_rows : callable
+            ``bad_rows(atoms, n_most, random_state)`` gives the rows of it that
+            `badly_coded` draws, dense and float64; what is NaN as codes give it.
         longest : int, optional
             As in `learn`.
 
@@ -158,10 +158,9 @@ class OnlineDictionary:
         self.total.take(batch.sums)
 
         def draw_bad(n_most):
-            samples = badly_coded(*batch[2:], n_most, self.random_state)
-            return rows_at(atoms, samples)
+            return bad_rows(atoms, n_most, self.random_state)
 
-        n_samples, n_nonzero = batch.errors.size, batch.tally.n_nonzero
+        n_samples, n_nonzero = batch.n_samples, batch.tally.n_nonzero
         self._move(gram, n_samples, n_nonzero, draw_bad)
         self._slide(n_samples, n_nonzero, longest)
         return batch

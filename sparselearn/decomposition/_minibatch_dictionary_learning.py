@@ -239,11 +239,12 @@ class MiniBatchDictionaryLearning(DictionaryLearner):
         chunks encode their samples where they lie, what the codes ask of the atoms is
         summed in a tree, and the atoms move here: as many workers as a batch has chunks
         work at a time, and the result does not depend on how many there are. With K
-        atoms of p features a round sends ``K (p + K)`` numbers to each chunk, adds so
-        many up, and brings so many here, and three a sample. A round before the first
-        pass counts and checks; up to ten samples an atom, but no fewer than 1000, come
-        here to start from. A round after the last pass encodes all samples. Where an
-        atom is replaced the chunks of the samples that become atoms are read twice.
+        atoms of p features a round sends ``K (p + K)`` numbers to each worker, adds so
+        many up for each chunk, and brings so many here. A round before the first pass
+        counts and checks; up to ten samples an atom, or 1000, come here to start from.
+        A round after the last pass encodes all samples. Where atoms are replaced three
+        numbers for each sample of the round come here, and the chunks of the samples
+        that become atoms are read twice.
 
         Parameters
         ----------

@@ -5,16 +5,17 @@ summed in a tree, and the atoms move here. Rows come here only to be atoms.
 """
 
 from copy import deepcopy
-from functools import partial
+from functools import partial, reduce
+from operator import add
 from typing import NamedTuple
 
 import numpy as np
 
-from sparselearn._dask import chunks_of, reduced
-from sparselearn._parallel import row_chunks, stream
-from sparselearn._solvers._code_statistics import Coded, fill_gaps
+from sparselearn._dask import brought, chunks_of, reduced
+from sparselearn._parallel import bounded, row_chunks, stream
+from sparselearn._solvers._code_statistics import Coded, code_rows, fill_gaps
 from sparselearn._solvers._coding import has_gaps
-from sparselearn._solvers._dictionary import Drawn, dense_rows
+from sparselearn._solvers._dictionary import Drawn, badly_coded, dense_rows
 from sparselearn._validation import check_part_weights, row_weights
 from sparselearn.decomposition._coding import RowCoding, check_rows
 from sparselearn.decomposition._sums import FeatureSums, Scored
@@ -101,6 +102,26 @@ class Picked(NamedTuple):
         return Picked(np.concatenate([self.rows, other.rows]))
 
 
+class _Batch:
+    """The chunks of a round, with these `numbers`, as a state learns from them."""
+
+    def __init__(self, rows, numbers, mean):
+        self.rows, self.numbers, self.mean = rows, numbers, mean
+
+    def code(self, atoms):
+        function = partial(_round, self.rows.coding, atoms, self.mean)
+        # How well each row is fitted stays there: it is seldom asked for.
+        self.found, self._fits = reduced(
+            function, self.rows.chunks, order=self.numbers, beside=True
+        )
+        return self.found.coded
+
+    def bad_rows(self, atoms, n_most, random_state):
+        fits = reduce(add, brought(self._fits))
+        places = badly_coded(*fits, n_most, random_state)
+        return self.rows.take(self.numbers, places, atoms)
+
+
 class RowsElsewhere:
     """The rows of a dask collection that have a weight.
 
@@ -170,13 +191,13 @@ class RowsElsewhere:
             look = partial(_drawn, self.survey.largest)
             weights = [(chunk[1],) for chunk in self.chunks]
             found = reduced(look, weights, notes, list(self.counts))
-        return self._rows(list(self.counts), found.places)
+        return self.take(list(self.counts), found.places)
 
     def weighted(self, n_most, random_state):
         """Drawn samples, of equal weight."""
         return self.draw(n_most, random_state)
 
-    def _rows(self, numbers, places, atoms=None):
+    def take(self, numbers, places, atoms=None):
         """Rows at `places` among those of the chunks with these `numbers`, in order."""
         order = np.argsort(places, kind="stable")
         ends = np.cumsum([self.counts[n] for n in numbers])
@@ -216,18 +237,9 @@ class RowsElsewhere:
         if shuffle:
             state.random_state.shuffle(order)
         for numbers in self.rounds(order.tolist(), state.batch_size):
-            rounds = []
-
-            def code(atoms, numbers=numbers, rounds=rounds):
-                function = partial(_round, self.coding, atoms, mean)
-                rounds.append(reduced(function, self.chunks, order=numbers))
-                return rounds[0].coded
-
-            def rows_at(atoms, places, numbers=numbers):
-                return self._rows(numbers, places, atoms)
-
-            state.learn_elsewhere(code, rows_at, longest=longest)
-            yield rounds[0]
+            batch = _Batch(self, numbers, mean)
+            bounded(state.learn_elsewhere, batch.code, batch.bad_rows, longest=longest)
+            yield batch.found
 
     def scored(self, components):
         """The `Scored` of all rows by these atoms."""
@@ -267,14 +279,14 @@ def _drawn(largest, weights, note):
 
 
 def _round(coding, atoms, mean, X, sample_weight):
-    """The `Round` of a chunk."""
+    """The `Round` of a chunk, and its `Fits`."""
     X, weights = coding.rows(X, sample_weight)
     with stream(coding.n_jobs) as run:
         encode = batch_encoder(coding.coder, run)
-        coded, codes = Coded.of(X, weights, atoms, encode)
+        coded, fits, codes = code_rows(X, weights, atoms, encode)
     if mean is None:
-        return Round(coded, None)
-    return Round(coded, Scored.of(X, codes, weights, mean, atoms.size))
+        return Round(coded, None), fits
+    return Round(coded, Scored.of(X, codes, weights, mean, atoms.size)), fits
 
 
 def _picked(coding, atoms, X, sample_weight, note):

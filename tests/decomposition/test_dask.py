@@ -337,14 +337,14 @@ def test_an_error_names_the_chunk_and_changes_nothing(X, method):
 def test_an_interrupt_leaves_the_last_good_state(X, method, monkeypatch):
     model = learner().fit(X)
     before = pickle.dumps(model)
-    whole = rounds.Coded.of
+    whole = rounds.code_rows
 
     def interrupted(rows, *args):
         if rows[0, 0] == X[60, 0]:
             raise KeyboardInterrupt
         return whole(rows, *args)
 
-    monkeypatch.setattr(rounds.Coded, "of", interrupted)
+    monkeypatch.setattr(rounds, "code_rows", interrupted)
     with pytest.raises(KeyboardInterrupt):
         getattr(model, method)(chunked(X))
     assert pickle.dumps(model) == before
