@@ -1,5 +1,6 @@
 """Jobs of estimators on a cluster: what they find, and what is sent for it."""
 
+import numpy as np
 import pytest
 
 
@@ -65,3 +66,9 @@ def test_workers_load_kernels_and_compile_none(found):
     for loaded, compiled in found["compiled_in_workers"]:
         assert loaded > 0
         assert compiled == 0
+
+
+def test_jobs_of_workers_that_died_are_done_again(found):
+    alone, there, n_survived = found["killed_workers"]
+    assert n_survived < 2
+    np.testing.assert_array_equal(alone, there)
