@@ -53,7 +53,7 @@ def chunks_of(X, *others):
     ValueError
         If rows can not be told to which chunk they belong.
     """
-    parts = _delayed(_by_rows(X))
+    parts = _apart(_delayed(_by_rows(X)))
     columns = [
         [None] * len(parts) if other is None else _alike(X, other, len(parts))
         for other in others
@@ -75,6 +75,30 @@ def _delayed(X):
     return list(np.ravel(X.to_delayed()))
 
 
+def _apart(parts):
+    """Delayed chunks of one collection, each with its own part of the graph alone.
+
+    Who asks for a few of them in each of many rounds would send the graph of all each
+    time: of ten thousand chunks that takes a second.
+    """
+    from dask.core import get_dependencies
+    from dask.delayed import Delayed
+    from dask.utils import ensure_dict
+
+    graph = ensure_dict(parts[0].dask)
+
+    def own(key):
+        found, ahead = {}, [key]
+        while ahead:
+            key = ahead.pop()
+            if key not in found:
+                found[key] = graph[key]
+                ahead.extend(get_dependencies(graph, key))
+        return found
+
+    return [Delayed(part.key, own(part.key)) for part in parts]
+
+
 def _rows(X):
     """How many rows each chunk has, or None."""
     if not hasattr(X, "chunks"):
@@ -94,7 +118,7 @@ def _alike(X, other, n_parts):
                     f"{sum(_rows(other))}."
                 )
             other = other.rechunk({0: rows})
-        parts = _delayed(other)
+        parts = _apart(_delayed(other))
         if len(parts) == n_parts:
             return parts
     elif rows is not None:
