@@ -91,12 +91,16 @@ def _apart(parts):
         found, ahead = {}, [key]
         while ahead:
             key = ahead.pop()
-            if key not in found:
+            # What workers hold already is in no graph.
+            if key in graph and key not in found:
                 found[key] = graph[key]
                 ahead.extend(get_dependencies(graph, key))
         return found
 
-    return [Delayed(part.key, own(part.key)) for part in parts]
+    return [
+        Delayed(part.key, own(part.key)) if part.key in graph else part
+        for part in parts
+    ]
 
 
 def _rows(X):
