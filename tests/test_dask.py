@@ -11,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sparselearn import _dask
-from sparselearn._dask import chunks_of, folded, kept, reduced, starts_of, stream
+from sparselearn._dask import chunks_of, folded, reduced, starts_of, stream
 from sparselearn.cluster import KMeansCoder
 from sparselearn.decomposition import (
     DiscriminativeDictionaryLearning,
@@ -213,24 +213,6 @@ def test_rows_are_numbered_whether_their_chunks_are_counted_or_not(data):
         chunks = chunks_of(parts)
         found = reduced(placed, chunks, starts_of(parts, chunks))
         np.testing.assert_array_equal(found, X)
-
-
-def test_what_is_kept_goes_along_with_its_chunk(data):
-    calls = []
-
-    def keep(rows):
-        calls.append(len(rows))
-        return np.asarray(rows) ** 2
-
-    def total(rows, squares):
-        return np.sum(squares - np.asarray(rows) ** 2) + len(squares)
-
-    for parts in in_parts(data):
-        chunks = kept(keep, chunks_of(parts))
-        assert sum(calls) == 50
-        assert [reduced(total, chunks) for _ in range(2)] == [50.0, 50.0]
-        assert sum(calls) == 50
-        calls.clear()
 
 
 def test_a_fold_goes_from_chunk_to_chunk_in_order(data):
