@@ -22,12 +22,15 @@ MEBIBYTE = 2**20
 
 
 def is_mapped(X):
-    """Whether the numbers of X, an ndarray, lie in a file."""
-    while isinstance(X, np.ndarray):
-        if isinstance(X, np.memmap):
-            return True
-        X = X.base
-    return isinstance(X, mmap.mmap)
+    """Whether the numbers of X, an ndarray, lie in a file.
+
+    A copy of a memory map is of the same class, but not mapped: what counts is whose
+    memory it is.
+    """
+    owner = X if isinstance(X, np.ndarray) else None
+    while owner is not None and not isinstance(owner, mmap.mmap):
+        owner = getattr(owner, "base", None)
+    return owner is not None
 
 
 def is_large_map(X):

@@ -10,6 +10,7 @@ from sparselearn import losses, penalties
 from sparselearn._compat import Interval, StrOptions, fit_context
 from sparselearn._dask import lazily
 from sparselearn._parallel import team
+from sparselearn._scoring import ScoresAccuracy
 from sparselearn._solvers._concave_glm import certify_glm
 from sparselearn._solvers._glm import GlmProblem
 from sparselearn._solvers._multinomial import MultinomialProblem
@@ -31,7 +32,7 @@ FOLDED = {"mcp": penalties.MCP, "scad": penalties.SCAD}
 LARGEST_CURVATURE = 0.25
 
 
-class LogisticModel(ClassifierMixin, GlmModel):
+class LogisticModel(ScoresAccuracy, ClassifierMixin, GlmModel):
     """Prediction of classes by linear predictors, and the problems of a fit.
 
     A subclass holds the parameters named below.
@@ -358,7 +359,8 @@ class SparseLogisticRegression(LogisticModel):
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Read by columns: a float32 or float64 Fortran-ordered array or a CSC
-            matrix is not copied.
+            matrix is not copied; a memory map of rows of more than 128 MiB is turned
+            into a temporary file.
         y : array-like of shape (n_samples,)
             Classes: numbers, strings or booleans.
         sample_weight : array-like of shape (n_samples,), default=None

@@ -5,6 +5,7 @@ import gc
 import os
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse as sp
 
@@ -27,12 +28,16 @@ def saved(path, X):
 def test_what_lies_in_a_file(rng, tmp_path):
     X = rng.standard_normal((20, 5))
     mapped = saved(tmp_path / "X.npy", X)
-    for view in (mapped, np.asarray(mapped)[3:], mapped.T, mapped[::2, 1:]):
+    strided = np.lib.stride_tricks.as_strided(mapped, (9, 5), (80, 8))
+    for view in (mapped, np.asarray(mapped)[3:], mapped.T, mapped[::2, 1:], strided):
         assert is_mapped(view)
         assert is_large_map(view)
     assert is_mapped(mapped[:2])
     assert not is_large_map(mapped[:2])
-    for other in (X, X[1:], mapped + 1, sp.csr_array(X), X.tolist()):
+    copies = mapped.copy(), mapped.astype(np.float32), np.take(mapped, [1, 2], axis=0)
+    frame = pd.DataFrame({"base": X[:, 0]})
+    others = mapped + 1, mapped[[1, 2]], copies[0][1:], sp.csr_array(X), X.tolist()
+    for other in (X, X[1:], *copies, *others, frame):
         assert not is_mapped(other)
         assert not is_large_map(other)
 
