@@ -2,22 +2,24 @@
 
 What an estimator does with rows is done to each chunk where it lies; only sums come to
 the client. Chunks without rows add nothing, and an error names the chunk that it is of.
+BLAS has one thread meanwhile: it is dask that spreads the work, and threads of this
+process may be what it spreads it over.
 """
 
 import functools
 import sys
+import uuid
 
 import numpy as np
 from sklearn import get_config
 
-from sparselearn._parallel import ahead
+from sparselearn._parallel import ahead, bounded
 
 __all__ = [
     "brought",
     "chunks_of",
     "folded",
     "is_collection",
-    "kept",
     "lazily",
     "reduced",
     "row_like",
@@ -52,7 +54,7 @@ def chunks_of(X, *others):
     ValueError
         If rows can not be told to which chunk they belong.
     """
-    parts = _delayed(_by_rows(X))
+    parts = _apart(_delayed(_by_rows(X)))
     columns = [
         [None] * len(parts) if other is None else _alike(X, other, len(parts))
         for other in others
@@ -74,6 +76,34 @@ def _delayed(X):
     return list(np.ravel(X.to_delayed()))
 
 
+def _apart(parts):
+    """Delayed chunks of one collection, each with its own part of the graph alone.
+
+    Who asks for a few of them in each of many rounds would send the graph of all each
+    time: of ten thousand chunks that takes a second.
+    """
+    from dask.core import get_dependencies
+    from dask.delayed import Delayed
+    from dask.utils import ensure_dict
+
+    graph = ensure_dict(parts[0].dask)
+
+    def own(key):
+        found, ahead = {}, [key]
+        while ahead:
+            key = ahead.pop()
+            # What workers hold already is in no graph.
+            if key in graph and key not in found:
+                found[key] = graph[key]
+                ahead.extend(get_dependencies(graph, key))
+        return found
+
+    return [
+        Delayed(part.key, own(part.key)) if part.key in graph else part
+        for part in parts
+    ]
+
+
 def _rows(X):
     """How many rows each chunk has, or None."""
     if not hasattr(X, "chunks"):
@@ -93,7 +123,7 @@ def _alike(X, other, n_parts):
                     f"{sum(_rows(other))}."
                 )
             other = other.rechunk({0: rows})
-        parts = _delayed(other)
+        parts = _apart(_delayed(other))
         if len(parts) == n_parts:
             return parts
     elif rows is not None:
@@ -123,6 +153,33 @@ def _named(function, number, X, *others, **told):
         return function(X, *others, **told)
     except ValueError as error:
         raise ValueError(f"In chunk {number}: {error}") from error
+    except Exception as error:
+        error.add_note(f"In chunk {number} of X.")
+        raise
+
+
+def _computed(*parts, **options):
+    """What `dask.compute` gives.
+
+    Raises
+    ------
+    RuntimeError
+        If a cluster has dropped what these are made of.
+    """
+    import dask
+
+    try:
+        return bounded(dask.compute, *parts, **options)
+    except Exception as error:
+        distributed = sys.modules.get("distributed")
+        if distributed is None or not isinstance(error, distributed.CancelledError):
+            raise
+        raise RuntimeError(
+            "The cluster dropped rows or work of this fit. Rows that scatter put in "
+            "the memory of one worker are lost with it: let X read its chunks, which "
+            "can be read again, or scatter with broadcast=True. Or else it was told "
+            "to cancel or to restart."
+        ) from error
 
 
 def _added(left, right):
@@ -168,7 +225,11 @@ def reduced(function, chunks, notes=None, order=None, *, beside=False):
     named = dask.delayed(_named, pure=False)
     function = dask.delayed(function, pure=False, traverse=False)  # sent once
     order = range(len(chunks)) if order is None else order
-    parts = [named(function, n, *chunks[n], **_told(notes, n)) for n in map(int, order)]
+    key = f"chunk-{uuid.uuid4().hex}"  # what a cluster calls a task: where to look
+    parts = [
+        named(function, n, *chunks[n], **_told(notes, n), dask_key_name=(key, n, k))
+        for k, n in enumerate(map(int, order))
+    ]
     kept = []
     if beside:
         one_of = dask.delayed(_one_of, pure=False)
@@ -178,19 +239,29 @@ def reduced(function, chunks, notes=None, order=None, *, beside=False):
         pairs = [added(*parts[n : n + 2]) for n in range(0, len(parts) - 1, 2)]
         parts = pairs + list(parts[2 * len(pairs) :])
     if beside:  # the same run makes both
-        total, *kept = dask.persist(*parts, *kept)
+        total, *kept = bounded(dask.persist, *parts, *kept)
         parts = [total]
-    (total,) = dask.compute(*parts)
+    try:
+        (total,) = _computed(*parts)
+    except BaseException:
+        _dropped(*parts, *kept)
+        raise
     if total is None:
         raise ValueError("X has no rows: a minimum of 1 is required.")
     return (total, kept) if beside else total
 
 
+def _dropped(*parts):
+    """End on a cluster what `persist` began, and a traceback would keep alive."""
+    distributed = sys.modules.get("distributed")
+    futures = [] if distributed is None else distributed.futures_of(parts)
+    if futures:
+        futures[0].client.cancel(futures)
+
+
 def brought(kept):
     """What `reduced` has kept beside the chunks, brought here: a list."""
-    import dask
-
-    return list(dask.compute(*kept))
+    return list(_computed(*kept))
 
 
 def _one_of(pair, which):
@@ -224,7 +295,7 @@ def stream(function, chunks, order, notes=None):
     scheduler = dask.base.get_scheduler(collections=apart)
 
     def fetched(number):
-        return number, dask.compute(*chunks[number], scheduler=scheduler)
+        return number, _computed(*chunks[number], scheduler=scheduler)
 
     for number, chunk in ahead(fetched, order):
         found = [_named(function, number, *chunk, **_told(notes, number))]
@@ -243,26 +314,12 @@ def starts_of(X, chunks):
     counts = _rows(X)
     if counts is None:
         count = dask.delayed(_count, pure=False)
-        counts = dask.compute(*[count(part) for part, *_ in chunks])
+        counts = _computed(*[count(part) for part, *_ in chunks])
     return np.cumsum([0, *counts], dtype=int)[:-1].tolist()
 
 
 def _count(X):
     return X.shape[0]
-
-
-def kept(function, chunks):
-    """`chunks`, each with ``function(*chunk)`` beside the rest.
-
-    What that gives has the length of the chunk. It stays where the chunk lies, as long
-    as what is returned here does.
-    """
-    import dask
-
-    named = dask.delayed(_named, pure=False)
-    function = dask.delayed(function, pure=False, traverse=False)  # sent once
-    made = dask.persist(*[named(function, n, *c) for n, c in enumerate(chunks)])
-    return [(*chunk, one) for chunk, one in zip(chunks, made)]
 
 
 def folded(function, state, chunks, order=None):
@@ -292,7 +349,7 @@ def folded(function, state, chunks, order=None):
     found = None
     for n in range(len(chunks)) if order is None else order:
         held = dask.delayed(state, pure=False, traverse=False)
-        (found_here,) = dask.compute(step(function, int(n), held, *chunks[n]))
+        (found_here,) = _computed(step(function, int(n), held, *chunks[n]))
         if found_here is not None:
             found = state = found_here
     if found is None:

@@ -6,6 +6,7 @@ import scipy.sparse as sp
 from reference import sparse_regression
 from sklearn.base import clone
 
+from sparselearn._dask import chunks_of, reduced
 from sparselearn.linear_model import (
     ElasticNet,
     GroupLasso,
@@ -182,6 +183,19 @@ def test_the_bits_do_not_depend_on_the_scheduler(data):
         with dask.config.set(scheduler=scheduler):
             found.append(Lasso(0.05).fit(*map(CHUNKS["rows"], (X, y))).coef_)
     np.testing.assert_array_equal(*found)
+
+
+def test_any_error_of_a_chunk_says_in_which(data):
+    X, y, _ = data
+
+    def fail(X, y):
+        if X[0, 0]:
+            raise MemoryError("too much")
+
+    X[:, 0], X[7, 0] = 0.0, 1.0
+    with pytest.raises(MemoryError, match="too much") as caught:
+        reduced(fail, chunks_of(*map(CHUNKS["rows"], (X, y))))
+    assert caught.value.__notes__ == ["In chunk 1 of X."]
 
 
 @pytest.mark.parametrize("chunked", CHUNKS.values(), ids=CHUNKS)

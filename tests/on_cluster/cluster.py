@@ -37,6 +37,7 @@ def local_cluster(n_workers=2):
     options = {
         "distributed.comm.timeouts.connect": "60s",
         "distributed.comm.timeouts.tcp": "60s",
+        "distributed.worker.multiprocessing-method": "forkserver",
         "distributed.scheduler.allowed-failures": 3,
         # A nanny whose worker is not back by then is closed: with both gone, tasks
         # wait for ever, and a worker takes longer to start than one thinks.
