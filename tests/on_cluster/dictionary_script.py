@@ -27,7 +27,10 @@ def rows():
 
 
 def online(client):
-    """What a fit to rounds of two chunks finds here and there, and copies of X sent."""
+    """What rounds of two chunks find here and there, copies of X sent, and a score.
+
+    There also of chunks that workers hold.
+    """
     init = np.repeat(part(0)[:2], K // 2, axis=0)  # twins, which are replaced
     options = {"init": init, "batch_size": 2 * ROWS, "max_iter": 4, "tol": 0.0}
     model = MiniBatchDictionaryLearning(K, random_state=0, **options)
@@ -40,7 +43,10 @@ def online(client):
     there = {name: getattr(model, name) for name in FIGURES}
     sent = (wire.total() - before) / (8 * N_CHUNKS * ROWS * P)
     score = model.score(rows())
-    return alone, there, sent, score
+    kept = rows().persist()
+    model.fit(kept + 0.0).fit(kept)
+    held = {name: getattr(model, name) for name in FIGURES}
+    return alone, there, held, sent, score
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ MODELS = {
         MiniBatchDictionaryLearning(
             4, n_nonzero_coefs=2, batch_size=60, max_iter=3, tol=0.0, random_state=0
         ),
-        2 * N_CHUNKS + 3,
+        2 * N_CHUNKS + 4,  # in a round, after those for the start
     ),
 }
 
@@ -151,10 +151,10 @@ def a_client_is_interrupted(client):
     model = Lasso(0.05).partial_fit(X, y)
     before = state(model)
     found = []
-    dictionary, _ = MODELS["dictionary"]
+    dictionary, n_start = MODELS["dictionary"]
     for n_free, learner, method in (
         (0, Lasso(0.05), "fit"),
-        (N_CHUNKS, clone(dictionary), "fit"),
+        (n_start, clone(dictionary), "fit"),
         (0, model, "partial_fit"),
     ):
         name = f"interrupted-{len(found)}"
