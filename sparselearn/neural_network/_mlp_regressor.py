@@ -1,18 +1,21 @@
 """Multilayer perceptron with sparse weights, of one number or several."""
 
 from sklearn.base import MultiOutputMixin, RegressorMixin
-from sklearn.metrics import r2_score
 from sklearn.utils.metaestimators import available_if
 
 from sparselearn._compat import fit_context
 from sparselearn._dask import lazily
-from sparselearn.neural_network._mlp import Perceptron, Problem, has_steps
+from sparselearn._scoring import ScoresDetermination
+from sparselearn._solvers._score_sums import ErrorSums
+from sparselearn.neural_network._mlp import Perceptron, has_steps
 from sparselearn.neural_network._targets import NumberCoding, check_numbers
 
 __all__ = ["SparseMLPRegressor"]
 
 
-class SparseMLPRegressor(RegressorMixin, MultiOutputMixin, Perceptron):
+class SparseMLPRegressor(
+    ScoresDetermination, RegressorMixin, MultiOutputMixin, Perceptron
+):
     r"""A multilayer perceptron with sparse weights that predicts numbers.
 
     Layers :math:`a_l = g(a_{l-1} W_l + b_l)`, from :math:`a_0 = x`, lead to the outputs
@@ -205,6 +208,8 @@ class SparseMLPRegressor(RegressorMixin, MultiOutputMixin, Perceptron):
     (0.5, 0.7)
     """
 
+    _score_sums = ErrorSums
+
     def __init__(
         self,
         hidden_layer_sizes=(100,),
@@ -302,16 +307,14 @@ class SparseMLPRegressor(RegressorMixin, MultiOutputMixin, Perceptron):
         """
         return self._partial_fit(X, y, sample_weight)
 
-    def _make_problem(self, X, y, weights, *, first, classes):
-        y = check_numbers(y)
-        flat = y.ndim == 1
-        n_outputs = 1 if flat else y.shape[1]
-        return Problem(
-            X, y, NumberCoding(n_outputs if first else self.n_outputs_, flat), weights
-        )
+    def _checked(self, y, weights, *, partly):
+        return check_numbers(y, partly=partly), weights, None
 
-    def _score_of(self, predictions, y, weights):
-        return r2_score(y, predictions, sample_weight=weights)
+    def _coding_of(self, facts, *, first, classes=None):
+        n_outputs = facts.n_columns or 1
+        return NumberCoding(
+            n_outputs if first else self.n_outputs_, facts.n_columns is None
+        )
 
     @lazily
     def predict(self, X):
