@@ -6,6 +6,7 @@ the client. Chunks without rows add nothing, and an error names the chunk that i
 
 import functools
 import sys
+import uuid
 
 import numpy as np
 from sklearn import get_config
@@ -13,6 +14,7 @@ from sklearn import get_config
 from sparselearn._parallel import ahead
 
 __all__ = [
+    "brought",
     "chunks_of",
     "folded",
     "is_collection",
@@ -51,7 +53,7 @@ def chunks_of(X, *others):
     ValueError
         If rows can not be told to which chunk they belong.
     """
-    parts = _delayed(_by_rows(X))
+    parts = _apart(_delayed(_by_rows(X)))
     columns = [
         [None] * len(parts) if other is None else _alike(X, other, len(parts))
         for other in others
@@ -71,6 +73,34 @@ def _by_rows(X):
 
 def _delayed(X):
     return list(np.ravel(X.to_delayed()))
+
+
+def _apart(parts):
+    """Delayed chunks of one collection, each with its own part of the graph alone.
+
+    Who asks for a few of them in each of many rounds would send the graph of all each
+    time: of ten thousand chunks that takes a second.
+    """
+    from dask.core import get_dependencies
+    from dask.delayed import Delayed
+    from dask.utils import ensure_dict
+
+    graph = ensure_dict(parts[0].dask)
+
+    def own(key):
+        found, ahead = {}, [key]
+        while ahead:
+            key = ahead.pop()
+            # What workers hold already is in no graph.
+            if key in graph and key not in found:
+                found[key] = graph[key]
+                ahead.extend(get_dependencies(graph, key))
+        return found
+
+    return [
+        Delayed(part.key, own(part.key)) if part.key in graph else part
+        for part in parts
+    ]
 
 
 def _rows(X):
@@ -93,7 +123,7 @@ def _alike(X, other, n_parts):
                     f"{sum(_rows(other))}."
                 )
             other = other.rechunk({0: rows})
-        parts = _delayed(other)
+        parts = _apart(_delayed(other))
         if len(parts) == n_parts:
             return parts
     elif rows is not None:
@@ -123,6 +153,33 @@ def _named(function, number, X, *others, **told):
         return function(X, *others, **told)
     except ValueError as error:
         raise ValueError(f"In chunk {number}: {error}") from error
+    except Exception as error:
+        error.add_note(f"In chunk {number} of X.")
+        raise
+
+
+def _computed(*parts, **options):
+    """What `dask.compute` gives.
+
+    Raises
+    ------
+    RuntimeError
+        If a cluster has dropped what these are made of.
+    """
+    import dask
+
+    try:
+        return dask.compute(*parts, **options)
+    except Exception as error:
+        distributed = sys.modules.get("distributed")
+        if distributed is None or not isinstance(error, distributed.CancelledError):
+            raise
+        raise RuntimeError(
+            "The cluster dropped rows or work of this fit. Rows that scatter put in "
+            "the memory of one worker are lost with it: let X read its chunks, which "
+            "can be read again, or scatter with broadcast=True. Or else it was told "
+            "to cancel or to restart."
+        ) from error
 
 
 def _added(left, right):
@@ -131,7 +188,7 @@ def _added(left, right):
     return left + right
 
 
-def reduced(function, chunks, notes=None, order=None):
+def reduced(function, chunks, notes=None, order=None, *, beside=False):
     """The sum of ``function(*chunk)``, formed where chunks lie, in a tree.
 
     The tree depends on the number of chunks alone, and so do the bits of the sum.
@@ -147,6 +204,16 @@ def reduced(function, chunks, notes=None, order=None):
     order : sequence of int, optional
         Numbers of the chunks to read, in which order they are added; None is all. The
         others are left alone.
+    beside : bool
+        Whether the function gives two things: what is added, and what stays beside the
+        chunk. None of it means that neither counts.
+
+    Returns
+    -------
+    total : object
+    kept : list
+        If there is something `beside`: what stays, of each chunk, for `brought`. It
+        goes when the list does.
 
     Raises
     ------
@@ -158,15 +225,47 @@ def reduced(function, chunks, notes=None, order=None):
     named = dask.delayed(_named, pure=False)
     function = dask.delayed(function, pure=False, traverse=False)  # sent once
     order = range(len(chunks)) if order is None else order
-    parts = [named(function, n, *chunks[n], **_told(notes, n)) for n in map(int, order)]
+    key = f"chunk-{uuid.uuid4().hex}"  # what a cluster calls a task: where to look
+    parts = [
+        named(function, n, *chunks[n], **_told(notes, n), dask_key_name=(key, n, k))
+        for k, n in enumerate(map(int, order))
+    ]
+    kept = []
+    if beside:
+        one_of = dask.delayed(_one_of, pure=False)
+        parts, kept = zip(*[(one_of(part, 0), one_of(part, 1)) for part in parts])
     added = dask.delayed(_added, pure=False)
     while len(parts) > 1:
         pairs = [added(*parts[n : n + 2]) for n in range(0, len(parts) - 1, 2)]
-        parts = pairs + parts[2 * len(pairs) :]
-    (total,) = dask.compute(*parts)
+        parts = pairs + list(parts[2 * len(pairs) :])
+    if beside:  # the same run makes both
+        total, *kept = dask.persist(*parts, *kept)
+        parts = [total]
+    try:
+        (total,) = _computed(*parts)
+    except BaseException:
+        _dropped(*parts, *kept)
+        raise
     if total is None:
         raise ValueError("X has no rows: a minimum of 1 is required.")
-    return total
+    return (total, kept) if beside else total
+
+
+def _dropped(*parts):
+    """End on a cluster what `persist` began, and a traceback would keep alive."""
+    distributed = sys.modules.get("distributed")
+    futures = [] if distributed is None else distributed.futures_of(parts)
+    if futures:
+        futures[0].client.cancel(futures)
+
+
+def brought(kept):
+    """What `reduced` has kept beside the chunks, brought here: a list."""
+    return list(_computed(*kept))
+
+
+def _one_of(pair, which):
+    return None if pair is None else pair[which]
 
 
 def _told(notes, number):
@@ -196,7 +295,7 @@ def stream(function, chunks, order, notes=None):
     scheduler = dask.base.get_scheduler(collections=apart)
 
     def fetched(number):
-        return number, dask.compute(*chunks[number], scheduler=scheduler)
+        return number, _computed(*chunks[number], scheduler=scheduler)
 
     for number, chunk in ahead(fetched, order):
         found = [_named(function, number, *chunk, **_told(notes, number))]
@@ -215,7 +314,7 @@ def starts_of(X, chunks):
     counts = _rows(X)
     if counts is None:
         count = dask.delayed(_count, pure=False)
-        counts = dask.compute(*[count(part) for part, *_ in chunks])
+        counts = _computed(*[count(part) for part, *_ in chunks])
     return np.cumsum([0, *counts], dtype=int)[:-1].tolist()
 
 
@@ -264,7 +363,7 @@ def folded(function, state, chunks, order=None):
     found = None
     for n in range(len(chunks)) if order is None else order:
         held = dask.delayed(state, pure=False, traverse=False)
-        (found_here,) = dask.compute(step(function, int(n), held, *chunks[n]))
+        (found_here,) = _computed(step(function, int(n), held, *chunks[n]))
         if found_here is not None:
             found = state = found_here
     if found is None:

@@ -15,6 +15,7 @@ from sklearn.utils import validation as sklearn_validation
 
 from sparselearn._compat import check_sample_weight
 from sparselearn._dask import is_collection
+from sparselearn._solvers._maps import in_order, is_large_map
 
 __all__ = [
     "FLOATS",
@@ -71,15 +72,24 @@ def refuse_collection(X, taker):
 
 
 def validate_data(estimator, X, *args, **options):
-    """`sklearn.utils.validation.validate_data` of rows that are in memory."""
+    """`sklearn.utils.validation.validate_data` of rows that are in memory or in a file.
+
+    A large memory map may then be in another order than was asked for: a copy of it
+    would be in memory, while `column_major` turns it into a temporary file.
+    """
     refuse_collection(X, estimator)
+    options = _without_copies(X, options)
     return sklearn_validation.validate_data(estimator, X, *args, **options)
 
 
 def check_X_y(X, y, **options):
-    """`sklearn.utils.check_X_y` of rows that are in memory, for a function."""
+    """The same for a function: `sklearn.utils.check_X_y`."""
     refuse_collection(X, "This function")
-    return sklearn_validation.check_X_y(X, y, **options)
+    return sklearn_validation.check_X_y(X, y, **_without_copies(X, options))
+
+
+def _without_copies(X, options):
+    return options | {"order": None} if is_large_map(X) else options
 
 
 def finite_check(estimator):
@@ -97,6 +107,8 @@ def finite_check(estimator):
 def column_major(X):
     """`X` as kernels read it by columns; a copy only where the layout demands one.
 
+    Of a large memory map that is a temporary file.
+
     Parameters
     ----------
     X : ndarray or sparse array of shape (n_samples, n_features), float32 or float64
@@ -107,7 +119,7 @@ def column_major(X):
     its indices 32-bit where they fit, its arrays read-only.
     """
     if not sp.issparse(X):
-        return read_only(np.require(X, requirements=["F", "A"]))
+        return read_only(np.require(in_order(X, "F"), requirements=["F", "A"]))
     X = sp.csc_array(X)
     if not X.has_canonical_format:
         X = X.copy()

@@ -73,6 +73,44 @@ def seen(X, note=None):
     return [(float(X[0, 0]), note)]
 
 
+@pytest.mark.parametrize("made", ["array", "sums", "frame"])
+def test_each_chunk_has_its_part_of_the_graph_alone(made):
+    """What is sent for a chunk does not grow with how many others there are."""
+    sizes = []
+    for n_chunks in (4, 40):
+        X = da.from_array(np.arange(2.0 * n_chunks).reshape(-1, 1), chunks=(2, 1))
+        if made == "sums":
+            X = X + X.sum() * da.ones_like(X)
+        if made == "frame":
+            X = dd.from_pandas(pd.DataFrame(X.compute()), npartitions=n_chunks)
+        parts = [part for part, _ in _dask.chunks_of(X, None)]
+        sizes.append([len(part.dask) for part in parts])
+        found = np.vstack(dask.compute(*parts))
+        np.testing.assert_array_equal(found, np.asarray(X.compute()))
+    few, many = sizes
+    if made == "sums":  # what each depends on goes with it
+        assert min(many) > 40
+    else:
+        assert max(many) == max(few) < 4
+
+
+def test_what_stays_beside_chunks_is_made_once():
+    made = []
+
+    def both(X):
+        made.append(X[0])
+        return (X.sum(), X[:1]) if X[0] else None
+
+    make = dask.delayed(lambda k: np.full(2, k), pure=False)
+    chunks = [(make(k),) for k in (0, 1, 2, 3)]
+    total, kept = _dask.reduced(both, chunks, order=[3, 0, 1], beside=True)
+    assert total == 8
+    assert sorted(made) == [0, 1, 3]
+    left = [None if part is None else part.tolist() for part in _dask.brought(kept)]
+    assert left == [[3], None, [1]]
+    assert len(made) == 3
+
+
 def test_a_sum_of_some_chunks_reads_no_others():
     """Chunk k is of rows of k; the one that may not be read is its last."""
 

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sparselearn._solvers._batches import shuffled
 from sparselearn._solvers._lloyd import directions
 from sparselearn._solvers._nearest import Assignment, dense, rows_near, tasks
 
@@ -173,6 +174,7 @@ def learn_by_batches(
     max_iter,
     tol,
     spherical=False,
+    block=None,
     run=map,
 ):
     """Pass over the rows, in batches in random order, until the objective is steady.
@@ -190,6 +192,8 @@ def learn_by_batches(
     tol : float
         Stop when the least objective of a few passes is lower than that of all before
         by no more than this share of it; 0 goes on.
+    block : int, optional
+        Rows that lie in a file are shuffled by blocks of so many, as `shuffled` has it.
 
     Yields
     ------
@@ -200,7 +204,7 @@ def learn_by_batches(
     for n_iter in range(1, max_iter + 1):
         if n_iter > 1:
             state = state._replace(masses=MEMORY * state.masses)
-        order = random_state.permutation(X.shape[0])
+        order = shuffled(np.arange(X.shape[0]), random_state, block=block)
         objective, n_moved = 0.0, 0
         for start in range(0, order.size, batch_size):
             rows = np.sort(order[start : start + batch_size])

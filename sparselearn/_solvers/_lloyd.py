@@ -33,6 +33,7 @@ from sparselearn._solvers._nearest import (
     Frame,
     SparseRows,
     dense,
+    slices,
     tasks,
 )
 
@@ -46,6 +47,8 @@ DAMPING = 1e-3
 PERFECT = 1e-12
 ROUNDING = 1e-28
 SPARSE_ROUNDING = 1e-13
+# Rows whose moments are summed at a time.
+PART = 4096
 
 
 class Centroids(NamedTuple):
@@ -124,6 +127,10 @@ class Passes:
         origin = np.zeros(n_features) if sp.issparse(self.X) else dense(self.X[:1])[0]
 
         def moments(rows):
+            parts = map(of_part, slices(rows.start, rows.stop, PART))
+            return tuple(sum(values) for values in zip(*parts))
+
+        def of_part(rows):
             some, weights = self.X[rows], self.weights[rows]
             if sp.issparse(some):
                 some = some.astype(np.float64)

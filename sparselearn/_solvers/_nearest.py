@@ -33,6 +33,7 @@ __all__ = [
     "make_targets",
     "nearest_centroids",
     "rows_near",
+    "slices",
     "tasks",
 ]
 
@@ -347,7 +348,8 @@ def nearest_centroids(X, centroids, *, spherical=False, labels=None, run=map):
         targets = dense_targets(centroids, frame._replace(integers=integers))
 
     def assign(rows):
-        targets.assign(X[rows], found.part(rows))
+        for part in slices(rows.start, rows.stop, CALL):
+            targets.assign(X[part], found.part(part))
 
     deque(run(assign, tasks(X.shape[0])), maxlen=0)
     return found

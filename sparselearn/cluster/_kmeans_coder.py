@@ -76,7 +76,8 @@ class KMeansCoder(CentroidLearningMixin, CentroidCodesMixin, BaseEstimator):
         mean. Small ones find finer details, and noise.
     init : {"k-means++", "data"} or array-like, default="k-means++"
         Where centroids start: at samples far apart, at random samples, or at an array
-        of shape (n_components, n_features), in the units of `components_`.
+        of shape (n_components, n_features), in the units of `components_`. Of a large
+        memory map some of the samples are drawn from, 16384 or more.
     max_iter : int, default=100
         Passes over the data, at most.
     tol : float, default=1e-4

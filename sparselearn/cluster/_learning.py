@@ -12,6 +12,7 @@ from sklearn.utils import check_array, check_random_state
 
 from sparselearn._callbacks import LearnsByPasses
 from sparselearn._parallel import bounded, map_chunks, row_chunks, stream
+from sparselearn._solvers._batches import BLOCK
 from sparselearn._solvers._centroid_batches import (
     Running,
     learn_by_batches,
@@ -23,6 +24,7 @@ from sparselearn._solvers._codebook import Codebook, Directions, WhitenedRows
 from sparselearn._solvers._distinct_rows import distinct_rows, project
 from sparselearn._solvers._kmeans_codes import threshold_at
 from sparselearn._solvers._lloyd import learn_centroids
+from sparselearn._solvers._maps import ChosenRows, is_large_map
 from sparselearn._solvers._nearest import Assignment
 from sparselearn._solvers._whitening import covariance_of, whitening
 from sparselearn._validation import read_only
@@ -32,6 +34,9 @@ __all__ = ["CentroidLearningMixin"]
 
 # Products from which an automatic threshold is chosen, at most.
 THRESHOLD_PRODUCTS = 2**21
+# Rows of a large map from which a start is drawn, at least; or so many numbers.
+STARTERS = 2**14
+STARTING_NUMBERS = 2**24
 # The share of a code that exceeds it, if no number of entries is asked for.
 DENSITY = 0.1
 
@@ -82,15 +87,22 @@ class CentroidLearningMixin(LearnsByPasses):
         # By a power of two, so that no digit changes, for sums not to overflow.
         exponent = int(np.frexp(masses.max())[1])
         masses = np.ldexp(masses, -exponent)
-        rows = X[chosen]
-        space = self._make_whitening(rows, masses)
         sample = Sample.of(chosen, masses, self.n_components, random_state)
+        drawn = None
+        if is_large_map(X):
+            drawn = _to_start_from(X, chosen, masses, self.n_components, random_state)
+            # In the order of the file: in another a page of it is read for each row.
+            in_file = np.argsort(chosen)
+            chosen, masses = chosen[in_file], masses[in_file]
+        rows = X[chosen] if drawn is None else ChosenRows(X, chosen)
+        space = self._make_whitening(rows, masses)
         own = np.random.RandomState(random_state.randint(2**32, dtype=np.uint32))
 
         def store(estimator, learned):
             estimator._store(learned, X, weights, space, sample, own, chosen=chosen)
 
-        steps = self._passes(rows, masses, init, space, random_state, exponent)
+        start = init, drawn
+        steps = self._passes(rows, masses, start, space, random_state, exponent)
         store(self, self._last(steps, X, y, store))
         if chosen.size < self.n_components:
             warnings.warn(
@@ -160,12 +172,22 @@ class CentroidLearningMixin(LearnsByPasses):
             run=run,
         )
 
-    def _passes(self, rows, weights, init, space, random_state, exponent):
-        """Yield `Learned` after each pass over the rows, all distinct."""
+    def _passes(self, rows, weights, start, space, random_state, exponent):
+        """Yield `Learned` after each pass over the rows, all distinct.
+
+        `start` is how centroids start, and the rows that are drawn from for that, with
+        weights of theirs; None for all.
+        """
+        init, drawn = start
         options = {"spherical": self.spherical, "max_iter": self.max_iter}
         with stream(self.n_jobs) as run:
-            rows = _in_space(rows, space, run, keep=self.batch_size is None)
-            start = self._start(rows, weights, init, space, random_state, run)
+            in_file = isinstance(rows, ChosenRows)
+            keep = self.batch_size is None and not in_file
+            rows = _in_space(rows, space, run, keep=keep)
+            some = rows, weights
+            if drawn is not None:
+                some = _in_space(drawn[0], space, run), drawn[1]
+            start = self._start(*some, init, space, random_state, run)
             options |= {"tol": self.tol, "run": run}
             if self.batch_size is None:
                 for found in learn_centroids(rows, weights, start, **options):
@@ -176,6 +198,7 @@ class CentroidLearningMixin(LearnsByPasses):
                 return
             state = start_running(start, spherical=self.spherical)
             options["batch_size"] = self.batch_size
+            options["block"] = BLOCK if in_file else None
             for found in learn_by_batches(
                 rows, weights, state, random_state, **options
             ):
@@ -307,7 +330,8 @@ def _assigned(X, book, n_jobs, nearest, chosen):
         return assign_rows(X, book, n_jobs, found.labels)
     others = np.flatnonzero(found.labels < 0)  # without weight, or met before
     if others.size:
-        rest = assign_rows(_frozen(X[others]), book, n_jobs)
+        rest = ChosenRows(X, others) if is_large_map(X) else _frozen(X[others])
+        rest = assign_rows(rest, book, n_jobs)
         found.labels[others], found.squares[others] = rest.labels, rest.squares
     return found
 
@@ -328,9 +352,21 @@ def _in_space(X, space, run, *, keep=False):
     return _frozen(rows)
 
 
+def _to_start_from(X, chosen, masses, n_components, random_state):
+    """Rows of a large map from which a start is drawn, in memory, and their weights.
+
+    To draw it from all rows would be a pass over the file for each centroid.
+    """
+    size = max(STARTERS, 4 * n_components, STARTING_NUMBERS // X.shape[1])
+    if size < chosen.size:
+        some = np.sort(random_state.choice(chosen.size, size, replace=False))
+        chosen, masses = chosen[some], masses[some]
+    return read_only(X[chosen]), masses
+
+
 def _frozen(X):
     """X as kernels are compiled for it: not to be written to."""
-    return X if sp.issparse(X) else read_only(X)
+    return read_only(X) if isinstance(X, np.ndarray) else X
 
 
 def _scaled(state, exponent):

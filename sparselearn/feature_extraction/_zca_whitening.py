@@ -23,15 +23,14 @@ from sparselearn._solvers._whitening import (
     whitening,
 )
 from sparselearn._validation import (
+    FLOATS,
     check_part_weights,
-    column_major,
+    check_rows,
     row_weights,
-    validate_data,
 )
 
 __all__ = ["ZCAWhitening"]
 
-FLOATS = (np.float64, np.float32)
 # Rows a chunk: with what becomes of them they stay in the cache.
 CHUNK = 1024
 
@@ -175,7 +174,7 @@ class ZCAWhitening(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         """The `Covariance` of some rows, and their dtype."""
         if is_collection(X):
             return self._summed_chunks(X, sample_weight, reset=reset)
-        X = self._validate(X, reset=reset)
+        X = check_rows(self, X, reset=reset)
         weights = check_sample_weight(
             sample_weight, X, dtype=np.float64, ensure_non_negative=True
         )
@@ -186,11 +185,11 @@ class ZCAWhitening(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     def _summed_chunks(self, X, sample_weight, *, reset):
         row, bare = row_like(X), clone(self)
         if not reset:
-            self._validate(row, reset=False)
-        dtype = bare._validate(row, reset=True).dtype
+            check_rows(self, row, reset=False)
+        dtype = check_rows(bare, row, reset=True).dtype
         covariance = reduced(partial(_of_chunk, bare), chunks_of(X, sample_weight))
         row_weights(np.full(1, covariance.weight), row)  # refuses no weight at all
-        self._validate(row, reset=reset)
+        check_rows(self, row, reset=reset)
         return covariance, dtype
 
     def _store(self, covariance, dtype):
@@ -203,18 +202,6 @@ class ZCAWhitening(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.components_ = made.matrix.T.astype(dtype)
         self.inverse_components_ = made.inverse.T.astype(dtype)
         return self
-
-    def _validate(self, X, *, reset):
-        X = validate_data(
-            self,
-            X,
-            accept_sparse="csr",
-            accept_large_sparse=True,
-            dtype=FLOATS,
-            order="C",
-            reset=reset,
-        )
-        return column_major(X.T).T
 
     def _mapped(self, method, X):
         """``method(rows)`` of a `Whitening` for all rows of X, in threads."""
@@ -246,7 +233,7 @@ class ZCAWhitening(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             Of the dtype of X.
         """
         check_is_fitted(self)
-        return self._mapped(Whitening.apply, self._validate(X, reset=False))
+        return self._mapped(Whitening.apply, check_rows(self, X))
 
     @lazily
     def inverse_transform(self, X):
@@ -276,5 +263,5 @@ class ZCAWhitening(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
 def _of_chunk(bare, X, sample_weight):
     """The `Covariance` of a chunk, of what `bare` knows the features of."""
-    X = bare._validate(X, reset=False)
+    X = check_rows(bare, X, reset=False)
     return bounded(covariance_of, X, check_part_weights(sample_weight, X))

@@ -18,14 +18,17 @@ from sparselearn._solvers._reconstruction import (
     explained,
     survey,
 )
-from sparselearn._validation import check_part_weights, check_rows, check_weights
+from sparselearn._validation import (
+    FLOATS,
+    check_part_weights,
+    check_rows,
+    check_weights,
+)
 from sparselearn.neural_network._chunks import ChunkedSamples
 from sparselearn.neural_network._design import check_refine, wanted_nonzeros
 from sparselearn.neural_network._samples import Samples
 
 __all__ = ["AutoencoderCodes", "surveyed"]
-
-FLOATS = (np.float64, np.float32)
 
 
 def surveyed(samples, run, *, model, mean, held_out=False):

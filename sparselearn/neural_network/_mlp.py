@@ -17,6 +17,7 @@ from sparselearn._compat import Interval, StrOptions
 from sparselearn._dask import is_collection
 from sparselearn._parallel import stream
 from sparselearn._solvers._batches import Rows
+from sparselearn._solvers._maps import in_order
 from sparselearn._solvers._network import (
     Adam,
     FullBatch,
@@ -132,6 +133,7 @@ class Perceptron(MaskMixin, TrainingMixin, BaseEstimator, ABC):
             y_numeric=is_regressor(self),
             reset=reset,
         )
+        X = in_order(X, "C")
         weights = None
         if sample_weight is not None:
             check = check_part_weights if partly else check_weights

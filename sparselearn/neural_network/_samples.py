@@ -11,7 +11,8 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.model_selection import train_test_split
 
-from sparselearn._solvers._batches import BLOCK, Pass, is_mapped, shuffled
+from sparselearn._solvers._batches import BLOCK, Pass, shuffled
+from sparselearn._solvers._maps import is_mapped
 from sparselearn._solvers._row_spread import spread_of
 from sparselearn._solvers._training import Part
 

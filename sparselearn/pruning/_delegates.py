@@ -3,12 +3,15 @@
 import warnings
 
 from sklearn import get_config
+from sklearn.base import is_classifier
 from sklearn.utils import get_tags
 from sklearn.utils.metadata_routing import process_routing
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from sparselearn._dask import lazily
+from sparselearn._dask import is_collection, lazily
+from sparselearn._scoring import score_chunks
+from sparselearn._solvers._score_sums import AccuracySums
 from sparselearn._support import SupportMixin
 from sparselearn._validation import refuse_collection
 from sparselearn.pruning._adapters import adapter_of
@@ -118,6 +121,8 @@ class DelegatesMixin(SupportMixin):
         Parameters
         ----------
         X : array-like or sparse array of shape (n_samples, n_features)
+            Of a classifier also a dask array or data frame, whose accuracy is summed
+            where chunks lie.
         y : array-like, default=None
         **score_params : dict
             Passed to the estimator's `score`, such as `sample_weight`; with metadata
@@ -127,11 +132,14 @@ class DelegatesMixin(SupportMixin):
         -------
         score : float
         """
-        refuse_collection(X, self)
+        if not is_classifier(self):
+            refuse_collection(X, self)
         estimator = self._predicting()
         if get_config()["enable_metadata_routing"]:
             routed = process_routing(self, "score", **score_params)
             score_params = routed.estimator.score
+        if is_collection(X):
+            return score_chunks(estimator, AccuracySums, X, y, **score_params)
         return estimator.score(X, y, **score_params)
 
     def __sklearn_tags__(self):

@@ -223,7 +223,7 @@ class Pruner(
         and the calibration, with ``criterion="auto"`` and another amount from the
         calibration only. Every class keeps its share, and groups are not divided. If
         fewer than 10 rows were apart, all serve for everything, and "auto" chooses by
-        rule.
+        rule; if fewer than 500, it compares by folds.
     scoring : str, callable or None, default=None
         As in :func:`~sklearn.metrics.check_scoring`; None means the `score` of the
         estimator, and for outlier detectors the share of rows on which the unpruned
@@ -317,7 +317,8 @@ class Pruner(
     by successive halving on growing shares of the calibration rows, and in the end on
     all of them. The better score is ahead; of those within one standard error of the
     best, that whose outputs change least by pruning, and of those whose outputs change
-    as little, within a standard error, the cheapest.
+    as little, within a standard error, the cheapest. Where fewer than 500 rows are
+    apart, it is five folds of all rows that tell, or the first five splits of `cv`.
     The control "random" takes part in every round; that the winner is no better is
     warned of. The score of a frozen estimator on its own training rows is optimistic;
     give `fit` others.
