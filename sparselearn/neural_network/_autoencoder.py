@@ -331,7 +331,14 @@ class SparseAutoencoder(AutoencoderLearner):
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             In [0, 1] with ``loss="cross_entropy"``. Sparse X stays sparse, a memory map
-            in its file: batches are read from either.
+            in its file: batches are read from either. Of a dask array or data frame
+            two rounds, from which sums and 1024 samples come here, say how to centre,
+            scale and begin. Then each epoch brings all chunks here, one after another
+            in a new random order, two of them here at a time; a batch is of one chunk,
+            so let chunks hold many. With `early_stopping` a share of each chunk's
+            samples is held out, and scored where it lies: a round an epoch, to which
+            the model goes and from which sums come back, as at the end those of the
+            attributes. Not with "lbfgs".
         y : Ignored
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative, not all zero: a sample of weight 0 is absent.
@@ -376,6 +383,8 @@ class SparseAutoencoder(AutoencoderLearner):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Chunks of a dask array or data frame come here one after another, in their
+            order; the samples that the first call centres by are then those of all.
         y : Ignored
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative, not all zero.

@@ -294,7 +294,14 @@ class SparseMLPClassifier(ScoresAccuracy, ClassifierMixin, Perceptron):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Sparse X is made dense a batch at a time.
+            Sparse X is made dense a batch at a time. Of a dask array or data frame one
+            round counts the samples and finds their classes where chunks lie.
+            Then each epoch brings all chunks here, one after another in a new random
+            order, two of them here at a time: as `partial_fit` of chunk after chunk,
+            with the rates and the stopping of one fit. A batch is of one chunk, so let
+            chunks hold many. With `early_stopping` a share of each chunk's samples is
+            held out, and scored where it lies: a round an epoch, to which the network
+            goes and from which sums come back. Not with "lbfgs".
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
             Classes; or labels, each 0 or 1.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -319,6 +326,8 @@ class SparseMLPClassifier(ScoresAccuracy, ClassifierMixin, Perceptron):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Chunks of a dask array or data frame come here one after another, in a
+            random order if `shuffle`, after a round in which they are checked.
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
         sample_weight : array-like of shape (n_samples,), default=None
         classes : array-like of shape (n_classes,), default=None
