@@ -36,11 +36,10 @@ def learned(model, X, y):
 
 def networks(client):
     """What two networks learn here and there, and how often X has come here."""
-    found = []
+    found, wire = [], Wire(client)
     for model in MODELS:
         with dask.config.set(scheduler="synchronous"):
             here = learned(model.fit(*data()), *data())
-        wire = Wire(client)
         before = wire.total()
         model.fit(*data())
         sent = (wire.total() - before) / (8 * N_CHUNKS * ROWS * P)
