@@ -2,6 +2,8 @@
 
 What an estimator does with rows is done to each chunk where it lies; only sums come to
 the client. Chunks without rows add nothing, and an error names the chunk that it is of.
+BLAS has one thread meanwhile: it is dask that spreads the work, and threads of this
+process may be what it spreads it over.
 """
 
 import functools
@@ -11,14 +13,13 @@ import uuid
 import numpy as np
 from sklearn import get_config
 
-from sparselearn._parallel import ahead
+from sparselearn._parallel import ahead, bounded
 
 __all__ = [
     "brought",
     "chunks_of",
     "folded",
     "is_collection",
-    "kept",
     "lazily",
     "reduced",
     "row_like",
@@ -169,7 +170,7 @@ def _computed(*parts, **options):
     import dask
 
     try:
-        return dask.compute(*parts, **options)
+        return bounded(dask.compute, *parts, **options)
     except Exception as error:
         distributed = sys.modules.get("distributed")
         if distributed is None or not isinstance(error, distributed.CancelledError):
@@ -239,7 +240,7 @@ def reduced(function, chunks, notes=None, order=None, *, beside=False):
         pairs = [added(*parts[n : n + 2]) for n in range(0, len(parts) - 1, 2)]
         parts = pairs + list(parts[2 * len(pairs) :])
     if beside:  # the same run makes both
-        total, *kept = dask.persist(*parts, *kept)
+        total, *kept = bounded(dask.persist, *parts, *kept)
         parts = [total]
     try:
         (total,) = _computed(*parts)
@@ -320,20 +321,6 @@ def starts_of(X, chunks):
 
 def _count(X):
     return X.shape[0]
-
-
-def kept(function, chunks):
-    """`chunks`, each with ``function(*chunk)`` beside the rest.
-
-    What that gives has the length of the chunk. It stays where the chunk lies, as long
-    as what is returned here does.
-    """
-    import dask
-
-    named = dask.delayed(_named, pure=False)
-    function = dask.delayed(function, pure=False, traverse=False)  # sent once
-    made = dask.persist(*[named(function, n, *c) for n, c in enumerate(chunks)])
-    return [(*chunk, one) for chunk, one in zip(chunks, made)]
 
 
 def folded(function, state, chunks, order=None):

@@ -12,6 +12,9 @@ is done by the thread that it came to: jobs are what the cluster is for.
 import contextlib
 import contextvars
 import functools
+import os
+import pickle
+import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -28,6 +31,7 @@ __all__ = [
     "map_jobs",
     "map_threads",
     "row_chunks",
+    "sending_told",
     "stream",
     "team",
 ]
@@ -279,7 +283,34 @@ def map_jobs(function, shared, jobs, n_jobs=None, *, in_threads=False):
     sent = shared if client is None or not jobs else shared.on(client, len(jobs))
     lazy = getattr(get_active_backend(prefer)[0], "supports_return_generator", False)
     run = Parallel(n_jobs, prefer=prefer, return_as="generator" if lazy else "list")
-    yield from run(delayed(_do)(function, sent, *job) for job in jobs)
+    with sending_told():
+        yield from run(delayed(_do)(function, sent, *job) for job in jobs)
+
+
+@contextlib.contextmanager
+def sending_told():
+    """Say what is wrong where joblib cannot write the arrays that processes are sent.
+
+    Raises
+    ------
+    OSError
+        Naming the folder, in place of joblib's word that a task does not pickle.
+    """
+    try:
+        yield
+    except pickle.PicklingError as error:
+        # Of what was raised in its thread joblib has the text, and nothing else.
+        text = str(error.__cause__)
+        fault = re.search(r"^\w*Error: \[Errno (\d+)\] (.*)$", text, re.MULTILINE)
+        if fault is None or "memmapping" not in text:
+            raise
+        folder = os.environ.get("JOBLIB_TEMP_FOLDER")
+        raise OSError(
+            int(fault[1]),
+            "Processes cannot be sent their arrays, which joblib keeps in files: "
+            f"{fault[2]}. JOBLIB_TEMP_FOLDER, a folder with room for them, is "
+            f"{folder or 'not set'}; joblib.parallel_config('threading') needs none",
+        ) from error
 
 
 def _do(function, shared, *job):

@@ -184,7 +184,9 @@ def check_weights(sample_weight, X):
 
 def check_part_weights(sample_weight, X):
     """The same for some rows of many, whose weights may be all zero."""
-    if sample_weight is not None and not np.any(sample_weight):
+    if sample_weight is None:
+        return np.ones(X.shape[0])
+    if not np.any(sample_weight):
         return np.zeros(X.shape[0])
     return check_weights(sample_weight, X)
 

@@ -6,9 +6,12 @@ import weakref
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from sparselearn import _dask
-from sparselearn._dask import chunks_of, folded, kept, reduced, starts_of, stream
+from sparselearn._dask import chunks_of, folded, reduced, starts_of, stream
 from sparselearn.cluster import KMeansCoder
 from sparselearn.decomposition import (
     DiscriminativeDictionaryLearning,
@@ -26,6 +29,7 @@ from sparselearn.neural_network import (
     SparseMLPClassifier,
     SparseMLPRegressor,
 )
+from sparselearn.pruning import Pruner
 
 dask = pytest.importorskip("dask")
 da = pytest.importorskip("dask.array")
@@ -211,24 +215,6 @@ def test_rows_are_numbered_whether_their_chunks_are_counted_or_not(data):
         np.testing.assert_array_equal(found, X)
 
 
-def test_what_is_kept_goes_along_with_its_chunk(data):
-    calls = []
-
-    def keep(rows):
-        calls.append(len(rows))
-        return np.asarray(rows) ** 2
-
-    def total(rows, squares):
-        return np.sum(squares - np.asarray(rows) ** 2) + len(squares)
-
-    for parts in in_parts(data):
-        chunks = kept(keep, chunks_of(parts))
-        assert sum(calls) == 50
-        assert [reduced(total, chunks) for _ in range(2)] == [50.0, 50.0]
-        assert sum(calls) == 50
-        calls.clear()
-
-
 def test_a_fold_goes_from_chunk_to_chunk_in_order(data):
     X, _ = data
     parts = da.from_array(X, chunks=((0, 17, 17, 16), 6))
@@ -311,3 +297,30 @@ def test_an_error_in_a_stream_names_the_chunk():
     assert next(arriving)[0, 0] == 3.0
     with pytest.raises(ValueError, match="In chunk 2: no twos"):
         next(arriving)
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        SparseHuberRegressor(0.1),
+        Pruner(Ridge(), criterion="magnitude", sparsity=0.5, refit="none"),
+        Pruner(LogisticRegression(), criterion="magnitude", sparsity=0.5, refit="none"),
+        Pruner(Lasso(1e-3), criterion="magnitude", sparsity=0.5, refit="none"),
+    ],
+    ids=lambda estimator: str(estimator)[:35],
+)
+def test_a_score_by_sums_is_that_of_all_rows(data, estimator):
+    X, y = data
+    chunked = da.from_array(X, chunks=(17, 6)), da.from_array(y, chunks=17)
+    weights = np.linspace(0.5, 1.5, 50)
+    model = estimator.fit(X, y)
+    found = model.score(*chunked, sample_weight=weights)
+    assert found == pytest.approx(model.score(X, y, sample_weight=weights), rel=1e-6)
+
+
+def test_a_pruned_pipeline_is_scored_in_memory(data):
+    X, y = data
+    inner = make_pipeline(StandardScaler(), Ridge())
+    model = Pruner(inner, criterion="magnitude", sparsity=0.5, refit="none").fit(X, y)
+    with pytest.raises(TypeError, match=r"Pruner needs these rows in memory"):
+        model.score(da.from_array(X), da.from_array(y))
