@@ -1,12 +1,15 @@
 """Whether criterion="auto" takes a strategy that is as good as the best there is.
 
-    SPARSELEARN_DATA=DIR python benchmarks/pruning_auto.py [--seeds 3] [--out FILE]
+    SPARSELEARN_DATA=DIR python benchmarks/pruning_auto.py [--seeds 10] [--out FILE]
 
 On small data sets an estimator is fitted to two thirds of the rows and pruned with the
-same rows: by "auto", and by each of the candidates among which it chooses. `behind` is
-by how many points (of accuracy or of R²) "auto" is below the best of these on the other
-rows, by which nothing was chosen; the aim is at most 0.3. `pruning_mnist.py` asks the
-same of a larger network.
+same rows: by "auto", and by each of the candidates among which it chooses. Points lost
+(of accuracy or of R²) are those on the other rows, by which nothing was chosen.
+`behind` is by how many "auto" is below the single candidate that is best in the mean of
+the seeds; the aim is at most 0.3. A run's own `behind` is that to the best candidate of
+its seed: the luck of some tens or hundreds of test rows is in it. The rule by which
+"auto" chooses was found on seeds 10 to 29. `pruning_mnist.py` asks the same of a larger
+network.
 """
 
 import os
@@ -15,7 +18,13 @@ from pathlib import Path
 
 import measure
 import numpy as np
-from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits
+from sklearn.datasets import (
+    load_breast_cancer,
+    load_diabetes,
+    load_digits,
+    load_wine,
+    make_classification,
+)
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -50,6 +59,19 @@ def diabetes():
     return X, (y - y.mean()) / y.std()  # at which scale a perceptron learns
 
 
+def made():
+    """Four classes of two clusters each, in 25 of 40 dimensions."""
+    return make_classification(
+        1500,
+        40,
+        n_informative=15,
+        n_redundant=10,
+        n_classes=4,
+        n_clusters_per_class=2,
+        random_state=7,
+    )
+
+
 def perceptron(kind, seed):
     return kind(hidden_layer_sizes=(60, 30), max_iter=100, random_state=seed)
 
@@ -58,6 +80,21 @@ def perceptron(kind, seed):
 PROBLEMS = {
     "digits, perceptron": (
         lambda: load_digits(return_X_y=True),
+        lambda seed: perceptron(MLPClassifier, seed),
+        PERCEPTRON,
+    ),
+    "wine, perceptron": (
+        lambda: load_wine(return_X_y=True),
+        lambda seed: perceptron(MLPClassifier, seed),
+        PERCEPTRON,
+    ),
+    "cancer, perceptron": (
+        lambda: load_breast_cancer(return_X_y=True),
+        lambda seed: perceptron(MLPClassifier, seed),
+        PERCEPTRON,
+    ),
+    "made, perceptron": (
+        made,
         lambda seed: perceptron(MLPClassifier, seed),
         PERCEPTRON,
     ),
@@ -78,6 +115,11 @@ PROBLEMS = {
     ),
     "cancer, logistic": (
         lambda: load_breast_cancer(return_X_y=True),
+        lambda seed: LogisticRegression(max_iter=1000),
+        LINEAR,
+    ),
+    "wine, logistic": (
+        lambda: load_wine(return_X_y=True),
         lambda seed: LogisticRegression(max_iter=1000),
         LINEAR,
     ),
@@ -113,9 +155,16 @@ def auto_and_best(dense, train, test, granularity, sparsity, seed):
     }
 
 
+def behind_single(runs):
+    """Points that "auto" is behind the candidate that is best on average."""
+    names = runs[0]["candidates"]
+    of_each = [np.mean([run["candidates"][name] for run in runs]) for name in names]
+    return float(np.mean([run["auto"] for run in runs]) - min(of_each))
+
+
 def main():
     parser = measure.arguments(__doc__)
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, default=10)
     options = parser.parse_args()
     records = {}
     for name, (data, estimator, amounts) in PROBLEMS.items():
@@ -137,8 +186,7 @@ def main():
                 record["runs"].append(row)
                 print(f"{title}, seed {seed}: {row}", flush=True)
     for title, record in records.items():
-        behind = [row["behind"] for row in record["runs"]]
-        record["behind"] = float(np.mean(behind))
+        record["behind"] = behind_single(record["runs"])
         word = "" if record["behind"] <= AIM else f"  above {AIM}"
         print(f"{title:50s} {record['behind']:6.2f} behind{word}")
     measure.save(options, "pruning by auto", {"sparselearn": Itself()}, records)

@@ -3,18 +3,26 @@
 Kernels release the GIL, so work is spread over chunks of rows, targets or folds in
 threads that share their arrays. Neither the chunks nor the number of BLAS threads
 inside one depend on `n_jobs`, hence neither do the bits of a result.
+
+Jobs of estimators, such as the folds of a search, go to workers of any backend of
+joblib. On a cluster of dask what all jobs share is sent to each worker once, and a job
+is done by the thread that it came to: jobs are what the cluster is for.
 """
 
 import contextlib
+import contextvars
 import functools
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import joblib
+from joblib.parallel import get_active_backend
 from sklearn.utils.parallel import Parallel, delayed
 from threadpoolctl import ThreadpoolController
 
 __all__ = [
+    "Shared",
+    "ahead",
     "bounded",
     "map_chunks",
     "map_jobs",
@@ -64,6 +72,34 @@ class _OneBlasThread:
 _one_blas_thread = _OneBlasThread()
 
 
+def _cluster():
+    """The client of the cluster of dask that is joblib's backend here, or None."""
+    return getattr(get_active_backend()[0], "client", None)
+
+
+def _is_task():
+    """Whether this thread is doing a task of a cluster."""
+    from distributed import get_worker
+
+    try:
+        get_worker()
+    except ValueError:
+        return False
+    return True
+
+
+def _count_threads(n_jobs):
+    """How many threads of this process `n_jobs` means, from 1 up."""
+    if _cluster() is None:
+        return joblib.effective_n_jobs(n_jobs)
+    if _is_task():
+        return 1
+    # joblib would say how many threads the workers have, whatever the number.
+    usual = get_active_backend()[1] if n_jobs is None else n_jobs
+    with joblib.parallel_config("threading"):
+        return joblib.effective_n_jobs(usual)
+
+
 def map_threads(function, items, n_jobs=None):
     """``[function(item) for item in items]``, in up to `n_jobs` threads.
 
@@ -74,7 +110,8 @@ def map_threads(function, items, n_jobs=None):
     items : sequence
     n_jobs : int or None
         None means 1, or what an enclosing ``joblib.parallel_config`` says; -1 means
-        all cores.
+        all cores. Where the backend is a cluster, these are threads of this process
+        all the same, and in a task of it any number means 1.
 
     Returns
     -------
@@ -82,7 +119,7 @@ def map_threads(function, items, n_jobs=None):
         In the order of `items`.
     """
     items = list(items)
-    n_threads = min(joblib.effective_n_jobs(n_jobs), len(items))
+    n_threads = min(_count_threads(n_jobs), len(items))
     with _one_blas_thread:
         if n_threads <= 1:
             return [function(item) for item in items]
@@ -125,7 +162,7 @@ def stream(n_jobs=None):
     ``run.together(function, n_parts)`` calls it with 0, 1, ...: 0 in the caller's
     thread, which begins at once and need not be woken at the end.
     """
-    n_threads = joblib.effective_n_jobs(n_jobs)
+    n_threads = _count_threads(n_jobs)
     with _one_blas_thread:
         if n_threads <= 1:
             yield map
@@ -148,25 +185,82 @@ def stream(n_jobs=None):
             yield run
 
 
+def ahead(function, items):
+    """Yield ``function(item)`` for each of `items`; a thread makes the next meanwhile.
+
+    There are two results at most, if the caller lets go of one before asking for the
+    next. What is being made when the caller stops early is not waited for.
+    """
+    items = iter(items)
+    pool = ThreadPoolExecutor(1)
+
+    def begun():
+        for item in items:
+            return pool.submit(contextvars.copy_context().run, function, item)
+
+    try:
+        coming = begun()
+        while coming is not None:
+            found = [coming.result()]
+            coming = begun()
+            yield found.pop()  # and hold it no longer
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
 def bounded(function, *args, **kwargs):
     """``function(*args, **kwargs)`` with one BLAS thread."""
     with _one_blas_thread:
         return function(*args, **kwargs)
 
 
-def map_jobs(function, jobs, n_jobs=None, *, in_threads=False):
-    """Yield ``function(*job)`` for each of `jobs`, in workers of joblib.
+class Shared:
+    """What jobs have in common, such as the data: for one call of `map_jobs` or more.
+
+    Parameters
+    ----------
+    content : object
+        Pickled, where workers are processes.
+    """
+
+    def __init__(self, content):
+        self.content = content
+        self._sent = None
+
+    def __reduce__(self):
+        return Shared, (self.content,)
+
+    def on(self, client, n_jobs):
+        """A reference to a copy on as many workers as `n_jobs` jobs may run on.
+
+        Without copies ahead of the jobs, a scheduler would let most of them wait for
+        the one worker that has the data, and they would be lost with it.
+        """
+        if self._sent is None:
+            n_workers = max(len(client.ncores()), 1)
+            self._sent = client.scatter(
+                self, broadcast=min(n_jobs, n_workers), hash=False
+            )
+        return self._sent
+
+
+def map_jobs(function, shared, jobs, n_jobs=None, *, in_threads=False):
+    """Yield ``function(shared.content, *job)`` for each of `jobs`, in joblib's workers.
 
     For coarse work of estimators of any kind. Each job has one BLAS thread, so that its
-    bits do not depend on how many run at the same time.
+    bits do not depend on how many run at the same time; on a cluster, one thread.
 
     Parameters
     ----------
     function : callable
-        Pickled, as jobs are, where workers are processes.
+        Of a module: pickled, as jobs are, where workers are processes.
+    shared : Shared
+        The workers of a cluster get it once, those of other backends with each job, its
+        arrays of more than a megabyte as memory maps.
     jobs : sequence of tuple
+        Short ones.
     n_jobs : int or None
-        As in `map_threads`.
+        As joblib understands it.
     in_threads : bool
         Whether threads do, where no backend is asked for: of work in kernels they
         share the arrays.
@@ -176,9 +270,24 @@ def map_jobs(function, jobs, n_jobs=None, *, in_threads=False):
     result
         In the order of `jobs`.
     """
+    jobs = list(jobs)
     prefer = "threads" if in_threads else None
-    run = Parallel(n_jobs, prefer=prefer, return_as="generator")
-    return run(delayed(bounded)(function, *job) for job in jobs)
+    client = _cluster()
+    if client is not None and _is_task():
+        yield from (_do(function, shared, *job) for job in jobs)
+        return
+    sent = shared if client is None or not jobs else shared.on(client, len(jobs))
+    lazy = getattr(get_active_backend(prefer)[0], "supports_return_generator", False)
+    run = Parallel(n_jobs, prefer=prefer, return_as="generator" if lazy else "list")
+    yield from run(delayed(_do)(function, sent, *job) for job in jobs)
+
+
+def _do(function, shared, *job):
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_one_blas_thread)
+        if _cluster() is not None:
+            stack.enter_context(joblib.parallel_config("sequential", n_jobs=1))
+        return function(shared.content, *job)
 
 
 def row_chunks(n_rows, size):

@@ -11,13 +11,17 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn import get_config
 from sklearn.utils import assert_all_finite, check_array
-from sklearn.utils.validation import check_X_y, validate_data
+from sklearn.utils import validation as sklearn_validation
 
 from sparselearn._compat import check_sample_weight
+from sparselearn._dask import is_collection
+from sparselearn._solvers._maps import in_order, is_large_map
 
 __all__ = [
     "FLOATS",
+    "check_X_y",
     "check_codes",
+    "check_part_weights",
     "check_penalty_weights",
     "check_regression",
     "check_rows",
@@ -25,8 +29,10 @@ __all__ = [
     "column_major",
     "finite_check",
     "read_only",
+    "refuse_collection",
     "row_weights",
     "validate_batch",
+    "validate_data",
     "validate_regression",
 ]
 
@@ -38,6 +44,52 @@ def read_only(array):
     view = array.view()
     view.flags.writeable = False
     return view
+
+
+def refuse_collection(X, taker):
+    """TypeError if X is a dask collection, which would be brought here whole.
+
+    Parameters
+    ----------
+    taker : estimator or str
+        Who takes X in memory only: named in the error. An estimator may say by
+        `_for_collections` what to use instead.
+    """
+    if not is_collection(X):
+        return
+    name = taker if isinstance(taker, str) else type(taker).__name__
+    advice = (
+        "Give it a part of the rows, such as X.partitions[0].compute(), or X.compute() "
+        "where memory holds all."
+    )
+    if hasattr(taker, "partial_fit"):
+        advice = f"{advice} Its partial_fit learns from one part after another."
+    advice = getattr(taker, "_for_collections", advice)
+    raise TypeError(
+        f"{name} needs these rows in memory, and X is a dask {type(X).__name__}. "
+        f"{advice}"
+    )
+
+
+def validate_data(estimator, X, *args, **options):
+    """`sklearn.utils.validation.validate_data` of rows that are in memory or in a file.
+
+    A large memory map may then be in another order than was asked for: a copy of it
+    would be in memory, while `column_major` turns it into a temporary file.
+    """
+    refuse_collection(X, estimator)
+    options = _without_copies(X, options)
+    return sklearn_validation.validate_data(estimator, X, *args, **options)
+
+
+def check_X_y(X, y, **options):
+    """The same for a function: `sklearn.utils.check_X_y`."""
+    refuse_collection(X, "This function")
+    return sklearn_validation.check_X_y(X, y, **_without_copies(X, options))
+
+
+def _without_copies(X, options):
+    return options | {"order": None} if is_large_map(X) else options
 
 
 def finite_check(estimator):
@@ -55,6 +107,8 @@ def finite_check(estimator):
 def column_major(X):
     """`X` as kernels read it by columns; a copy only where the layout demands one.
 
+    Of a large memory map that is a temporary file.
+
     Parameters
     ----------
     X : ndarray or sparse array of shape (n_samples, n_features), float32 or float64
@@ -65,7 +119,7 @@ def column_major(X):
     its indices 32-bit where they fit, its arrays read-only.
     """
     if not sp.issparse(X):
-        return read_only(np.require(X, requirements=["F", "A"]))
+        return read_only(np.require(in_order(X, "F"), requirements=["F", "A"]))
     X = sp.csc_array(X)
     if not X.has_canonical_format:
         X = X.copy()
@@ -126,6 +180,15 @@ def check_weights(sample_weight, X):
     )
     row_weights(weights, X)  # refuses those that are all zero
     return weights
+
+
+def check_part_weights(sample_weight, X):
+    """The same for some rows of many, whose weights may be all zero."""
+    if sample_weight is None:
+        return np.ones(X.shape[0])
+    if not np.any(sample_weight):
+        return np.zeros(X.shape[0])
+    return check_weights(sample_weight, X)
 
 
 def check_codes(X, n_columns):

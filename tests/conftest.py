@@ -1,5 +1,6 @@
 """Fixtures that every test may use."""
 
+import contextlib
 import os
 
 import numpy as np
@@ -26,3 +27,20 @@ def pytest_collection_modifyitems(items):
     bad = [item.nodeid for item in items if " at 0x" in item.nodeid]
     if bad:
         raise pytest.UsageError(f"the name of a test has an address: {bad[0]}")
+
+
+@pytest.fixture
+def full_disk():
+    """``with full_disk(n_bytes):`` no file can grow beyond so many bytes."""
+    resource = pytest.importorskip("resource")
+
+    @contextlib.contextmanager
+    def limited(n_bytes):
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, hard))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    return limited

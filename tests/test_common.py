@@ -87,7 +87,8 @@ def small_problem():
     return X, (X[:, 0] > 0).astype(int)
 
 
-def fitted(estimator):
+def problem_of(estimator):
+    """X, and a y such as an estimator takes."""
     X, y = small_problem()
     if is_regressor(estimator):
         y = X @ np.array([1.0, -2.0, 0.0, 0.0, 0.5])
@@ -95,6 +96,11 @@ def fitted(estimator):
         y = np.exp(y)
     if not get_tags(estimator).target_tags.single_output:
         y = np.column_stack([y, np.abs(y)])
+    return X, y
+
+
+def fitted(estimator):
+    X, y = problem_of(estimator)
     return clone(estimator).fit(X, y), X
 
 

@@ -2,6 +2,8 @@
 
 import base64
 import csv
+import errno
+import os
 import re
 import sys
 import warnings
@@ -42,6 +44,8 @@ pd = pytest.importorskip("pandas")
 pytest.importorskip("jinja2")
 skops = pytest.importorskip("skops.io")
 matplotlib.use("Agg")
+
+FULL = os.strerror(errno.EFBIG)  # what the limit of the size of a file is called
 
 
 @pytest.fixture
@@ -595,6 +599,35 @@ def test_output_folder_comes_from_the_environment(tmp_path, monkeypatch, wine):
     assert main([str(wine), "--models", "pruned-linear", "--jobs", "1"]) == 0
     assert (tmp_path / "deep" / "here" / "report.html").exists()
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["here"]
+
+
+def test_a_full_disk_leaves_the_old_report_and_prints_the_table(
+    run, out, wine, monkeypatch, full_disk, capsys
+):
+    monkeypatch.setitem(MODELS, "quick", nuisance())
+    only = ("--models", "quick")
+    assert run(wine, *only, "--seed", 1)[0] == 0
+    before = {file.name: file.read_bytes() for file in out.iterdir()}
+    with full_disk(20_000), pytest.raises(SystemExit) as stop:
+        run(wine, *only, "--seed", 2)
+    said = capsys.readouterr()
+    assert stop.value.code == 2
+    last = said.err.splitlines()[-1]
+    assert last == f"python -m sparselearn: --out {out} cannot be written: {FULL}"
+    assert "quick" in said.out
+    assert {file.name: file.read_bytes() for file in out.iterdir()} == before
+    assert [path.name for path in out.parent.iterdir()] == ["out"]
+
+
+def test_an_interrupt_on_a_full_disk_is_told_in_one_line(
+    run, out, wine, monkeypatch, full_disk, capsys
+):
+    monkeypatch.setitem(MODELS, "slow", nuisance(KeyboardInterrupt()))
+    with full_disk(100), pytest.raises(SystemExit) as stop:
+        run(wine, "--models", "slow")
+    assert stop.value.code == 2
+    assert f"cannot be written: {FULL}" in capsys.readouterr().err.splitlines()[-1]
+    assert not out.exists()
 
 
 # -- models that misbehave ----------------------------------------------------

@@ -1,13 +1,15 @@
 """Threads: order, exceptions, BLAS bounds that are restored, bits that do not move."""
 
+import contextvars
 import threading
+import weakref
 
 import joblib
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
-from sparselearn._parallel import map_chunks, map_threads, row_chunks
+from sparselearn._parallel import ahead, map_chunks, map_threads, row_chunks
 
 
 def blas_threads():
@@ -60,3 +62,54 @@ def test_an_enclosing_joblib_context_is_heard():
         assert sorted(map_threads(meet, range(2))) == [0, 1]
     own = threading.get_ident()
     assert map_threads(lambda _: threading.get_ident(), range(4)) == [own] * 4
+
+
+class Load:
+    """Something that can be counted while it is there."""
+
+    def __init__(self, number):
+        self.number = number
+
+
+def test_the_next_result_is_made_ahead_and_no_other():
+    alive, begun = weakref.WeakSet(), [threading.Event() for _ in range(5)]
+
+    def load(number):
+        begun[number].set()
+        found = Load(number)
+        alive.add(found)
+        return found
+
+    numbers = []
+    for found in ahead(load, iter(range(5))):
+        numbers.append(found.number)
+        if found.number < 4:
+            assert begun[found.number + 1].wait(timeout=60)
+        assert not any(event.is_set() for event in begun[found.number + 2 :])
+        assert len(alive) <= 2
+        del found
+    assert numbers == [0, 1, 2, 3, 4]
+    assert list(ahead(load, [])) == []
+
+
+def test_who_stops_early_waits_for_nothing():
+    let_go = threading.Event()
+
+    def slow(number):
+        assert number < 2  # no more is begun
+        return number if number == 0 else let_go.wait(timeout=60)
+
+    results = ahead(slow, range(9))
+    assert next(results) == 0
+    results.close()  # while the next one waits for us
+    let_go.set()
+
+
+def test_errors_and_contexts_come_through():
+    where = contextvars.ContextVar("where", default="nowhere")
+    where.set("here")
+    assert list(ahead(lambda _: where.get(), range(2))) == ["here", "here"]
+    results = ahead(lambda number: 1 // number, [1, 0, 1])
+    assert next(results) == 1
+    with pytest.raises(ZeroDivisionError):
+        next(results)

@@ -74,3 +74,11 @@ def test_read_only_leaves_the_array_writeable():
     assert array.flags.writeable
     with pytest.raises(ValueError, match="read-only"):
         view[0] = 2.0
+
+
+def test_a_function_of_rows_refuses_a_collection():
+    da = pytest.importorskip("dask.array")
+    from sparselearn.linear_model import lasso_path
+
+    with pytest.raises(TypeError, match=r"needs these rows in memory.*dask Array"):
+        lasso_path(da.ones((6, 2)), np.arange(6.0))

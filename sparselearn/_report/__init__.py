@@ -119,24 +119,29 @@ def _write(problem, outcomes, failures, warned, out, command, joblib):
     best = _results.ranked(outcomes)[0].best.pipeline
     with recorded_warnings() as from_halves:
         stable = stable_features(problem, outcomes)
-    with published(out) as folder:
-        saved, trusted = save_pipeline(best, folder, kind)
-        rows = _results.rows_as_csv(outcomes, problem.metric)
-        (folder / "results.csv").write_text(rows, encoding="utf-8")
-        page = _html.render(
-            problem,
-            outcomes,
-            stable,
-            failures=failures,
-            warned=[*warned, *from_halves],
-            command=command,
-            saved=saved,
-            trusted=trusted,
-        )
-        (folder / "report.html").write_text(page, encoding="utf-8")
+    table = _results.table(outcomes, problem.metric)
+    try:
+        with published(out) as folder:
+            saved, trusted = save_pipeline(best, folder, kind)
+            rows = _results.rows_as_csv(outcomes, problem.metric)
+            (folder / "results.csv").write_text(rows, encoding="utf-8")
+            page = _html.render(
+                problem,
+                outcomes,
+                stable,
+                failures=failures,
+                warned=[*warned, *from_halves],
+                command=command,
+                saved=saved,
+                trusted=trusted,
+            )
+            (folder / "report.html").write_text(page, encoding="utf-8")
+    except ReportError:
+        print(table)  # nothing else is left of what the fits took
+        raise
     for other in {*PIPELINES.values()} - {saved}:  # of an earlier report
         (out / other).unlink(missing_ok=True)
-    print(_results.table(outcomes, problem.metric))
+    print(table)
     said = " ".join(_words.findings(problem, outcomes, stable))
     print(f"\n{textwrap.fill(said, LINE, break_on_hyphens=False)}")
     print(f"\n{out / 'report.html'}  (also results.csv, {saved})")

@@ -29,8 +29,22 @@ def published(out):
     """A new folder to write into, whose files are in `out` afterwards, all or none.
 
     Files of other names that `out` holds stay as they are.
+
+    Raises
+    ------
+    ReportError
+        If it cannot be written, as on a full disk.
     """
-    out = out.absolute()
+    try:
+        with _moved_to(out.absolute()) as folder:
+            yield folder
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise ReportError(f"--out {out} cannot be written: {why}") from error
+
+
+@contextmanager
+def _moved_to(out):
     out.parent.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
     try:

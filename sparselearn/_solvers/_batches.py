@@ -1,6 +1,5 @@
 """Rows of X in batches: gathered, densified, shifted and scaled into one buffer."""
 
-import mmap
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +15,6 @@ __all__ = [
     "Pass",
     "Rows",
     "flat",
-    "is_mapped",
     "is_plain",
     "shuffled",
 ]
@@ -136,15 +134,6 @@ def flat(array, dtype):
     if not array.flags.writeable:
         array = _Memory(array)
     return np.asarray(array).reshape(-1)
-
-
-def is_mapped(X):
-    """Whether the numbers of X, an ndarray, lie in a file."""
-    while isinstance(X, np.ndarray):
-        if isinstance(X, np.memmap):
-            return True
-        X = X.base
-    return isinstance(X, mmap.mmap)
 
 
 def shuffled(places, random_state, *, block=None):

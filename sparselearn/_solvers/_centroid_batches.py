@@ -11,14 +11,24 @@ and its mass to :math:`m + \sum_i w_i`, or to :math:`\|v\|`: so that m d is the 
 all that went before, and an old direction damps new ones by what it was made of.
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
+from sparselearn._solvers._batches import shuffled
 from sparselearn._solvers._lloyd import directions
 from sparselearn._solvers._nearest import Assignment, dense, rows_near, tasks
 
-__all__ = ["Batch", "Running", "learn_by_batches", "start_running", "update_centroids"]
+__all__ = [
+    "Batch",
+    "Running",
+    "learn_by_batches",
+    "pass_by_batches",
+    "pass_over",
+    "start_running",
+    "update_centroids",
+]
 
 # A centroid is unused if it was nearest to less than this share of what the mean one
 # was, since it is where it is and at least so many rows a centroid have passed.
@@ -173,6 +183,7 @@ def learn_by_batches(
     max_iter,
     tol,
     spherical=False,
+    block=None,
     run=map,
 ):
     """Pass over the rows, in batches in random order, until the objective is steady.
@@ -190,35 +201,48 @@ def learn_by_batches(
     tol : float
         Stop when the least objective of a few passes is lower than that of all before
         by no more than this share of it; 0 goes on.
+    block : int, optional
+        Rows that lie in a file are shuffled by blocks of so many, as `shuffled` has it.
 
     Yields
     ------
     Batch
         After each pass.
     """
+    how = {"batch_size": batch_size, "spherical": spherical, "block": block, "run": run}
+    one_pass = partial(pass_over, X, weights, random_state=random_state, **how)
+    yield from pass_by_batches(one_pass, state, max_iter=max_iter, tol=tol)
+
+
+def pass_over(
+    X, weights, state, random_state, *, batch_size, spherical, block=None, run=map
+):
+    """The `Batch` of all rows, in batches in random order."""
+    order = shuffled(np.arange(X.shape[0]), random_state, block=block)
+    objective, n_moved = 0.0, 0
+    for start in range(0, order.size, batch_size):
+        rows = np.sort(order[start : start + batch_size])
+        batch = update_centroids(
+            X[rows], weights[rows], state, random_state, spherical=spherical, run=run
+        )
+        state = batch.state
+        objective += batch.objective
+        n_moved += batch.n_moved
+    return Batch(state, objective, n_moved)
+
+
+def pass_by_batches(one_pass, state, *, max_iter, tol):
+    """Yield the `Batch` of each of some passes, ``one_pass(state)``."""
     path = []
     for n_iter in range(1, max_iter + 1):
         if n_iter > 1:
             state = state._replace(masses=MEMORY * state.masses)
-        order = random_state.permutation(X.shape[0])
-        objective, n_moved = 0.0, 0
-        for start in range(0, order.size, batch_size):
-            rows = np.sort(order[start : start + batch_size])
-            batch = update_centroids(
-                X[rows],
-                weights[rows],
-                state,
-                random_state,
-                spherical=spherical,
-                run=run,
-            )
-            state = batch.state
-            objective += batch.objective
-            n_moved += batch.n_moved
-        path.append(objective)
+        batch = one_pass(state)
+        state = batch.state
+        path.append(batch.objective)
         before = min(path[:-PATIENCE], default=np.inf)
         steady = before - min(path[-PATIENCE:]) <= tol * before < np.inf
         converged = tol > 0.0 and steady
-        yield Batch(state, objective, n_moved, n_iter, converged)
+        yield batch._replace(n_iter=n_iter, converged=converged)
         if converged:
             return

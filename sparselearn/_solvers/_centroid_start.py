@@ -7,7 +7,7 @@ import scipy.sparse as sp
 
 from sparselearn._kernels import _lloyd as kernels
 from sparselearn._solvers._lloyd import directions
-from sparselearn._solvers._nearest import dense, tasks
+from sparselearn._solvers._nearest import dense, slices, tasks
 
 __all__ = ["initial_centroids"]
 
@@ -138,6 +138,10 @@ class Errors:
         errors = np.empty((len(candidates), self.X.shape[0]))
 
         def measure(rows):
+            for part in slices(rows.start, rows.stop, PART):
+                measure_part(part)
+
+        def measure_part(rows):
             some, closest = self.X[rows], self.closest[rows]
             if sp.issparse(some):
                 errors[:, rows] = np.minimum(

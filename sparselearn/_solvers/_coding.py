@@ -68,6 +68,12 @@ class Atoms:
         self.squares = np.einsum("ij,ij->i", self.components, self.components)
         self._made = {}
 
+    def __setstate__(self, state):
+        vars(self).update(state)
+        if "gram" in state:  # a pickle has not kept it where lines of the cache start
+            self.gram = aligned(self.size, self.size)
+            self.gram[:] = state["gram"]
+
     @property
     def size(self):
         """The number K of atoms."""

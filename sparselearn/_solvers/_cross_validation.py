@@ -7,6 +7,7 @@ test rows; the training sums are the total's less these, and errors come from th
 
 import functools
 import operator
+from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -17,7 +18,7 @@ from sparselearn._solvers._problem import make_problem
 from sparselearn._solvers._task_path import solve_task_path
 from sparselearn._solvers._tasks import make_tasks
 
-__all__ = ["DealtSums", "FoldSums", "errors_by_rows"]
+__all__ = ["DealtSums", "FoldSums", "Folds", "errors_by_rows"]
 
 # Errors are formed for blocks of rows of about this many numbers.
 BLOCK = 2**18
@@ -63,8 +64,45 @@ class FoldSums:
         return _errors_by_sums(training, self._tests[fold], penalty_at, alphas, options)
 
 
+class Folds(NamedTuple):
+    """Which fold tests each row, if each is tested once.
+
+    Attributes
+    ----------
+    labels : ndarray of int (n_samples,)
+    n_folds : int
+    """
+
+    labels: np.ndarray
+    n_folds: int
+
+    @classmethod
+    def in_turn(cls, start, n_samples, n_folds):
+        """Those of rows that are dealt in turn, with `start` rows before them."""
+        return cls((start + np.arange(n_samples)) % n_folds, n_folds)
+
+    @classmethod
+    def of(cls, splits, n_samples):
+        """Those of (train, test); None if training is not on all rows but the test."""
+        labels = np.full(n_samples, -1)
+        for fold, (train, test) in enumerate(splits):
+            left_out = np.bincount(train, minlength=n_samples) == 0
+            if (
+                train.size + test.size != n_samples
+                or not np.array_equal(np.flatnonzero(left_out), np.sort(test))
+                or np.any(labels[test] >= 0)
+            ):
+                return None
+            labels[test] = fold
+        return None if np.any(labels < 0) else cls(labels, len(splits))
+
+    def part(self, rows):
+        """The same of the slice `rows`."""
+        return self._replace(labels=self.labels[rows])
+
+
 class DealtSums:
-    """The sums over rows that are dealt to the folds in turn.
+    """The sums over rows that are dealt to folds.
 
     Parameters
     ----------
@@ -76,17 +114,13 @@ class DealtSums:
         self.tests = tests
 
     @classmethod
-    def of(cls, X, y, weights, n_folds, start, run):
-        """Those of a batch of which row i goes to fold ``(start + i) % n_folds``.
-
-        X is as of `batch_moments`.
-        """
+    def of(cls, X, y, weights, folds, run):
+        """Those of a batch that is dealt to `Folds`; X is as of `batch_moments`."""
         full = np.broadcast_to(weights, y.shape[:1])
         X = X.tocsr() if sp.issparse(X) else X
         tests = []
-        for fold in range(n_folds):
-            rows = np.arange((fold - start) % n_folds, y.shape[0], n_folds)
-            rows = rows[full[rows] > 0.0]
+        for fold in range(folds.n_folds):
+            rows = np.flatnonzero((folds.labels == fold) & (full > 0.0))
             found = None
             if rows.size and sp.issparse(X):
                 part = sp.csc_array(X[rows])

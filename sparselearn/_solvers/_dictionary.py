@@ -1,4 +1,4 @@
-"""What all learners of dictionaries share: atoms to start from, kept apart, in order.
+"""What all learners of dictionaries share: atoms that move, kept apart, in order.
 
 A dictionary D (K, n_features) has atoms as rows, each on the unit sphere or, for sparse
 atoms, on the elastic-net sphere (:mod:`sparselearn._kernels._dictionary`); hence only
@@ -10,19 +10,22 @@ from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.utils.extmath import randomized_svd
 
 from sparselearn._kernels import _dictionary as kernels
 
 __all__ = [
+    "SAME",
+    "ZERO",
     "AtomSet",
+    "Drawn",
     "Learned",
     "badly_coded",
     "canonical",
     "coherence",
     "dead_atoms",
     "dense_rows",
-    "initial_atoms",
+    "distinct_atoms",
+    "draw",
     "new_atoms",
     "update_dictionary",
 ]
@@ -42,9 +45,6 @@ ZERO = 1e-12
 CLIP = 0.95
 # Atoms updated at a time: small enough that most of the work is matrix products.
 BLOCK = 32
-# Samples looked at for each initial atom, and in all at least.
-CANDIDATES = 10
-MANY = 1000
 
 
 class Learned(NamedTuple):
@@ -154,7 +154,7 @@ def update_dictionary(atoms, products, moments, atom_set):
         )
 
 
-# -- atoms to start from ------------------------------------------------------
+# -- samples ------------------------------------------------------------------
 
 
 def dense_rows(X, samples):
@@ -164,132 +164,63 @@ def dense_rows(X, samples):
     return np.nan_to_num(some.astype(np.float64))
 
 
-def initial_atoms(
-    X, weights, n_components, init, atom_set, random_state, *, samples=None
-):
-    """Atoms to start from.
+class Drawn(NamedTuple):
+    """Rows drawn in proportion to a mass, without replacement, in that order.
 
-    Parameters
+    By the largest m_i-th roots of uniform numbers (Efraimidis and Spirakis, 2006): so
+    what is drawn of some rows and of others gives, by a sum, what is drawn of all.
+
+    Attributes
     ----------
-    X : ndarray or csr_array (n_samples, n_features)
-        NaN counts as 0.
-    weights : ndarray (n_samples,)
-        Samples are drawn in proportion; one of weight 0 is absent.
-    n_components : int
-        May exceed the number of samples: what samples do not give is random.
-    init : {"data", "k-means++", "svd"} or ndarray (n_components, n_features)
-        Samples, as different as their order permits; samples that those before
-        explain badly; singular vectors of X, and samples where it has too few; or
-        these atoms.
-    atom_set : AtomSet
-    random_state : RandomState
-    samples : ndarray of int, optional
-        Rows of X that alone are samples, those of the `weights`.
-
-    Returns
-    -------
-    atoms : float64 ndarray (n_components, n_features)
+    keys : ndarray (n_drawn,)
+        Descending.
+    places : ndarray of int (n_drawn,)
+    n_most : int
     """
-    if isinstance(init, str):
-        if samples is None:
-            samples = np.arange(X.shape[0])
-        drawn = (X, samples, weights, n_components, atom_set, random_state)
-        found = STARTS[init](*drawn)
-        if found.shape[0] < n_components and init != "data":
-            others = _samples(*drawn)
-            found = _distinct(np.concatenate([found, others]))[:n_components]
-        atoms = _fill_up(found, n_components, atom_set, random_state)
-    else:
-        atoms, usable = atom_set.project(init)
-        atoms[~usable] = _random(
-            np.count_nonzero(~usable), atoms, atom_set, random_state
-        )
-    return atoms
+
+    keys: np.ndarray
+    places: np.ndarray
+    n_most: int
+
+    @classmethod
+    def of(cls, mass, n_most, random_state, *, largest=None, first=0):
+        """Of rows that are at `first` and after it.
+
+        Parameters
+        ----------
+        mass : ndarray (n_rows,)
+            All positive.
+        n_most : int
+            Of fewer rows all are drawn.
+        largest : float, optional
+            That of all masses; None is that of these.
+        """
+        relative = mass / (mass.max() if largest is None else largest)
+        keys = np.log(1.0 - random_state.random_sample(mass.size)) / relative
+        return cls(keys, np.arange(first, first + mass.size), n_most)._first()
+
+    def __add__(self, other):
+        keys = np.concatenate([self.keys, other.keys])
+        places = np.concatenate([self.places, other.places])
+        return Drawn(keys, places, self.n_most)._first()
+
+    def _first(self):
+        order = np.argsort(-self.keys, kind="stable")[: self.n_most]
+        return self._replace(keys=self.keys[order], places=self.places[order])
 
 
-def _fill_up(atoms, n_components, atom_set, random_state):
-    missing = n_components - atoms.shape[0]
-    return np.concatenate([atoms, _random(missing, atoms, atom_set, random_state)])
+def draw(mass, n_most, random_state):
+    """Where `mass` is not 0: `Drawn` so many times."""
+    candidates = np.flatnonzero(mass > 0.0)
+    return candidates[Drawn.of(mass[candidates], n_most, random_state).places]
 
 
-def _random(n, atoms, atom_set, random_state):
-    """`n` random atoms, of as many features as `atoms` has."""
-    rows = random_state.standard_normal((n, atoms.shape[1]))
-    return atom_set.project(np.abs(rows) if atom_set.positive else rows)[0]
-
-
-def _distinct(atoms):
+def distinct_atoms(atoms):
     """Those of `atoms` that are not nearly one before them, in order."""
     gram = np.ascontiguousarray(atoms @ atoms.T)
     twins = np.empty(atoms.shape[0], dtype=np.int64)
     kernels.find_twins(gram, np.diagonal(gram).copy(), SAME, twins)
     return atoms[twins < 0]
-
-
-def _candidates(X, samples, weights, n_most, atom_set, random_state):
-    """Usable samples as atoms, drawn by weight, and their squared lengths."""
-    rows = dense_rows(X, samples[_draw(weights, n_most, random_state)])
-    squares = np.einsum("ij,ij->i", rows, rows)
-    atoms, usable = atom_set.project(rows)
-    usable &= squares > ZERO**2 * squares.max(initial=0.0)
-    return atoms[usable], squares[usable]
-
-
-def _draw(mass, n_most, random_state):
-    """Where `mass` is not 0, drawn in proportion without replacement, in that order.
-
-    By the largest m_i-th roots of uniform numbers (Efraimidis and Spirakis, 2006).
-    """
-    candidates = np.flatnonzero(mass > 0.0)
-    mass = mass[candidates]
-    keys = np.log(1.0 - random_state.random_sample(mass.size)) / (mass / mass.max())
-    return candidates[np.argsort(-keys, kind="stable")[:n_most]]
-
-
-def _samples(X, samples, weights, n_components, atom_set, random_state):
-    # Most often the first samples do.
-    for n_most in (n_components, max(CANDIDATES * n_components, MANY)):
-        atoms, _ = _candidates(X, samples, weights, n_most, atom_set, random_state)
-        atoms = _distinct(atoms)[:n_components]
-        if atoms.shape[0] == n_components or n_most >= samples.size:
-            break
-    return atoms
-
-
-def _far_samples(X, samples, weights, n_components, atom_set, random_state):
-    """Samples drawn by what the atoms before leave of them (Arthur, 2007, for points).
-
-    That is ``||x||^2 - max_j (d_j'x)^2 / ||d_j||^2``: here atoms stand for lines.
-    """
-    n_most = max(CANDIDATES * n_components, MANY)
-    atoms, squares = _candidates(X, samples, weights, n_most, atom_set, random_state)
-    lengths = np.einsum("ij,ij->i", atoms, atoms)
-    left = squares.copy()
-    chosen = []
-    while len(chosen) < n_components:
-        mass = np.cumsum(np.where(left > (1.0 - SAME**2) * squares, left, 0.0))
-        if mass.size == 0 or not mass[-1] > 0.0:
-            break
-        j = int(np.searchsorted(mass, random_state.random_sample() * mass[-1], "right"))
-        chosen.append(j)
-        cosines = (atoms @ atoms[j]) ** 2 / (lengths * lengths[j])
-        left = np.minimum(left, squares * np.maximum(1.0 - cosines, 0.0))
-    return atoms[chosen]
-
-
-def _singular_vectors(X, samples, weights, n_components, atom_set, random_state):
-    rows = X[samples[weights > 0.0]]
-    scale = np.sqrt(weights[weights > 0.0] / weights.max())[:, None]
-    sparse = sp.issparse(rows)
-    rows = rows.multiply(scale).tocsr() if sparse else np.nan_to_num(rows) * scale
-    n_most = min(n_components, *rows.shape)
-    _, values, vectors = randomized_svd(rows, n_most, random_state=random_state)
-    vectors = vectors[values > ZERO * values.max(initial=0.0)]
-    atoms, usable = atom_set.project(vectors)
-    return _distinct(atoms[usable])
-
-
-STARTS = {"data": _samples, "k-means++": _far_samples, "svd": _singular_vectors}
 
 
 # -- atoms kept apart ---------------------------------------------------------
@@ -369,7 +300,7 @@ def badly_coded(errors, squares, weights, n_most, random_state):
     if not np.any(weights[bad] > 0.0):
         return np.empty(0, dtype=np.intp)
     mass = np.where(bad, np.minimum(errors, np.quantile(errors[bad], CLIP)), 0.0)
-    return _draw(mass * weights, n_most, random_state)
+    return draw(mass * weights, n_most, random_state)
 
 
 def new_atoms(atoms, others):
@@ -377,7 +308,7 @@ def new_atoms(atoms, others):
     squares, limits = (np.einsum("ij,ij->i", some, some) for some in (atoms, others))
     products = atoms @ others.T
     known = products**2 > SAME**2 * squares[:, None] * limits
-    return _distinct(atoms[~known.any(axis=1)])
+    return distinct_atoms(atoms[~known.any(axis=1)])
 
 
 # -- atoms in order -----------------------------------------------------------

@@ -5,6 +5,9 @@ import scipy.sparse as sp
 
 __all__ = ["distinct_rows", "project"]
 
+# Numbers that are compared at a time.
+BLOCK = 2**20
+
 
 def project(rows, direction):
     """``rows @ direction`` in float64: the same bits for equal rows, wherever."""
@@ -42,8 +45,10 @@ def distinct_rows(X, weights, keys):
     sorted_keys = keys[order]
     is_first = np.concatenate(([True], sorted_keys[1:] != sorted_keys[:-1]))
     suspects = np.flatnonzero(~is_first)
-    if suspects.size:
-        differences = X[order[suspects]] != X[order[suspects - 1]]
-        is_first[suspects] = differences.sum(axis=1) > 0
+    step = max(1, BLOCK // X.shape[1])
+    for start in range(0, suspects.size, step):
+        some = suspects[start : start + step]
+        differences = X[order[some]] != X[order[some - 1]]
+        is_first[some] = differences.sum(axis=1) > 0
     starts = np.flatnonzero(is_first)
     return order[starts], np.add.reduceat(weights[order], starts)

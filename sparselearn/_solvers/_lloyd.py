@@ -33,10 +33,11 @@ from sparselearn._solvers._nearest import (
     Frame,
     SparseRows,
     dense,
+    slices,
     tasks,
 )
 
-__all__ = ["Centroids", "directions", "learn_centroids"]
+__all__ = ["Centroids", "Moves", "Spread", "directions", "learn_centroids", "pass_on"]
 
 # What an old direction weighs in a spherical step, in mean energies of a centroid.
 DAMPING = 1e-3
@@ -46,6 +47,8 @@ DAMPING = 1e-3
 PERFECT = 1e-12
 ROUNDING = 1e-28
 SPARSE_ROUNDING = 1e-13
+# Rows whose moments are summed at a time.
+PART = 4096
 
 
 class Centroids(NamedTuple):
@@ -58,7 +61,8 @@ class Centroids(NamedTuple):
     labels : int32 ndarray (n_rows,)
         The atom nearest each row, the first one among equals.
     squares : float64 ndarray (n_rows,)
-        Squared distances from them; spherical: ``||x - s d||^2``.
+        Squared distances from them; spherical: ``||x - s d||^2``. None, as labels are,
+        where rows are in chunks elsewhere.
     counts : float64 ndarray (n_components,)
         The weight of the rows of each atom.
     objective : float
@@ -87,7 +91,79 @@ def directions(atoms):
     return atoms / np.where(lengths > 0.0, lengths, 1.0)
 
 
-class Passes:
+class Spread(NamedTuple):
+    """How large weighted rows are: what thresholds of passes are relative to.
+
+    Attributes
+    ----------
+    weight : float
+    mean : float64 ndarray (n_features,)
+    square : float
+        The weighted sum of squared distances from the mean.
+    """
+
+    weight: float
+    mean: np.ndarray
+    square: float
+
+    def __add__(self, other):
+        """That of both (Chan, Golub and LeVeque, 1983)."""
+        if self.weight == 0.0 or other.weight == 0.0:
+            return self if other.weight == 0.0 else other
+        weight, apart = self.weight + other.weight, other.mean - self.mean
+        share = other.weight / weight
+        between = self.weight * share * (apart @ apart)
+        mean = self.mean + share * apart
+        return Spread(weight, mean, self.square + other.square + between)
+
+    @property
+    def variance(self):
+        return self.square / self.weight
+
+    @property
+    def energy(self):
+        """The mean square."""
+        return self.variance + self.mean @ self.mean
+
+
+class Moves:
+    """How centroids move by the sums of their rows, wherever the rows are.
+
+    Subclasses find these sums: `assign`, `keep` and `_worst` are theirs.
+
+    Attributes
+    ----------
+    sums : float64 ndarray (n_components, n_features) or None
+        Of rows times weights and sizes, by what is nearest to the last atoms; with
+        `counts`, the weights of these rows, and `objective`.
+    """
+
+    def __init__(self, spread, dtype, *, spherical, is_sparse):
+        self.spherical, self.dtype = spherical, np.dtype(dtype)
+        self.sums = self.counts = self.objective = None
+        self.variance, energy = spread.variance, spread.energy
+        self.damping = DAMPING * spread.weight * energy
+        size = energy if spherical else self.variance
+        rounding = SPARSE_ROUNDING if is_sparse else ROUNDING
+        self.perfect = PERFECT * size + rounding * energy
+        self.frame = Frame.of(spherical, spread.mean, np.sqrt(size), self.dtype)
+
+    def moved(self, atoms):
+        """Float64 `atoms` after a step, and whether some are where no row was."""
+        used = self.counts > 0.0
+        if self.spherical:
+            used &= self.sums.any(axis=1)  # rows of zeros are nearest to any
+            moved = directions(self.sums + self.damping / len(atoms) * atoms)
+        else:
+            moved = self.sums / np.where(used, self.counts, 1.0)[:, None]
+        moved[~used] = atoms[~used]
+        new = self._worst(np.count_nonzero(~used))
+        empty = np.flatnonzero(~used)[: len(new)]
+        moved[empty] = directions(new) if self.spherical else new
+        return moved, len(new) > 0
+
+
+class Passes(Moves):
     """One pass after another over the rows of X.
 
     Parameters
@@ -97,26 +173,21 @@ class Passes:
     """
 
     def __init__(self, X, weights, *, spherical, run):
-        self.X, self.weights, self.spherical, self.run = X, weights, spherical, run
+        self.X, self.weights, self.run = X, weights, run
         self.tasks = tasks(X.shape[0])
         self.found = Assignment.empty(X.shape[0])
-        self.sums = self.counts = None
         self._spare = (
             deque()
         )  # sums of tasks: to make them anew takes as long as to add
-        weight, mean, energy, self.variance = self._moments()
-        self.damping = DAMPING * weight * energy
-        size = energy if spherical else self.variance
-        rounding = SPARSE_ROUNDING if sp.issparse(X) else ROUNDING
-        self.perfect = PERFECT * size + rounding * energy
-        if sp.issparse(X):
-            self.rows = SparseRows(X, spherical)
-        else:
-            frame = Frame.of(spherical, mean, np.sqrt(size), X.dtype)
-            self.rows = DenseRows(X, frame)
+        is_sparse = sp.issparse(X)
+        super().__init__(
+            self._spread(), X.dtype, spherical=spherical, is_sparse=is_sparse
+        )
+        kind, how = (SparseRows, spherical) if is_sparse else (DenseRows, self.frame)
+        self.rows = kind(X, how)
 
-    def _moments(self):
-        """The weight of all rows, their mean, their mean squares about 0 and the mean.
+    def _spread(self):
+        """The `Spread` of all rows.
 
         Sums are about the first row, so that no digits cancel if all are far from 0.
         """
@@ -124,6 +195,10 @@ class Passes:
         origin = np.zeros(n_features) if sp.issparse(self.X) else dense(self.X[:1])[0]
 
         def moments(rows):
+            parts = map(of_part, slices(rows.start, rows.stop, PART))
+            return tuple(sum(values) for values in zip(*parts))
+
+        def of_part(rows):
             some, weights = self.X[rows], self.weights[rows]
             if sp.issparse(some):
                 some = some.astype(np.float64)
@@ -135,10 +210,13 @@ class Passes:
 
         parts = self.run(moments, self.tasks)
         weight, total, squares = (sum(values) for values in zip(*parts))
-        mean, square = total / weight, squares / weight
-        variance = max(0.0, square - mean @ mean)
-        mean = mean + origin
-        return weight, mean, variance + mean @ mean, variance
+        mean = total / weight
+        square = max(0.0, squares - weight * (mean @ mean))
+        return Spread(weight, mean + origin, square)
+
+    def keep(self, atoms):
+        """Get ready for many passes, from `atoms` on."""
+        self.rows.keep(atoms, run=self.run)
 
     def assign(self, atoms):
         """Find what is nearest to `atoms`; give how many rows with weight changed.
@@ -162,6 +240,7 @@ class Passes:
             self._spare.append(sums)
             n_changed += changed
         self.counts = np.bincount(self.found.labels, self.weights, len(atoms))
+        self.objective = float(self.weights @ self.found.squares)
         return n_changed
 
     def _zeros(self, shape):
@@ -172,30 +251,16 @@ class Passes:
         sums[:] = 0.0
         return sums
 
-    def moved(self, atoms):
-        """Float64 `atoms` after a step, and whether some are where no row was."""
-        used = self.counts > 0.0
-        if self.spherical:
-            used &= self.sums.any(axis=1)  # rows of zeros are nearest to any
-            moved = directions(self.sums + self.damping / len(atoms) * atoms)
-        else:
-            moved = self.sums / np.where(used, self.counts, 1.0)[:, None]
-        moved[~used] = atoms[~used]
-        rows = self._worst(np.count_nonzero(~used))
-        new = dense(self.X[rows])
-        empty = np.flatnonzero(~used)[: len(rows)]
-        moved[empty] = directions(new) if self.spherical else new
-        return moved, len(rows) > 0
-
     def _worst(self, n_rows):
         """Up to so many different rows that are represented worst, the worst first."""
         if n_rows == 0:
-            return np.zeros(0, dtype=np.intp)
+            return np.zeros((0, self.X.shape[1]))
         squares = np.where(self.weights > 0.0, self.found.squares, 0.0)
         order = np.argsort(-squares, kind="stable")[: 2 * n_rows + 16]
         order = order[squares[order] > self.perfect]
-        _, first = np.unique(dense(self.X[order]), axis=0, return_index=True)
-        return order[np.sort(first)[:n_rows]]
+        rows = dense(self.X[order])
+        _, first = np.unique(rows, axis=0, return_index=True)
+        return rows[np.sort(first)[:n_rows]]
 
 
 def learn_centroids(X, weights, centroids, *, spherical, max_iter, tol, run=map):
@@ -229,31 +294,31 @@ def learn_centroids(X, weights, centroids, *, spherical, max_iter, tol, run=map)
         not written to later.
     """
     passes = Passes(X, weights, spherical=spherical, run=run)
+    for found in pass_on(passes, centroids, max_iter=max_iter, tol=tol):
+        labels, squares, _ = passes.found
+        yield found._replace(labels=labels.copy(), squares=squares.copy())
+
+
+def pass_on(passes, centroids, *, max_iter, tol):
+    """Yield `Centroids`, without what is known of rows, after each of some `Moves`."""
+    spherical = passes.spherical
     start = directions(centroids) if spherical else centroids
     # What is returned has the dtype of X: labels are of atoms that are rounded.
-    atoms = np.asarray(start, dtype=X.dtype)
-    passes.rows.keep(atoms, run=run)
+    atoms = np.asarray(start, dtype=passes.dtype)
+    passes.keep(atoms)
     passes.assign(atoms)
-    scale = (1.0 if spherical else passes.variance) / X.shape[1]
-    rounding = len(atoms) * (2.0 * np.finfo(X.dtype).eps) ** 2
+    scale = (1.0 if spherical else passes.variance) / atoms.shape[1]
+    rounding = len(atoms) * (2.0 * np.finfo(passes.dtype).eps) ** 2
     for n_iter in range(1, max_iter + 1):
         before = atoms.astype(np.float64)
         moved, relocated = passes.moved(before)
-        atoms = moved.astype(X.dtype)
+        atoms = moved.astype(passes.dtype)
         steps = np.square(atoms - before).sum()
         n_changed = passes.assign(atoms)
         # Labels that stay make the same means; directions go on, up to rounding.
         steady = n_changed == 0 and (not spherical or steps <= rounding)
         converged = bool(not relocated and (steady or steps <= tol * scale))
-        labels, squares, _ = passes.found
-        yield Centroids(
-            atoms,
-            labels.copy(),
-            squares.copy(),
-            passes.counts,
-            float(weights @ squares),
-            n_iter,
-            converged,
-        )
+        objective = passes.objective
+        yield Centroids(atoms, None, None, passes.counts, objective, n_iter, converged)
         if converged:
             return

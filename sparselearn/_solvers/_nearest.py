@@ -32,7 +32,9 @@ __all__ = [
     "dense",
     "make_targets",
     "nearest_centroids",
+    "room_for",
     "rows_near",
+    "slices",
     "tasks",
 ]
 
@@ -156,6 +158,13 @@ def dense_targets(centroids, frame):
     return kind(centroids, frame)
 
 
+def room_for(n_rows, frame):
+    """Room for what products of the frame are made of; None if for rows themselves."""
+    if frame.integers is not None:
+        return whole_rows(n_rows, frame)
+    return None if frame.sketch is None else Coordinates.empty(n_rows, frame)
+
+
 class SparseTargets(NamedTuple):
     """Centroids, as sparse rows are held against them: in float64, from the origin 0.
 
@@ -248,12 +257,14 @@ class DenseRows:
                 **frame.options,
             )
         )
-        self.frame, n_rows = frame, self.X.shape[0]
-        if frame.integers is not None:
-            self.known = whole_rows(n_rows, frame)
-        elif frame.sketch is not None:
-            self.known = Coordinates.empty(n_rows, frame)
-        else:
+        self.frame = frame
+        self.fill(run=run)
+
+    def fill(self, *, run):
+        """Keep what products of the frame are made of."""
+        frame, n_rows = self.frame, self.X.shape[0]
+        self.known = room_for(n_rows, frame)
+        if self.known is None:
             return
 
         def keep(rows):
@@ -347,7 +358,8 @@ def nearest_centroids(X, centroids, *, spherical=False, labels=None, run=map):
         targets = dense_targets(centroids, frame._replace(integers=integers))
 
     def assign(rows):
-        targets.assign(X[rows], found.part(rows))
+        for part in slices(rows.start, rows.stop, CALL):
+            targets.assign(X[part], found.part(part))
 
     deque(run(assign, tasks(X.shape[0])), maxlen=0)
     return found

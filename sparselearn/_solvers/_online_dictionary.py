@@ -22,10 +22,15 @@ import copy
 from dataclasses import dataclass, field
 
 import numpy as np
-import scipy.sparse as sp
 
-from sparselearn._kernels import _dictionary as kernels
-from sparselearn._solvers._coding import Atoms, has_gaps, join_codes, stack_rows
+from sparselearn._solvers._code_statistics import (
+    Statistics,
+    Tally,
+    add_codes,
+    squared_lengths,
+    stack_parts,
+)
+from sparselearn._solvers._coding import Atoms
 from sparselearn._solvers._dictionary import (
     AtomSet,
     Learned,
@@ -36,7 +41,7 @@ from sparselearn._solvers._dictionary import (
     update_dictionary,
 )
 
-__all__ = ["OnlineDictionary", "Tally", "learn_dictionary"]
+__all__ = ["OnlineDictionary", "learn_dictionary", "pass_until_steady"]
 
 # Batches in a half of the window, at least.
 FEWEST = 4
@@ -50,99 +55,6 @@ CHANCES = 20
 
 # Passes without progress, or with little, after which the objective is steady.
 PATIENCE = 5
-
-
-@dataclass
-class Statistics:
-    """What is kept of samples and codes.
-
-    Attributes
-    ----------
-    products : float64 ndarray (n_components, n_components)
-        A.
-    moments : float64 ndarray (n_components, n_features)
-        B.
-    usage : float64 ndarray (n_components,)
-        Weight of the samples that use each atom.
-    """
-
-    products: np.ndarray
-    moments: np.ndarray
-    usage: np.ndarray
-
-    @classmethod
-    def zeros(cls, n_components, n_features):
-        square = np.zeros((n_components, n_components))
-        return cls(square, np.zeros((n_components, n_features)), np.zeros(n_components))
-
-    def add(self, rows, weights, codes):
-        """Add some samples: `rows` (n_rows, n_features) and their `Codes`."""
-        starts = np.concatenate([[0], np.cumsum(codes.lengths)])
-        parts = (codes.data, codes.indices, starts, weights)
-        kernels.add_products(*parts, self.products)
-        if sp.issparse(rows):
-            compressed = (rows.data, rows.indices, rows.indptr)
-            kernels.add_sparse_moments(*parts, *compressed, self.moments)
-        else:
-            kernels.add_dense_moments(*parts, rows, self.moments)
-        mass = np.repeat(weights, codes.lengths)
-        self.usage += np.bincount(codes.indices, mass, minlength=self.usage.size)
-
-    def rotate(self, older):
-        """Drop what `older` holds; it then holds what is left."""
-        self.products -= older.products
-        self.moments -= older.moments
-        self.usage -= older.usage
-        older.products[:] = self.products
-        older.moments[:] = self.moments
-        older.usage[:] = self.usage
-
-    def bequeath(self, j, heir, sign):
-        """Count what atom j was used for as uses of `heir`, its twin but for `sign`."""
-        self.products[heir] += sign * self.products[j]
-        self.products[:, heir] += sign * self.products[:, j]
-        self.moments[heir] += sign * self.moments[j]
-        self.usage[heir] += self.usage[j]
-
-    def forget(self, atoms):
-        self.products[atoms] = 0.0
-        self.products[:, atoms] = 0.0
-        self.moments[atoms] = 0.0
-        self.usage[atoms] = 0.0
-
-    def arranged(self, order, signs):
-        """The same with atoms in `order`, and with `signs`."""
-        return Statistics(
-            self.products[np.ix_(order, order)] * np.outer(signs, signs),
-            self.moments[order] * signs[:, None],
-            self.usage[order],
-        )
-
-
-@dataclass
-class Tally:
-    """Sums over samples as they were coded, before the atoms moved.
-
-    Attributes
-    ----------
-    weight : float
-    objective : float
-        Weighted sum of half the squared error and the penalty.
-    n_nonzero : int
-    """
-
-    weight: float = 0.0
-    objective: float = 0.0
-    n_nonzero: int = 0
-
-    def add(self, weights, codes):
-        self.weight += weights.sum()
-        self.objective += weights @ (0.5 * codes.errors + codes.penalties)
-        self.n_nonzero += codes.data.size
-
-    @property
-    def mean(self):
-        return float(self.objective / self.weight)
 
 
 @dataclass
@@ -206,41 +118,69 @@ class OnlineDictionary:
         while start < samples.size:
             batch = slice(start, start + self.batch_size)
             codes = self._learn_batch(X[samples[batch]], weights[batch], encode)
-            self._slide(codes, longest)
+            self._slide(codes.lengths.size, codes.data.size, longest)
             yield weights[batch], codes
             start = batch.stop
 
     def _learn_batch(self, rows, weights, encode):
         atoms = Atoms(self.atoms)
         gram = atoms.gram  # before threads ask for it
-        parts, filled = [], []
-        start = 0
-        for codes in encode(rows, atoms):
-            part = slice(start, start + codes.lengths.size)
-            filled.append(_fill_gaps(rows[part], codes, self.atoms))
-            self.total.add(filled[-1], weights[part], codes)
-            parts.append(codes)
-            start = part.stop
-        codes = join_codes(parts)
-        if codes.data.size:
-            self._replace_dead(gram, filled, weights, codes)
+        codes, filled = add_codes(self.total, rows, weights, atoms, encode)
+
+        def draw_bad(n_most):
+            rows = stack_parts(filled)
+            coded = codes.errors, squared_lengths(rows), weights
+            return dense_rows(rows, badly_coded(*coded, n_most, self.random_state))
+
+        self._move(gram, codes.lengths.size, codes.data.size, draw_bad)
+        return codes
+
+    def learn_elsewhere(self, code, bad_rows, *, longest=None):
+        """Learn from a batch whose rows lie elsewhere.
+
+        Parameters
+        ----------
+        code : callable
+            ``code(atoms)`` gives the `Coded` of the batch, by `Atoms`.
+        bad_rows : callable
+            ``bad_rows(atoms, n_most, random_state)`` gives the rows of it that
+            `badly_coded` draws, dense and float64; what is NaN as codes give it.
+        longest : int, optional
+            As in `learn`.
+
+        Returns
+        -------
+        Coded
+        """
+        atoms = Atoms(self.atoms)
+        gram = atoms.gram  # before it is sent to several places
+        batch = code(atoms)
+        self.total.take(batch.sums)
+
+        def draw_bad(n_most):
+            return bad_rows(atoms, n_most, self.random_state)
+
+        n_samples, n_nonzero = batch.n_samples, batch.tally.n_nonzero
+        self._move(gram, n_samples, n_nonzero, draw_bad)
+        self._slide(n_samples, n_nonzero, longest)
+        return batch
+
+    def _move(self, gram, n_samples, n_nonzero, draw_bad):
+        """Move the atoms to where the statistics want them, after a batch."""
+        if n_nonzero:
+            self._replace_dead(gram, n_samples / n_nonzero, draw_bad)
             update_dictionary(
                 self.atoms, self.total.products, self.total.moments, self.atom_set
             )
-        return codes
 
-    def _replace_dead(self, gram, filled, weights, codes):
-        """Put badly coded samples, the list `filled` of them, in the place of atoms."""
-        chances = CHANCES * self.births.size * codes.lengths.size / codes.data.size
+    def _replace_dead(self, gram, samples_per_use, draw_bad):
+        """Put badly coded samples, ``draw_bad(n_most)``, in the place of atoms."""
+        chances = CHANCES * self.births.size * samples_per_use
         energies = np.diagonal(self.total.products)
         dead, heirs = dead_atoms(gram, energies, self.n_seen - self.births > chances)
         if dead.size == 0:
             return
-        rows = _stack(filled)
-        samples = badly_coded(
-            codes.errors, _squares(rows), weights, dead.size, self.random_state
-        )
-        atoms, usable = self.atom_set.project(dense_rows(rows, samples))
+        atoms, usable = self.atom_set.project(draw_bad(dead.size))
         atoms = new_atoms(atoms[usable], self.atoms)
         # As many as there are samples for; the others have another chance.
         dead, heirs = dead[: len(atoms)], heirs[: len(atoms)]
@@ -255,15 +195,15 @@ class OnlineDictionary:
         self.births[dead] = self.n_seen
         self.n_replaced += dead.size
 
-    def _slide(self, codes, longest):
-        """Count the samples of `codes`; drop the older half of the window in time."""
-        n_samples = codes.lengths.size
+    def _slide(self, n_samples, n_nonzero, longest):
+        """Count the samples of a batch; drop the older half of the window in time."""
         self.n_seen += n_samples
         self.n_newer += n_samples
         # Were no code other than 0, it would take for ever.
-        enough = USES * self.atoms.size * n_samples / max(codes.data.size, 1)
+        enough = USES * self.atoms.size * n_samples / max(n_nonzero, 1)
         half = max(min(self.n_seen, enough), SHARE * self.n_seen)
-        half = max(half, FEWEST * self.batch_size)
+        # Of rows elsewhere a batch may be larger than asked for.
+        half = max(half, FEWEST * max(self.batch_size, n_samples))
         if self.n_newer >= (half if longest is None else min(half, longest)):
             self.total.rotate(self.older)
             self.n_newer = 0
@@ -278,42 +218,53 @@ class OnlineDictionary:
         return other
 
 
-def _fill_gaps(rows, codes, components):
-    """`rows` with what their codes make of what is NaN."""
-    if not has_gaps(rows):
-        return rows
-    stacked = stack_rows(codes.data, codes.indices, codes.lengths, components.shape[0])
-    return np.where(np.isnan(rows), stacked @ components, rows)
-
-
-def _stack(parts):
-    return sp.vstack(parts, "csr") if sp.issparse(parts[0]) else np.concatenate(parts)
-
-
-def _squares(rows):
-    """Squared lengths of rows."""
-    squares = rows.multiply(rows) if sp.issparse(rows) else np.square(rows)
-    return squares.sum(axis=1, dtype=np.float64)
-
-
 def learn_dictionary(
     state, X, samples, weights, encode, *, max_iter, tol, shuffle, go_on
 ):
+    """Pass over samples in memory until the objective is steady.
+
+    Parameters
+    ----------
+    state, max_iter, tol, go_on
+        As in `pass_until_steady`.
+    X, samples, weights, encode
+        As in `OnlineDictionary.learn`.
+    shuffle : bool
+        Whether each pass takes the samples in an order of its own.
+
+    Yields
+    ------
+    Learned
+    """
+
+    def one_pass():
+        order = np.arange(samples.size)
+        if shuffle:
+            state.random_state.shuffle(order)
+        for batch in state.learn(
+            X, samples[order], weights[order], encode, longest=samples.size
+        ):
+            yield Tally.of(*batch)
+
+    yield from pass_until_steady(
+        state, one_pass, max_iter=max_iter, tol=tol, go_on=go_on
+    )
+
+
+def pass_until_steady(state, one_pass, *, max_iter, tol, go_on):
     """Pass over the samples until the objective is steady.
 
     Parameters
     ----------
     state : OnlineDictionary
         Overwritten.
-    X, samples, weights, encode
-        As in `OnlineDictionary.learn`.
+    one_pass : callable
+        Begins a pass in which `state` learns: an iterable of the `Tally` of each batch.
     max_iter : int
         Passes, at most.
     tol : float
         Stop when the least objective of a few passes is lower than that of all before
         by no more than this share of it; 0 goes on.
-    shuffle : bool
-        Whether each pass takes the samples in an order of its own.
     go_on : callable
         Asked after each batch whether to.
 
@@ -325,14 +276,9 @@ def learn_dictionary(
     """
     path = []
     for n_iter in range(1, max_iter + 1):
-        order = np.arange(samples.size)
-        if shuffle:
-            state.random_state.shuffle(order)
         tally = Tally()
-        for batch in state.learn(
-            X, samples[order], weights[order], encode, longest=samples.size
-        ):
-            tally.add(*batch)
+        for batch in one_pass():
+            tally += batch
             if not go_on():
                 break
         path.append(tally.mean)

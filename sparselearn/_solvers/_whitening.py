@@ -57,7 +57,7 @@ class Covariance(NamedTuple):
         """The moments of no rows."""
         return cls(0.0, np.zeros(n_features), np.zeros((n_features, n_features)))
 
-    def joined(self, other):
+    def __add__(self, other):
         """The moments of these rows and `other` ones (Chan, Golub and LeVeque, 1983).
 
         A new object: neither of the two changes.
@@ -136,7 +136,7 @@ def covariance_of(X, weights=None, run=map):
     chunks = [slice(start, start + step) for start in range(0, n_rows, step)]
     covariance = Covariance.of_none(n_features)
     for part in run(partial(_of_chunk, X, weights), chunks):
-        covariance = covariance.joined(part)
+        covariance = covariance + part
     return covariance
 
 

@@ -1,5 +1,7 @@
 """What fitted centroids do: rows to codes and labels, and codes to rows."""
 
+from functools import partial
+
 import numpy as np
 import scipy.sparse as sp
 from sklearn import get_config
@@ -10,7 +12,7 @@ from sklearn.base import (
 )
 from sklearn.utils.validation import check_is_fitted
 
-from sparselearn._dask import lazily
+from sparselearn._dask import chunks_of, is_collection, lazily, reduced
 from sparselearn._parallel import bounded, map_chunks, stream
 from sparselearn._solvers import _kmeans_codes as solver
 from sparselearn._solvers._codebook import Codebook, WhitenedRows
@@ -22,7 +24,13 @@ from sparselearn._solvers._coding import (
 )
 from sparselearn._solvers._nearest import nearest_centroids
 from sparselearn._solvers._whitening import Whitening
-from sparselearn._validation import check_codes, check_rows, check_weights
+from sparselearn._validation import (
+    check_codes,
+    check_part_weights,
+    check_rows,
+    check_weights,
+    row_weights,
+)
 
 __all__ = ["CentroidCodesMixin", "assign_rows", "chunk_rows", "count_codes"]
 
@@ -187,7 +195,9 @@ class CentroidCodesMixin(
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, dask array or data frame} of shape \
+                (n_samples, n_features)
+            Of a collection two numbers come from each chunk, in one round.
         y : Ignored
         sample_weight : array-like of shape (n_samples,), default=None
 
@@ -196,10 +206,16 @@ class CentroidCodesMixin(
         score : float
         """
         check_is_fitted(self, "components_")
+        if is_collection(X):
+            measure = partial(_measured, self)
+            weight, total = reduced(measure, chunks_of(X, sample_weight))
+            row_weights(np.full(1, weight), np.empty((1, 1)))  # refuses none at all
+            return -float(total)
         X = check_rows(self, X)
         weights = check_weights(sample_weight, X)
         return -float(weights @ assign_rows(X, self._codebook(), self.n_jobs).squares)
 
+    @lazily
     def inverse_transform(self, X):
         """What codes stand for.
 
@@ -266,3 +282,11 @@ class CentroidCodesMixin(
         names = super().get_feature_names_out(input_features)
         names = names[: self.components_.shape[0]]
         return split_names(names) if self.split_sign else names
+
+
+def _measured(coder, X, sample_weight):
+    """The weight of the rows of a chunk, and that of their squared distances."""
+    X = check_rows(coder, X)
+    weights = check_part_weights(sample_weight, X)
+    squares = assign_rows(X, coder._codebook(), 1).squares
+    return np.array([weights.sum(), weights @ squares])

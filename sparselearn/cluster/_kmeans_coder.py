@@ -6,15 +6,16 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 
 from sparselearn._compat import Interval, StrOptions, fit_context
+from sparselearn._dask import is_collection
 from sparselearn._solvers._kmeans_codes import ENCODERS
 from sparselearn._validation import check_rows, check_weights
+from sparselearn.cluster._chunk_learning import ChunkLearningMixin
 from sparselearn.cluster._coding import CentroidCodesMixin
-from sparselearn.cluster._learning import CentroidLearningMixin
 
 __all__ = ["KMeansCoder"]
 
 
-class KMeansCoder(CentroidLearningMixin, CentroidCodesMixin, BaseEstimator):
+class KMeansCoder(ChunkLearningMixin, CentroidCodesMixin, BaseEstimator):
     r"""Sparse codes of samples by the K-means centroids near them.
 
     `fit` learns centroids c_1, ..., c_K that minimise, with sample weights s,
@@ -76,7 +77,9 @@ class KMeansCoder(CentroidLearningMixin, CentroidCodesMixin, BaseEstimator):
         mean. Small ones find finer details, and noise.
     init : {"k-means++", "data"} or array-like, default="k-means++"
         Where centroids start: at samples far apart, at random samples, or at an array
-        of shape (n_components, n_features), in the units of `components_`.
+        of shape (n_components, n_features), in the units of `components_`. Of a large
+        memory map or a dask collection some of the samples are drawn from, 16384 or
+        more.
     max_iter : int, default=100
         Passes over the data, at most.
     tol : float, default=1e-4
@@ -107,7 +110,8 @@ class KMeansCoder(CentroidLearningMixin, CentroidCodesMixin, BaseEstimator):
     gains_ : ndarray of shape (n_components,) or None
         If `spherical`: the mean length of the projections of a centroid's samples.
     labels_ : ndarray of int32, shape (n_samples,)
-        The nearest centroid of each training sample.
+        The nearest centroid of each training sample. After a `fit` to a dask collection
+        a dask array, to be computed; a pickle is without it.
     inertia_ : float
         The objective above.
     counts_ : ndarray of shape (n_components,)
@@ -225,19 +229,43 @@ class KMeansCoder(CentroidLearningMixin, CentroidCodesMixin, BaseEstimator):
     def fit(self, X, y=None, sample_weight=None):
         """Learn the centroids.
 
+        The rows of a dask array or data frame stay where they are, and a pass is a
+        round: the centroids go to the chunks, and sums of as many numbers,
+        ``8 n_components n_features`` bytes, come from each, added up in a tree. There
+        are ``n_iter_ + 4`` rounds that read all chunks, which to `persist` X makes
+        cheap, and one more to count rows where sizes of chunks are unknown:
+
+        - one for moments, with `whiten` of ``8 n_features**2`` bytes a chunk;
+        - one that draws a sample, of about 16384 rows or, if that is more, 8 for each
+          centroid. From it centroids start, unless `init` is an array;
+        - ``n_iter_ + 1`` for the passes, and one for each pass that leaves a centroid
+          without rows. What makes them faster, up to 1 GiB altogether, is kept beside
+          the chunks;
+        - one for the attributes that tell of codes.
+
+        From a given start, and of so few rows that the sample is all of them, what is
+        learned is what is learned in memory, but for rounding. It depends neither on
+        the scheduler nor on the number of workers. With `batch_size` one chunk after
+        another is passed over, in random order: the centroids go from one to the next.
+
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Sparse X stays sparse; with `whiten`, n_features² numbers are dense.
+        X : {array-like, sparse matrix, dask array or data frame} of shape \
+                (n_samples, n_features)
+            Sparse X stays sparse, as chunks do; with `whiten`, n_features² numbers are
+            dense.
         y : Ignored
         sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative, not all zero: a weight of 2 is a sample that occurs twice.
+            Non-negative, not all zero: a weight of 2 is a sample that occurs twice. Of
+            a collection whose chunks are of unknown sizes it must be one too.
 
         Returns
         -------
         self : object
             Fitted estimator.
         """
+        if is_collection(X):
+            return self._learn_chunks(X, y, sample_weight)
         X = check_rows(self, X, reset=True)
         weights = check_weights(sample_weight, X)
         return self._learn(X, y, weights, check_random_state(self.random_state))
@@ -256,11 +284,17 @@ class KMeansCoder(CentroidLearningMixin, CentroidCodesMixin, BaseEstimator):
         A call that fails, or is interrupted, changes nothing. A pickle goes on where
         the estimator was.
 
+        A call with a dask array or data frame does what one with each of its chunks
+        does, one after another: each is read once, where it lies, and the estimator, of
+        about ``20 n_components n_features`` bytes, goes from one to the next. Labels
+        are those of the last chunk.
+
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, dask array or data frame} of shape \
+                (n_samples, n_features)
             At the first call, of `n_components` samples or more unless `init` is an
-            array.
+            array; of a collection so many of its first chunks as have them together.
         y : Ignored
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative, not all zero.
@@ -270,5 +304,7 @@ class KMeansCoder(CentroidLearningMixin, CentroidCodesMixin, BaseEstimator):
         self : object
             Fitted estimator.
         """
+        if is_collection(X):
+            return self._learn_more_chunks(X, sample_weight)
         X = check_rows(self, X, reset=not hasattr(self, "_running"))
         return self._learn_more(X, check_weights(sample_weight, X))

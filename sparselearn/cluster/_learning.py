@@ -12,6 +12,7 @@ from sklearn.utils import check_array, check_random_state
 
 from sparselearn._callbacks import LearnsByPasses
 from sparselearn._parallel import bounded, map_chunks, row_chunks, stream
+from sparselearn._solvers._batches import BLOCK
 from sparselearn._solvers._centroid_batches import (
     Running,
     learn_by_batches,
@@ -23,15 +24,20 @@ from sparselearn._solvers._codebook import Codebook, Directions, WhitenedRows
 from sparselearn._solvers._distinct_rows import distinct_rows, project
 from sparselearn._solvers._kmeans_codes import threshold_at
 from sparselearn._solvers._lloyd import learn_centroids
+from sparselearn._solvers._maps import ChosenRows, is_large_map
 from sparselearn._solvers._nearest import Assignment
 from sparselearn._solvers._whitening import covariance_of, whitening
 from sparselearn._validation import read_only
 from sparselearn.cluster._coding import assign_rows, chunk_rows, count_codes
+from sparselearn.cluster._totals import Totals
 
-__all__ = ["CentroidLearningMixin"]
+__all__ = ["CentroidLearningMixin", "Learned", "Sample", "book_of", "in_space"]
 
 # Products from which an automatic threshold is chosen, at most.
 THRESHOLD_PRODUCTS = 2**21
+# Rows of a large map from which a start is drawn, at least; or so many numbers.
+STARTERS = 2**14
+STARTING_NUMBERS = 2**24
 # The share of a code that exceeds it, if no number of entries is asked for.
 DENSITY = 0.1
 
@@ -82,24 +88,34 @@ class CentroidLearningMixin(LearnsByPasses):
         # By a power of two, so that no digit changes, for sums not to overflow.
         exponent = int(np.frexp(masses.max())[1])
         masses = np.ldexp(masses, -exponent)
-        rows = X[chosen]
-        space = self._make_whitening(rows, masses)
         sample = Sample.of(chosen, masses, self.n_components, random_state)
+        drawn = None
+        if is_large_map(X):
+            drawn = _to_start_from(X, chosen, masses, self.n_components, random_state)
+            # In the order of the file: in another a page of it is read for each row.
+            in_file = np.argsort(chosen)
+            chosen, masses = chosen[in_file], masses[in_file]
+        rows = X[chosen] if drawn is None else ChosenRows(X, chosen)
+        space = self._make_whitening(rows, masses)
         own = np.random.RandomState(random_state.randint(2**32, dtype=np.uint32))
 
         def store(estimator, learned):
             estimator._store(learned, X, weights, space, sample, own, chosen=chosen)
 
-        steps = self._passes(rows, masses, init, space, random_state, exponent)
+        start = init, drawn
+        steps = self._passes(rows, masses, start, space, random_state, exponent)
         store(self, self._last(steps, X, y, store))
-        if chosen.size < self.n_components:
+        self._warn_of_few(chosen.size)
+        return self
+
+    def _warn_of_few(self, n_distinct):
+        if n_distinct < self.n_components:
             warnings.warn(
-                f"n_components={self.n_components}, but X has only {chosen.size} "
+                f"n_components={self.n_components}, but X has only {n_distinct} "
                 "distinct samples: some centroids are the same. Lower n_components.",
                 ConvergenceWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
-        return self
 
     def _check_numbers(self, X, n_samples):
         """Hold `n_components` and `init` against X; return `init`, an array checked."""
@@ -137,10 +153,12 @@ class CentroidLearningMixin(LearnsByPasses):
         if self.whiten is None:
             return None
         with stream(self.n_jobs) as run:
-            covariance = covariance_of(X, weights, run)
-            made = whitening(
-                covariance, self.whiten, eps=self.whiten_eps, dtype=X.dtype
-            )
+            return self._whitening_by(covariance_of(X, weights, run), X.dtype)
+
+    def _whitening_by(self, covariance, dtype):
+        """The `Whitening` of rows of some covariance."""
+        options = {"eps": self.whiten_eps, "dtype": dtype}
+        made = bounded(whitening, covariance, self.whiten, **options)
         if self.whiten == "zca":
             return made
         rank = max(1, np.count_nonzero(made.variances))
@@ -160,12 +178,22 @@ class CentroidLearningMixin(LearnsByPasses):
             run=run,
         )
 
-    def _passes(self, rows, weights, init, space, random_state, exponent):
-        """Yield `Learned` after each pass over the rows, all distinct."""
+    def _passes(self, rows, weights, start, space, random_state, exponent):
+        """Yield `Learned` after each pass over the rows, all distinct.
+
+        `start` is how centroids start, and the rows that are drawn from for that, with
+        weights of theirs; None for all.
+        """
+        init, drawn = start
         options = {"spherical": self.spherical, "max_iter": self.max_iter}
         with stream(self.n_jobs) as run:
-            rows = _in_space(rows, space, run, keep=self.batch_size is None)
-            start = self._start(rows, weights, init, space, random_state, run)
+            in_file = isinstance(rows, ChosenRows)
+            keep = self.batch_size is None and not in_file
+            rows = in_space(rows, space, run, keep=keep)
+            some = rows, weights
+            if drawn is not None:
+                some = in_space(drawn[0], space, run), drawn[1]
+            start = self._start(*some, init, space, random_state, run)
             options |= {"tol": self.tol, "run": run}
             if self.batch_size is None:
                 for found in learn_centroids(rows, weights, start, **options):
@@ -176,6 +204,7 @@ class CentroidLearningMixin(LearnsByPasses):
                 return
             state = start_running(start, spherical=self.spherical)
             options["batch_size"] = self.batch_size
+            options["block"] = BLOCK if in_file else None
             for found in learn_by_batches(
                 rows, weights, state, random_state, **options
             ):
@@ -198,7 +227,7 @@ class CentroidLearningMixin(LearnsByPasses):
                 check_random_state(self.random_state).randint(2**32, dtype=np.uint32)
             )
         with stream(self.n_jobs) as run:
-            rows = _in_space(X, space, run)
+            rows = in_space(X, space, run)
             if not goes_on:
                 start = self._start(rows, weights, init, space, own, run)
                 state = start_running(start, spherical=spherical)
@@ -229,48 +258,47 @@ class CentroidLearningMixin(LearnsByPasses):
         counted joins what has been counted.
         """
         spherical = self.gains_ is not None if goes_on else self.spherical
-        centroids = np.array(learned.atoms, dtype=X.dtype, order="C")
-        nothing = np.zeros(centroids.shape[1])
-        n_components = len(centroids)
-        book = Codebook(centroids, spherical, space, None, nothing)
+        book = book_of(learned, X.dtype, space, spherical)
         found = _assigned(X, book, self.n_jobs, learned.nearest, chosen)
-        counts, along, sums = (
-            np.bincount(found.labels, weights * sizes, minlength=n_components)
-            for sizes in (np.ones(weights.size), found.sizes, np.abs(found.sizes))
-        )
-        running = learned.running
+        threshold = self._choose_threshold(X, sample, book)
+        coding = bounded(self._coding, book, threshold, X)
+        lengths = count_codes(X, coding, self.n_jobs)
+        totals = Totals.of(found, weights, lengths, book.n_components)
+        self._settle(learned, totals, book, threshold, own, goes_on=goes_on)
+        self.labels_ = found.labels
+
+    def _settle(self, learned, totals, book, threshold, own, *, goes_on=False):
+        """Set all fitted attributes but the labels."""
+        centroids, space, spherical = book.centroids, book.whitening, book.spherical
+        counts, sizes, running = totals.counts, totals.sizes, learned.running
         if spherical and not goes_on:
             # Of two opposites, that to which most samples point.
-            signs = np.where(along < 0.0, -1, 1).astype(X.dtype)[:, None]
+            signs = np.where(totals.along < 0.0, -1, 1).astype(centroids.dtype)[:, None]
             centroids *= signs
             if running is not None:
                 running = running._replace(atoms=running.atoms * signs)
         if running is None:
-            running = _run_in(centroids, found, weights, counts, spherical)
+            running = _run_in(centroids, totals, spherical)
         if goes_on:
             if spherical:
-                sums += self.gains_ * self.counts_
-            counts += self.counts_
-        threshold = self._choose_threshold(X, sample, book)
-        coding = bounded(self._coding, book, threshold, X)
-        lengths = count_codes(X, coding, self.n_jobs)
+                sizes = sizes + self.gains_ * self.counts_
+            counts = counts + self.counts_
 
         self.components_, self.whitened_components_ = centroids, None
         self.mean_ = self.whitening_ = self.inverse_whitening_ = None
         if space is not None:
             self.whitened_components_ = centroids
-            self.components_ = _mapped_back(book).astype(X.dtype)
+            self.components_ = _mapped_back(book).astype(centroids.dtype)
             self.mean_ = space.mean
             self.whitening_ = space.matrix.T
             self.inverse_whitening_ = space.inverse.T
-        self.n_components_ = n_components
+        self.n_components_ = len(centroids)
         self.n_iter_ = learned.n_iter
-        self.labels_ = found.labels
-        self.inertia_ = float(weights @ found.squares)
+        self.inertia_ = totals.inertia
         self.counts_ = counts
-        self.gains_ = _mean_of(sums, counts) if spherical else None
+        self.gains_ = _mean_of(sizes, counts) if spherical else None
         self.threshold_ = threshold
-        self.n_nonzero_coefs_ = float(weights @ lengths / weights.sum())
+        self.n_nonzero_coefs_ = totals.n_nonzero / totals.weight
         self.sparsity_ = 1.0 - self.n_nonzero_coefs_ / self._n_features_out
         self._running, self._generator = tuple(running), own
 
@@ -307,12 +335,13 @@ def _assigned(X, book, n_jobs, nearest, chosen):
         return assign_rows(X, book, n_jobs, found.labels)
     others = np.flatnonzero(found.labels < 0)  # without weight, or met before
     if others.size:
-        rest = assign_rows(_frozen(X[others]), book, n_jobs)
+        rest = ChosenRows(X, others) if is_large_map(X) else _frozen(X[others])
+        rest = assign_rows(rest, book, n_jobs)
         found.labels[others], found.squares[others] = rest.labels, rest.squares
     return found
 
 
-def _in_space(X, space, run, *, keep=False):
+def in_space(X, space, run, *, keep=False):
     """X, or its rows in the whitened space: if `keep`, of dense X all at a time."""
     if space is None:
         return _frozen(X)
@@ -328,9 +357,21 @@ def _in_space(X, space, run, *, keep=False):
     return _frozen(rows)
 
 
+def _to_start_from(X, chosen, masses, n_components, random_state):
+    """Rows of a large map from which a start is drawn, in memory, and their weights.
+
+    To draw it from all rows would be a pass over the file for each centroid.
+    """
+    size = max(STARTERS, 4 * n_components, STARTING_NUMBERS // X.shape[1])
+    if size < chosen.size:
+        some = np.sort(random_state.choice(chosen.size, size, replace=False))
+        chosen, masses = chosen[some], masses[some]
+    return read_only(X[chosen]), masses
+
+
 def _frozen(X):
     """X as kernels are compiled for it: not to be written to."""
-    return X if sp.issparse(X) else read_only(X)
+    return read_only(X) if isinstance(X, np.ndarray) else X
 
 
 def _scaled(state, exponent):
@@ -341,17 +382,20 @@ def _scaled(state, exponent):
     )
 
 
-def _run_in(centroids, found, weights, counts, spherical):
+def book_of(learned, dtype, space, spherical):
+    """The `Codebook` of what was learned, to find out what becomes of rows by it."""
+    centroids = np.array(learned.atoms, dtype=dtype, order="C")
+    return Codebook(centroids, spherical, space, None, np.zeros(centroids.shape[1]))
+
+
+def _run_in(centroids, totals, spherical):
     """The state of centroids that were learned from all rows at a time."""
-    masses = counts
-    if spherical:
-        # That of d is d's = sum w a^2, for the sum s of w a x, which has its direction.
-        energies = weights * found.sizes**2
-        masses = np.bincount(found.labels, energies, minlength=counts.size)
-    offered = np.full(counts.size, weights.sum())
-    n_offered = np.full(counts.size, np.count_nonzero(weights))
+    # That of d is d's = sum w a^2, for the sum s of w a x, which has its direction.
+    masses = totals.energies if spherical else totals.counts
+    offered = np.full(masses.size, totals.weight)
+    n_offered = np.full(masses.size, totals.n_rows)
     atoms = centroids.astype(np.float64)
-    return Running(atoms, masses, counts.copy(), offered, n_offered)
+    return Running(atoms, masses, totals.counts.copy(), offered, n_offered)
 
 
 def _mapped_back(book):

@@ -1,18 +1,25 @@
 """What all estimators that make codes share: rows in, codes out, and back."""
 
 import warnings
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
 from sklearn import get_config
-from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+)
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
-from sparselearn._dask import lazily
-from sparselearn._parallel import bounded, map_chunks, row_chunks
+from sparselearn._dask import chunks_of, is_collection, lazily, reduced
+from sparselearn._parallel import bounded, map_chunks
 from sparselearn._solvers._coding import (
     Atoms,
+    Coder,
     has_gaps,
     join_codes,
     merge_signs,
@@ -20,29 +27,25 @@ from sparselearn._solvers._coding import (
     split_signs,
     stack_rows,
 )
-from sparselearn._validation import check_codes, check_weights
+from sparselearn._validation import check_codes, check_part_weights, check_weights
 from sparselearn._validation import check_rows as check_floats
 from sparselearn.decomposition._methods import make_coder
+from sparselearn.decomposition._sums import ErrorSums, Scored, chunk_rows
 
 __all__ = [
     "CodesMixin",
+    "RowCoding",
     "check_rows",
-    "chunk_rows",
     "compact",
     "encode",
     "encode_levels",
-    "explained",
     "map_rows",
-    "observed_mean",
     "stack_codes",
     "warn_of",
     "warn_of_none",
+    "warn_of_so_many",
+    "warn_of_zeros",
 ]
-
-# Rows a chunk: their products with a few hundred atoms stay in the cache. Fewer where
-# a row or its code is so long that a chunk would be of more numbers than BLOCK.
-CHUNK = 512
-BLOCK = 2**22
 
 
 def check_rows(estimator, X, *, missing="error", reset=False):
@@ -62,12 +65,6 @@ def check_rows(estimator, X, *, missing="error", reset=False):
             "does not store is 0."
         )
     return X
-
-
-def chunk_rows(X, n_components=1):
-    """How many rows of X are encoded at a time."""
-    width = n_components if sp.issparse(X) else max(n_components, X.shape[1])
-    return max(1, min(CHUNK, BLOCK // width))
 
 
 def map_rows(function, X, atoms, coder, n_jobs=None):
@@ -129,9 +126,14 @@ def stack_codes(codes, n_components, dtype, *, split_sign=False):
 def warn_of(codes, *, stacklevel):
     """One warning for all rows whose code is not what was asked for."""
     late = int(np.count_nonzero(codes.status == 1))
-    if late:
+    warn_of_so_many(late, codes.status.size, stacklevel=stacklevel + 1)
+
+
+def warn_of_so_many(n_late, n_samples, *, stacklevel):
+    """The same, of their numbers."""
+    if n_late:
         warnings.warn(
-            f"The codes of {late} of {codes.status.size} samples missed their "
+            f"The codes of {n_late} of {n_samples} samples missed their "
             "tolerance. Raise max_iter or tol.",
             ConvergenceWarning,
             stacklevel=stacklevel + 1,
@@ -140,8 +142,12 @@ def warn_of(codes, *, stacklevel):
 
 def warn_of_none(codes, coding, *, stacklevel):
     """A warning if all codes are zero, but not all rows: `errors` are their squares."""
-    if codes.data.size or not codes.errors.any():
-        return
+    if not codes.data.size and codes.errors.any():
+        warn_of_zeros(coding, stacklevel=stacklevel + 1)
+
+
+def warn_of_zeros(coding, *, stacklevel):
+    """A warning that all codes are zero, with what to do about it."""
     advice = "no atom explains any of the samples. Check the dictionary."
     if coding.alpha is not None:
         advice = f"alpha={coding.alpha} is too large for these samples. Lower it."
@@ -152,56 +158,52 @@ def warn_of_none(codes, coding, *, stacklevel):
     )
 
 
-def observed_mean(X, weights):
-    """Weighted means of the features over what is not NaN; 0 where all is."""
-    if sp.issparse(X):
-        return X.T @ weights / weights.sum()
-    sums, masses = np.zeros((2, X.shape[1]))
-    for rows in row_chunks(X.shape[0], chunk_rows(X)):
-        seen = ~np.isnan(X[rows])
-        sums += weights[rows] @ np.where(seen, X[rows], 0.0)
-        masses += weights[rows] @ seen
-    return np.divide(sums, masses, out=sums, where=masses > 0.0)
+class RowCoding(NamedTuple):
+    """How rows are checked and encoded where they lie, without the estimator.
 
+    Attributes
+    ----------
+    bare : estimator
+        Of the same class; knows at most the features.
+    missing : {"error", "mask"}
+    coder : Coder
+    n_jobs : int or None
+    """
 
-def explained(X, codes, weights, components, mean, *, held_out=None):
-    """R2 of `codes` about `mean`, weighted by variance; of entries held out, if any."""
-    if held_out is None:
-        variation = _variation(X, weights, mean)
-        error = weights @ codes.errors
-        total = variation + weights.sum() * (mean @ mean)
-    else:
-        variation = error = total = 0.0
-        stacked = stack_codes(codes, components.shape[0], np.float64)
-        for rows in row_chunks(X.shape[0], chunk_rows(X)):
-            hidden = np.where(held_out[rows], X[rows], np.nan)
-            variation += weights[rows] @ _squares(hidden - mean)
-            error += weights[rows] @ _squares(hidden - stacked[rows] @ components)
-            total += weights[rows] @ _squares(hidden)
-    if variation == 0.0:
-        # An error of so small a share of all is rounding.
-        return float(error <= 64.0 * np.finfo(np.float64).eps * total)
-    return float(1.0 - error / variation)
+    bare: BaseEstimator
+    missing: str
+    coder: Coder
+    n_jobs: int | None
 
+    @classmethod
+    def of(cls, estimator):
+        bare = type(estimator)()
+        for name in ("n_features_in_", "feature_names_in_"):
+            if hasattr(estimator, name):
+                setattr(bare, name, getattr(estimator, name))
+        coding = estimator._coding
+        return cls(bare, coding.missing, make_coder(coding), estimator.n_jobs)
 
-def _variation(X, weights, mean):
-    """``sum_ij s_i (x_ij - mean_j)²`` over what is not NaN."""
-    if sp.issparse(X):
-        # What is not stored adds mean_j² each.
-        inside = np.repeat(weights, np.diff(X.indptr))
-        stored = inside @ (X.data - mean[X.indices]) ** 2
-        outside = weights.sum() - np.bincount(X.indices, inside, minlength=mean.size)
-        return float(stored + outside @ mean**2)
-    total = 0.0
-    for rows in row_chunks(X.shape[0], chunk_rows(X)):
-        total += weights[rows] @ _squares(X[rows] - mean)
-    return float(total)
+    def rows(self, X, sample_weight):
+        """The rows of a chunk that have a weight, and their weights."""
+        X = check_rows(self.bare, X, missing=self.missing)
+        weights = check_part_weights(sample_weight, X)
+        present = weights > 0.0
+        return (X, weights) if present.all() else (X[present], weights[present])
 
+    def prepared(self, components):
+        """`Atoms` with what their encoding needs, formed once for all chunks."""
+        atoms = Atoms(components)
+        bounded(self.coder.prepare, atoms)
+        return atoms
 
-def _squares(deviations):
-    """Sums of squares of the rows of what is not NaN."""
-    deviations = np.where(np.isnan(deviations), 0.0, deviations)
-    return np.einsum("ij,ij->i", deviations, deviations)
+    def scored(self, atoms, mean, X, sample_weight):
+        """The `Scored` of a chunk."""
+        X, weights = self.rows(X, sample_weight)
+        if not weights.size:
+            return None
+        codes = encode(X, atoms, self.coder, self.n_jobs)
+        return Scored.of(X, codes, weights, mean, atoms.size)
 
 
 class CodesMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
@@ -224,19 +226,13 @@ class CodesMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         warn_of(codes, stacklevel=stacklevel + 1)
         return codes
 
-    def _store_codes(self, codes, weights):
+    def _store_sums(self, sums):
         """Fitted attributes that are figures of the training samples' codes."""
-        n_components = self.components_.shape[0]
-        total = weights.sum()
-        mass = np.repeat(weights, codes.lengths)
-        usage = np.bincount(codes.indices, mass, minlength=n_components)
-        self.n_components_ = n_components
-        self.atom_usage_ = usage / total
-        self.n_nonzero_coefs_ = float(usage.sum() / total)
-        self.sparsity_ = 1.0 - self.n_nonzero_coefs_ / n_components
-        self.objective_ = float(
-            weights @ (0.5 * codes.errors + codes.penalties) / total
-        )
+        self.n_components_ = sums.usage.size
+        self.atom_usage_ = sums.usage / sums.weight
+        self.n_nonzero_coefs_ = float(sums.usage.sum() / sums.weight)
+        self.sparsity_ = 1.0 - self.n_nonzero_coefs_ / self.n_components_
+        self.objective_ = sums.objective / sums.weight
 
     def _output(self, codes, dtype):
         coding = self._coding
@@ -266,6 +262,7 @@ class CodesMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         X = check_rows(self, X, missing=self._coding.missing)
         return self._output(self._codes(X, stacklevel=4), X.dtype)
 
+    @lazily
     def inverse_transform(self, X):
         """The samples that codes stand for: codes times atoms.
 
@@ -296,12 +293,14 @@ class CodesMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Entries that are NaN, if `missing` is "mask", count on neither side.
+            Entries that are NaN, if `missing` is "mask", count on neither side. Of a
+            dask array or data frame sums are formed where its chunks lie, in one round:
+            the atoms go there, and n_components numbers a chunk come back.
         y : Ignored
         sample_weight : array-like of shape (n_samples,), default=None
         held_out : array-like of bool, shape (n_samples, n_features), default=None
-            Entries of dense X to hide from the coder, and alone to be scored: how well
-            missing entries are filled in.
+            Entries of dense X in memory to hide from the coder, and alone to be scored:
+            how well missing entries are filled in.
 
         Returns
         -------
@@ -309,6 +308,12 @@ class CodesMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             1 at best; 0 for codes no better than the mean.
         """
         check_is_fitted(self, "components_")
+        if is_collection(X):
+            if held_out is not None:
+                raise ValueError(
+                    "held_out needs X in memory, and X is a dask collection."
+                )
+            return self._score_chunks(X, sample_weight)
         X = check_rows(self, X, missing=self._coding.missing)
         weights = check_weights(sample_weight, X)
         seen = X
@@ -316,9 +321,19 @@ class CodesMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             held_out = _check_held_out(held_out, X)
             seen = np.where(held_out, np.nan, X)
         codes = self._codes(seen, stacklevel=2)
-        return explained(
-            X, codes, weights, self.components_, self.mean_, held_out=held_out
-        )
+        rows = X, codes, weights, self.mean_
+        if held_out is None:
+            return ErrorSums.of(*rows).explained()
+        return ErrorSums.of_hidden(*rows, self.components_, held_out).explained()
+
+    def _score_chunks(self, X, sample_weight):
+        """`score` of a dask collection."""
+        coding = RowCoding.of(self)
+        atoms = coding.prepared(self.components_)
+        function = partial(coding.scored, atoms, self.mean_)
+        found = reduced(function, chunks_of(X, sample_weight))
+        warn_of_so_many(found.codes.n_late, found.codes.n_samples, stacklevel=3)
+        return found.errors.explained()
 
     @property
     def _n_features_out(self):

@@ -5,8 +5,9 @@ from sparselearn._parallel import row_chunks, stream
 from sparselearn._solvers._atom_updates import DescentUpdate, LeastSquaresUpdate
 from sparselearn._solvers._batch_dictionary import Alternation, learn
 from sparselearn._solvers._coding import Atoms, join_codes
-from sparselearn.decomposition._coding import chunk_rows
+from sparselearn._solvers._first_atoms import Samples
 from sparselearn.decomposition._learner import DictionaryLearner
+from sparselearn.decomposition._sums import chunk_rows
 
 __all__ = ["BatchLearner", "DictionaryLearning"]
 
@@ -17,10 +18,12 @@ class BatchLearner(DictionaryLearner):
     A subclass says by `_update` how atoms become better.
     """
 
+    _for_collections = "MiniBatchDictionaryLearning learns from such rows, in rounds."
+
     def _learn(self, X, weights, coder, random_state):
         chosen, weights = self._distinct(X, weights)
         X = X[chosen]
-        atoms = self._initial_atoms(X, weights, random_state)
+        atoms = self._initial_atoms(Samples.of(X, weights), X.shape[1], random_state)
         yield from self._alternate(X, weights, atoms, coder, random_state)
 
     def _alternate(self, X, weights, atoms, coder, random_state):

@@ -21,8 +21,8 @@ from sparselearn._compat import Interval, StrOptions, fit_context
 from sparselearn._dask import lazily
 from sparselearn._parallel import bounded
 from sparselearn._solvers._atom_updates import DescentUpdate, KSVDUpdate
-from sparselearn._solvers._dictionary import initial_atoms
 from sparselearn._solvers._discriminative import augmented, fit_readout, shares
+from sparselearn._solvers._first_atoms import Samples, initial_atoms
 from sparselearn.decomposition._coding import check_rows, stack_codes
 from sparselearn.decomposition._dictionary_learning import BatchLearner
 from sparselearn.decomposition._learner import DictionaryLearner
@@ -277,11 +277,11 @@ class DiscriminativeDictionaryLearning(BatchLearner):
         )
 
         def store(estimator, learned):
-            codes = estimator._store(learned, X, weights, coder)
+            sums, codes = estimator._store(learned, X, weights, coder)
             if classes is not None:
                 estimator.classes_ = classes
             estimator._store_readout(codes, targets, weights, single=single)
-            return codes
+            return sums, codes
 
         codes = self._finish(steps, X, y, store, stacklevel=stacklevel)
         return codes, X.dtype
@@ -342,7 +342,9 @@ class DiscriminativeDictionaryLearning(BatchLearner):
     def _first_atoms(self, X, wide, labels, weights, random_state):
         """Atoms of samples and targets to start from."""
         if not isinstance(self.init, str):
-            atoms = self._initial_atoms(X, weights, random_state)
+            atoms = self._initial_atoms(
+                Samples.of(X, weights), X.shape[1], random_state
+            )
             n_targets = wide.shape[1] - X.shape[1]
             return np.hstack([atoms, np.zeros((atoms.shape[0], n_targets))])
         n_components = self.n_components or X.shape[1]
@@ -352,8 +354,7 @@ class DiscriminativeDictionaryLearning(BatchLearner):
         parts = [
             bounded(
                 initial_atoms,
-                wide[labels == k],
-                weights[labels == k],
+                Samples.of(wide[labels == k], weights[labels == k]),
                 quota,
                 self.init,
                 self._atom_set(),

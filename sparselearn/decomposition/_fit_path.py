@@ -9,12 +9,12 @@ from sparselearn._validation import check_weights
 from sparselearn.decomposition._coding import (
     check_rows,
     encode_levels,
-    observed_mean,
     warn_of,
     warn_of_none,
 )
 from sparselearn.decomposition._methods import USES, make_coder
 from sparselearn.decomposition._sparse_coder import SparseCoder
+from sparselearn.decomposition._sums import FeatureSums
 
 __all__ = ["fit_path", "has_path", "transform_path"]
 
@@ -51,7 +51,10 @@ def fit_path(coder, levels, X, sample_weight=None):
         first._validate_params()
     X = check_rows(first, X, missing=first.missing, reset=True)
     weights = check_weights(sample_weight, X)
-    components, mean = first.check_dictionary(X, weights), observed_mean(X, weights)
+    components, mean = (
+        first.check_dictionary(X, weights),
+        FeatureSums.of(X, weights).mean,
+    )
     coders = [copy(first).set_params(n_nonzero_coefs=level) for level in levels]
     path = _encoded(coders, X, components)
     for twin, codes in zip(coders, path):

@@ -16,27 +16,23 @@ from sparselearn._compat import (
     fit_context,
     validate_parameter_constraints,
 )
+from sparselearn._dask import is_collection
 from sparselearn._parallel import bounded, map_chunks
 from sparselearn._solvers._coding import Atoms, has_gaps
-from sparselearn._solvers._dictionary import (
-    AtomSet,
-    coherence,
-    initial_atoms,
-)
+from sparselearn._solvers._dictionary import AtomSet, coherence
 from sparselearn._solvers._distinct_rows import distinct_rows, project
+from sparselearn._solvers._first_atoms import initial_atoms
 from sparselearn._validation import check_weights
 from sparselearn.decomposition._coding import (
     CodesMixin,
     check_rows,
-    chunk_rows,
     encode,
-    explained,
-    observed_mean,
-    warn_of,
-    warn_of_none,
+    warn_of_so_many,
+    warn_of_zeros,
 )
 from sparselearn.decomposition._methods import make_coder
 from sparselearn.decomposition._sparse_coder import SparseCoder
+from sparselearn.decomposition._sums import FeatureSums, Scored, chunk_rows
 
 __all__ = ["DictionaryLearner"]
 
@@ -165,6 +161,8 @@ class DictionaryLearner(LearnsByPasses, CodesMixin, BaseEstimator, ABC):
         codes : csr_array or ndarray of shape (n_samples, n_components)
             As `transform` gives them.
         """
+        if is_collection(X):
+            return self.fit(X, y, sample_weight).transform(X)
         # Its output is wrapped, one frame more.
         codes, dtype = self._fit(X, y, sample_weight, stacklevel=5)
         return self._output(codes, dtype)
@@ -187,11 +185,11 @@ class DictionaryLearner(LearnsByPasses, CodesMixin, BaseEstimator, ABC):
         """Learn by the generator `steps`, and keep what comes of it.
 
         ``store(estimator, learned)`` sets the fitted attributes of an estimator, and
-        returns the codes of X.
+        returns the `CodeSums` and the codes of X; this returns the latter.
         """
         learned = self._last(steps, X, y, store)
-        codes = store(self, learned)
-        self._warn(learned, codes, stacklevel=stacklevel + 1)
+        sums, codes = store(self, learned)
+        self._warn(learned, sums, stacklevel=stacklevel + 1)
         return codes
 
     def _check(self, X, sample_weight, *, reset):
@@ -222,16 +220,13 @@ class DictionaryLearner(LearnsByPasses, CodesMixin, BaseEstimator, ABC):
     def _atom_set(self):
         return AtomSet(self.positive_atoms)
 
-    def _initial_atoms(self, X, weights, random_state, samples=None):
-        """Atoms to start from: float64 ndarray (n_components, n_features).
-
-        From the rows `samples` of X, if given, which have the `weights`.
-        """
+    def _initial_atoms(self, samples, n_features, random_state):
+        """Atoms to start from: float64 ndarray (n_components, n_features)."""
         n_components = self.n_components
         init = self.init
         if not isinstance(init, str):
             init = check_array(init, dtype=np.float64, input_name="init")
-            wanted = (n_components or init.shape[0], X.shape[1])
+            wanted = (n_components or init.shape[0], n_features)
             if init.shape != wanted:
                 raise ValueError(
                     f"init has shape {init.shape}; it must hold n_components atoms of "
@@ -240,45 +235,55 @@ class DictionaryLearner(LearnsByPasses, CodesMixin, BaseEstimator, ABC):
             n_components = init.shape[0]
         return bounded(
             initial_atoms,
-            X,
-            weights,
-            n_components or X.shape[1],
+            samples,
+            n_components or n_features,
             init,
             self._atom_set(),
             random_state,
-            samples=samples,
         )
 
-    def _store(self, learned, X, weights, coder):
-        """Set the fitted attributes; return the codes of X by the final atoms."""
+    def _arranged(self, learned):
+        """`learned` with atoms in order, and with their signs where these are free."""
         keep_signs = self._coding.positive or self.positive_atoms
-        learned = learned.arranged(keep_signs=keep_signs)
-        components = self._as_components(learned.atoms, X)
+        return learned.arranged(keep_signs=keep_signs)
+
+    def _store(self, learned, X, weights, coder):
+        """Set the fitted attributes.
+
+        Returns
+        -------
+        sums : CodeSums
+        codes : Codes
+            Of X by the final atoms.
+        """
+        learned = self._arranged(learned)
+        components = np.ascontiguousarray(learned.atoms, dtype=X.dtype)
         codes = encode(X, Atoms(components), coder, self.n_jobs)
-        mean = observed_mean(X, weights)
-        self._set_fitted(learned, components, mean, X, codes, weights)
-        return codes
+        features = FeatureSums.of(X, weights)
+        found = Scored.of(X, codes, weights, features.mean, components.shape[0])
+        self._set_fitted(learned, components, features, found)
+        return found.codes, codes
 
-    def _as_components(self, atoms, X):
-        return np.ascontiguousarray(atoms, dtype=X.dtype)
+    def _set_fitted(self, learned, components, features, found):
+        """Set the fitted attributes, all at the end: an interrupt leaves the last.
 
-    def _set_fitted(self, learned, components, mean, X, codes, weights):
-        """Set the fitted attributes, all at the end: an interrupt leaves the last."""
-        explained_variance = explained(X, codes, weights, components, mean)
+        Of `features`, a `FeatureSums`, and `found`, a `Scored` of the training samples.
+        """
         coherence_now = bounded(coherence, components)
         self.components_ = components
-        self.mean_ = mean
-        self.explained_variance_ = explained_variance
+        self.mean_ = features.mean
+        self.explained_variance_ = found.errors.explained()
         self.coherence_ = coherence_now
         self.objective_path_ = np.array(learned.objective_path)
         self.n_iter_ = learned.n_iter
         self.n_replaced_ = learned.n_replaced
-        self._store_codes(codes, weights)
+        self._store_sums(found.codes)
 
-    def _warn(self, learned, codes, *, stacklevel):
-        """One warning of what went wrong, if anything did."""
-        if codes.data.size == 0:
-            warn_of_none(codes, self._coding, stacklevel=stacklevel + 1)
+    def _warn(self, learned, sums, *, stacklevel):
+        """One warning of what went wrong, if anything did, by `CodeSums`."""
+        if not sums.n_nonzero:
+            if sums.error > 0.0:
+                warn_of_zeros(self._coding, stacklevel=stacklevel + 1)
         elif not learned.converged and learned.n_iter == self.max_iter:
             warnings.warn(
                 f"The objective still fell by more than a share of tol={self.tol} in "
@@ -287,7 +292,8 @@ class DictionaryLearner(LearnsByPasses, CodesMixin, BaseEstimator, ABC):
                 stacklevel=stacklevel + 1,
             )
         else:
-            warn_of(codes, stacklevel=stacklevel + 1)
+            late = sums.n_late, sums.n_samples
+            warn_of_so_many(*late, stacklevel=stacklevel + 1)
 
     # -- names ----------------------------------------------------------------
 

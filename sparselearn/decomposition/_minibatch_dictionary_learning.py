@@ -5,27 +5,26 @@ import time
 from numbers import Integral, Real
 
 import numpy as np
-import scipy.sparse as sp
 from sklearn.utils import check_random_state
 
 from sparselearn._compat import Interval, fit_context
-from sparselearn._parallel import row_chunks, stream
+from sparselearn._dask import is_collection
+from sparselearn._parallel import stream
+from sparselearn._solvers._code_statistics import Tally
 from sparselearn._solvers._coding import join_codes
 from sparselearn._solvers._dictionary import AtomSet, Learned
+from sparselearn._solvers._first_atoms import Samples
 from sparselearn._solvers._online_dictionary import (
     OnlineDictionary,
-    Tally,
     learn_dictionary,
+    pass_until_steady,
 )
-from sparselearn.decomposition._coding import chunk_rows, observed_mean, warn_of_none
+from sparselearn.decomposition._coding import warn_of_zeros
 from sparselearn.decomposition._learner import DictionaryLearner
+from sparselearn.decomposition._rounds import RowsElsewhere, batch_encoder
+from sparselearn.decomposition._sums import FeatureSums, Scored
 
 __all__ = ["MiniBatchDictionaryLearning"]
-
-# Samples of a batch that a thread encodes at a time: so many at least, and so many that
-# their products with atoms are no fewer than BLOCK. Less takes longer to hand over.
-CHUNK = 128
-BLOCK = 2**15
 
 
 class MiniBatchDictionaryLearning(DictionaryLearner):
@@ -62,10 +61,13 @@ class MiniBatchDictionaryLearning(DictionaryLearner):
     positive : bool, default=False
         Whether to constrain codes to be >= 0.
     batch_size : int, default=256
-        Samples in a batch: atoms move once a batch.
+        Samples in a batch: atoms move once a batch. Of a dask collection a batch is of
+        a few chunks that have at least so many together: the larger, the more workers
+        have something to do at the same time.
     init : {"data", "k-means++", "svd"} or array-like, default="data"
         Where atoms start: at samples; at samples that those before explain badly; at
-        singular vectors of X; at an array of shape (n_components, n_features), which is
+        singular vectors of X, of a dask collection those of ten samples an atom, but no
+        fewer than 1000; at an array of shape (n_components, n_features), which is
         copied. Where that does not give so many, the rest is random.
     max_iter : int, default=1000
         Passes over the samples, at most.
@@ -76,7 +78,8 @@ class MiniBatchDictionaryLearning(DictionaryLearner):
         no more than this share. 0 goes on to the end.
     shuffle : bool, default=True
         Whether each pass takes the samples in a random order. Samples that occur
-        several times are then one of so much more weight.
+        several times are then one of so much more weight. Of a dask collection each
+        pass takes the chunks in a random order, and samples of a chunk stay together.
     positive_atoms : bool, default=False
         Whether to constrain atoms to be >= 0. With `positive` the factorisation is a
         non-negative one.
@@ -202,32 +205,105 @@ class MiniBatchDictionaryLearning(DictionaryLearner):
     def _atom_set(self):
         return AtomSet(self.positive_atoms, float(self.atom_l1_ratio))
 
-    def _new_state(self, X, weights, random_state, samples=None):
+    def _new_state(self, samples, n_features, random_state):
+        """A state at the start, from `Samples` of so many features."""
         # Its own generator, which a pickle can hold without that of the user.
         own = np.random.RandomState(random_state.randint(2**32, dtype=np.uint32))
-        atoms = self._initial_atoms(X, weights, own, samples)
+        atoms = self._initial_atoms(samples, n_features, own)
         return OnlineDictionary(atoms, self._atom_set(), self.batch_size, own)
 
     def _learn(self, X, weights, coder, random_state):
-        start = time.perf_counter()
+        go_on = self._until_late()
         samples = np.arange(X.shape[0])
         if self.shuffle:
             samples, weights = self._distinct(X, weights)
-        state = self._new_state(X, weights, random_state, samples)
+        state = self._new_state(Samples(X, samples, weights), X.shape[1], random_state)
         with stream(self.n_jobs) as run:
             yield from learn_dictionary(
                 state,
                 X,
                 samples,
                 weights,
-                _encoder(coder, run),
+                batch_encoder(coder, run),
                 max_iter=self.max_iter,
                 tol=self.tol,
                 shuffle=self.shuffle,
-                go_on=lambda: (
-                    self.max_time is None or time.perf_counter() - start < self.max_time
-                ),
+                go_on=go_on,
             )
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None, sample_weight=None):
+        """Learn the atoms.
+
+        From a dask array or data frame it learns in rounds, one a batch. In a round its
+        chunks encode their samples where they lie, what the codes ask of the atoms is
+        summed in a tree, and the atoms move here: as many workers as a batch has chunks
+        work at a time, and the result does not depend on how many there are. With K
+        atoms of p features a round sends ``K (p + K)`` numbers to each worker, adds so
+        many up for each chunk, and brings so many here. A round before the first pass
+        counts and checks; up to ten samples an atom, or 1000, come here to start from.
+        A round after the last pass encodes all samples. Where atoms are replaced three
+        numbers for each sample of the round come here, and the chunks of the samples
+        that become atoms are read twice.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Sparse X stays sparse, and a dask collection where it is. NaN is a missing
+            entry if the coder's `missing` is "mask".
+        y : Ignored
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative, not all zero: a sample of weight 0 is absent.
+
+        Returns
+        -------
+        self : object
+            Fitted estimator.
+        """
+        self._fit(X, y, sample_weight, stacklevel=4)
+        return self
+
+    def _fit(self, X, y, sample_weight, *, stacklevel):
+        if not is_collection(X):
+            return super()._fit(X, y, sample_weight, stacklevel=stacklevel + 1)
+        self._make_coder()  # refuses parameters that do not go together
+        rows = RowsElsewhere(self, X, sample_weight, reset=True)
+
+        def store(estimator, learned):
+            return estimator._store_rounds(learned, rows), None
+
+        return self._finish(
+            self._learn_rounds(rows), X, y, store, stacklevel=stacklevel
+        )
+
+    def _learn_rounds(self, rows):
+        """As `_learn`, for `RowsElsewhere`."""
+        go_on = self._until_late()
+        random_state = check_random_state(self.random_state)
+        state = self._new_state(rows, rows.n_features, random_state)
+
+        def one_pass():
+            options = {"shuffle": self.shuffle, "longest": rows.size}
+            return (batch.coded.tally for batch in rows.learn(state, **options))
+
+        options = {"max_iter": self.max_iter, "tol": self.tol, "go_on": go_on}
+        yield from pass_until_steady(state, one_pass, **options)
+
+    def _store_rounds(self, learned, rows):
+        """As `_store`, which gives the `CodeSums` alone."""
+        learned = self._arranged(learned)
+        components = np.ascontiguousarray(learned.atoms, dtype=rows.dtype)
+        found = rows.scored(components)
+        self._set_fitted(learned, components, rows.survey.features, found)
+        rows.tell(self)
+        return found.codes
+
+    def _until_late(self):
+        """Whether there is time left, for a fit that begins now."""
+        start = time.perf_counter()
+        return lambda: (
+            self.max_time is None or time.perf_counter() - start < self.max_time
+        )
 
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None, sample_weight=None):
@@ -241,6 +317,8 @@ class MiniBatchDictionaryLearning(DictionaryLearner):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Of a dask array or data frame each round of chunks, in their order, is a
+            batch, see `fit`; one round more, before these, counts and checks.
         y : Ignored
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative, not all zero.
@@ -249,24 +327,9 @@ class MiniBatchDictionaryLearning(DictionaryLearner):
         -------
         self : object
         """
-        coder = self._make_coder()
-        goes_on = hasattr(self, "_online")
-        X, weights = self._check(X, sample_weight, reset=not goes_on)
-        if not (weights > 0.0).all():
-            X, weights = X[weights > 0.0], weights[weights > 0.0]
-        if goes_on:
-            state, past = copy.deepcopy(self._online), self.objective_path_
-        else:
-            random_state = check_random_state(self.random_state)
-            state, past = self._new_state(X, weights, random_state), []
-
-        tally, parts = Tally(), []
-        with stream(self.n_jobs) as run:
-            for batch in state.learn(
-                X, np.arange(X.shape[0]), weights, _encoder(coder, run)
-            ):
-                tally.add(*batch)
-                parts.append(batch[1])
+        learn = self._learn_chunks if is_collection(X) else self._learn_rows
+        state, features, tally, found, dtype = learn(X, sample_weight)
+        past = self.objective_path_ if hasattr(self, "_online") else []
         path = [*past, tally.mean]
         learned = Learned(
             state.atoms,
@@ -277,41 +340,70 @@ class MiniBatchDictionaryLearning(DictionaryLearner):
             True,
             state,
         )
-        codes = join_codes(parts)
-        mean, masses = observed_mean(X, weights), _masses(X, weights)
-        if goes_on:
-            total = self._feature_masses + masses
-            share = np.divide(masses, total, out=masses, where=total > 0.0)
-            mean, masses = self.mean_ + share * (mean - self.mean_), total
-        components = self._as_components(state.atoms, X)
-        self._set_fitted(learned, components, mean, X, codes, weights)
-        self._feature_masses = masses
-        if not state.total.usage.any():
-            warn_of_none(codes, self._coding, stacklevel=3)
+        components = np.ascontiguousarray(state.atoms, dtype=dtype)
+        self._set_fitted(learned, components, features, found)
+        if not state.total.usage.any() and found.errors.error > 0.0:
+            warn_of_zeros(self._coding, stacklevel=3)
         return self
 
-    def _set_fitted(self, learned, components, mean, X, codes, weights):
-        masses = _masses(X, weights)
-        super()._set_fitted(learned, components, mean, X, codes, weights)
-        self._feature_masses = masses
+    def _learn_rows(self, X, sample_weight):
+        """The state after one pass over rows in memory, and what is told of these.
+
+        Returns
+        -------
+        state : OnlineDictionary
+            A copy, if there was one.
+        features : FeatureSums
+            Of all rows so far.
+        tally : Tally
+        found : Scored
+        dtype : dtype
+            Of X.
+        """
+        coder = self._make_coder()
+        X, weights = self._check(X, sample_weight, reset=not hasattr(self, "_online"))
+        if not (weights > 0.0).all():
+            X, weights = X[weights > 0.0], weights[weights > 0.0]
+        state = self._next_state(Samples.of(X, weights), X.shape[1])
+        tally, parts = Tally(), []
+        with stream(self.n_jobs) as run:
+            encode = batch_encoder(coder, run)
+            for batch in state.learn(X, np.arange(X.shape[0]), weights, encode):
+                tally += Tally.of(*batch)
+                parts.append(batch[1])
+        codes = join_codes(parts)
+        features = self._with_earlier(FeatureSums.of(X, weights))
+        found = Scored.of(X, codes, weights, features.mean, state.atoms.shape[0])
+        return state, features, tally, found, X.dtype
+
+    def _learn_chunks(self, X, sample_weight):
+        """The same for a dask collection."""
+        self._make_coder()  # refuses parameters that do not go together
+        rows = RowsElsewhere(self, X, sample_weight, reset=not hasattr(self, "_online"))
+        state = self._next_state(rows, rows.n_features)
+        features = self._with_earlier(rows.survey.features)
+        found = None
+        for batch in rows.learn(state, mean=features.mean):
+            found = batch.scored if found is None else found + batch.scored
+        rows.tell(self)
+        sums = found.codes
+        tally = Tally(sums.weight, sums.objective, sums.n_nonzero)
+        return state, features, tally, found, rows.dtype
+
+    def _next_state(self, samples, n_features):
+        """A copy of the state, or one at the start."""
+        if hasattr(self, "_online"):
+            return copy.deepcopy(self._online)
+        random_state = check_random_state(self.random_state)
+        return self._new_state(samples, n_features, random_state)
+
+    def _with_earlier(self, features):
+        """The `FeatureSums` of all rows so far."""
+        if not hasattr(self, "_online"):
+            return features
+        return FeatureSums(self._feature_masses, self.mean_) + features
+
+    def _set_fitted(self, learned, components, features, found):
+        super()._set_fitted(learned, components, features, found)
+        self._feature_masses = features.masses
         self._online = learned.state
-
-
-def _masses(X, weights):
-    """Of each feature the weight of the samples that have it."""
-    if sp.issparse(X):
-        return np.full(X.shape[1], weights.sum())
-    masses = np.zeros(X.shape[1])
-    for rows in row_chunks(X.shape[0], chunk_rows(X)):
-        masses += weights[rows] @ ~np.isnan(X[rows])
-    return masses
-
-
-def _encoder(coder, run):
-    """What `OnlineDictionary.learn` calls to encode rows, in the threads of `run`."""
-
-    def encode(rows, atoms):
-        chunks = row_chunks(rows.shape[0], max(CHUNK, BLOCK // atoms.size))
-        return run(lambda chunk: coder.encode_rows(rows[chunk], atoms), chunks)
-
-    return encode

@@ -12,11 +12,10 @@ from sparselearn._validation import FLOATS, check_weights
 from sparselearn.decomposition._coding import (
     CodesMixin,
     check_rows,
-    explained,
-    observed_mean,
     warn_of_none,
 )
 from sparselearn.decomposition._methods import METHODS
+from sparselearn.decomposition._sums import FeatureSums, Scored
 
 __all__ = ["SparseCoder"]
 
@@ -238,6 +237,11 @@ class SparseCoder(CodesMixin, BaseEstimator):
         self.max_iter = max_iter
         self.n_jobs = n_jobs
 
+    _for_collections = (
+        "Fit it to a part of the rows, such as X.partitions[0].compute(): transform "
+        "then takes all of X, and codes are made where its chunks lie."
+    )
+
     @property
     def _coding(self):
         return self
@@ -289,15 +293,16 @@ class SparseCoder(CodesMixin, BaseEstimator):
         warn_of_none(codes, self, stacklevel=stacklevel)
 
         # All at the end: a fit that failed leaves the attributes of the last one.
-        self._store(X, weights, components, observed_mean(X, weights), codes)
+        self._store(X, weights, components, FeatureSums.of(X, weights).mean, codes)
         return codes, X.dtype
 
     def _store(self, X, weights, components, mean, codes):
         """Set the fitted attributes."""
         self.components_ = components
         self.mean_ = mean
-        self._store_codes(codes, weights)
-        self.explained_variance_ = explained(X, codes, weights, components, mean)
+        found = Scored.of(X, codes, weights, mean, components.shape[0])
+        self._store_sums(found.codes)
+        self.explained_variance_ = found.errors.explained()
         self.status_ = codes.status
         self.n_iter_ = 1
 

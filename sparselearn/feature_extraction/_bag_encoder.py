@@ -152,6 +152,11 @@ class BagEncoder(TransformerMixin, BaseEstimator):
         self.random_state = random_state
         self.n_jobs = n_jobs
 
+    _for_collections = (
+        "A bag may have descriptors in several chunks: give it those of whole bags, "
+        "some bags after others. A KMeansCoder learns words from all descriptors."
+    )
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True

@@ -5,7 +5,9 @@ from typing import NamedTuple
 import numpy as np
 import scipy.sparse as sp
 from sklearn.utils import check_consistent_length, column_or_1d
-from sklearn.utils.validation import validate_data
+
+from sparselearn._solvers._maps import in_order
+from sparselearn._validation import validate_data
 
 __all__ = ["Bags", "check_bags"]
 
@@ -71,7 +73,7 @@ def check_bags(estimator, X, groups=None, *, reset):
         ensure_min_samples=int(reset or separate is None),
         reset=reset,
     )
-    X = sp.csr_array(X) if sp.issparse(X) else X
+    X = sp.csr_array(X) if sp.issparse(X) else in_order(X, "C")
     if separate is None and groups is None:
         lengths = np.ones(X.shape[0], dtype=np.int64)
     elif separate is None:

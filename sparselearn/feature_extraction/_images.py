@@ -5,9 +5,8 @@ import math
 import numpy as np
 import scipy.sparse as sp
 from sklearn.utils import check_array
-from sklearn.utils.validation import validate_data
 
-from sparselearn._validation import read_only
+from sparselearn._validation import read_only, refuse_collection, validate_data
 
 __all__ = ["Images", "check_images", "pair"]
 
@@ -76,6 +75,7 @@ def check_images(estimator, X, image_shape=None, *, reset):
         None takes it from X: flat rows are square images if that can be, else of one
         line.
     """
+    refuse_collection(X, estimator)
     if getattr(X, "ndim", None) is None:
         X = np.asarray(X)
     if X.ndim <= 2:

@@ -186,6 +186,11 @@ class PatchEncoder(TransformerMixin, BaseEstimator):
         self.random_state = random_state
         self.n_jobs = n_jobs
 
+    _for_collections = (
+        "Let fit draw its patches from some of the images, X[:1000].compute(), or call "
+        "partial_fit with one chunk after another; transform takes all images, lazily."
+    )
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True

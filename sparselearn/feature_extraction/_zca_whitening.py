@@ -1,14 +1,20 @@
 """Whitening that stays as near to the features as can be."""
 
+from functools import partial
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.base import (
+    BaseEstimator,
+    OneToOneFeatureMixin,
+    TransformerMixin,
+    clone,
+)
 from sklearn.utils import check_array
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from sparselearn._compat import Interval, check_sample_weight, fit_context
-from sparselearn._dask import lazily
+from sparselearn._dask import chunks_of, is_collection, lazily, reduced, row_like
 from sparselearn._parallel import bounded, map_chunks, stream
 from sparselearn._solvers._whitening import (
     Covariance,
@@ -16,11 +22,15 @@ from sparselearn._solvers._whitening import (
     covariance_of,
     whitening,
 )
-from sparselearn._validation import column_major, row_weights
+from sparselearn._validation import (
+    FLOATS,
+    check_part_weights,
+    check_rows,
+    row_weights,
+)
 
 __all__ = ["ZCAWhitening"]
 
-FLOATS = (np.float64, np.float32)
 # Rows a chunk: with what becomes of them they stay in the cache.
 CHUNK = 1024
 
@@ -118,7 +128,9 @@ class ZCAWhitening(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Sparse X stays sparse; n_features² numbers are kept.
+            Sparse X stays sparse; n_features² numbers are kept. Of a dask array or data
+            frame sums are formed where its chunks lie, in one round that moves
+            ``8 n_features**2`` bytes a chunk.
         y : Ignored
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative, not all zero: a weight of 2 is a sample that occurs twice.
@@ -128,12 +140,11 @@ class ZCAWhitening(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self : object
             Fitted estimator.
         """
-        X, covariance = self._summed(X, sample_weight, reset=True)
-        return self._store(covariance, X.dtype)
+        return self._store(*self._summed(X, sample_weight, reset=True))
 
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None, sample_weight=None):
-        """Learn from some more samples.
+        """Learn from some more samples, an array or a dask collection.
 
         Batches in any order give what `fit` gives for all of them, but for rounding. A
         call that fails changes nothing. Each call takes n_features³ operations beside
@@ -151,23 +162,35 @@ class ZCAWhitening(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             Fitted estimator.
         """
         fitted = hasattr(self, "covariance_")
-        X, covariance = self._summed(X, sample_weight, reset=not fitted)
-        dtype = X.dtype
+        covariance, dtype = self._summed(X, sample_weight, reset=not fitted)
         if fitted:
             weight = self.weight_
             seen = Covariance(weight, self.mean_, self.covariance_ * weight)
-            covariance = seen.joined(covariance)
+            covariance = seen + covariance
             dtype = self.components_.dtype
         return self._store(covariance, dtype)
 
     def _summed(self, X, sample_weight, *, reset):
-        X = self._validate(X, reset=reset)
+        """The `Covariance` of some rows, and their dtype."""
+        if is_collection(X):
+            return self._summed_chunks(X, sample_weight, reset=reset)
+        X = check_rows(self, X, reset=reset)
         weights = check_sample_weight(
             sample_weight, X, dtype=np.float64, ensure_non_negative=True
         )
         row_weights(weights, X)  # refuses those that are all zero
         with stream(self.n_jobs) as run:
-            return X, covariance_of(X, weights, run)
+            return covariance_of(X, weights, run), X.dtype
+
+    def _summed_chunks(self, X, sample_weight, *, reset):
+        row, bare = row_like(X), clone(self)
+        if not reset:
+            check_rows(self, row, reset=False)
+        dtype = check_rows(bare, row, reset=True).dtype
+        covariance = reduced(partial(_of_chunk, bare), chunks_of(X, sample_weight))
+        row_weights(np.full(1, covariance.weight), row)  # refuses no weight at all
+        check_rows(self, row, reset=reset)
+        return covariance, dtype
 
     def _store(self, covariance, dtype):
         options = {"eps": self.eps, "n_components": self.n_components}
@@ -179,18 +202,6 @@ class ZCAWhitening(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.components_ = made.matrix.T.astype(dtype)
         self.inverse_components_ = made.inverse.T.astype(dtype)
         return self
-
-    def _validate(self, X, *, reset):
-        X = validate_data(
-            self,
-            X,
-            accept_sparse="csr",
-            accept_large_sparse=True,
-            dtype=FLOATS,
-            order="C",
-            reset=reset,
-        )
-        return column_major(X.T).T
 
     def _mapped(self, method, X):
         """``method(rows)`` of a `Whitening` for all rows of X, in threads."""
@@ -222,7 +233,7 @@ class ZCAWhitening(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             Of the dtype of X.
         """
         check_is_fitted(self)
-        return self._mapped(Whitening.apply, self._validate(X, reset=False))
+        return self._mapped(Whitening.apply, check_rows(self, X))
 
     @lazily
     def inverse_transform(self, X):
@@ -248,3 +259,9 @@ class ZCAWhitening(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
                 f"X has {X.shape[1]} features; transform gives {self.n_features_in_}."
             )
         return self._mapped(Whitening.undo, X)
+
+
+def _of_chunk(bare, X, sample_weight):
+    """The `Covariance` of a chunk, of what `bare` knows the features of."""
+    X = check_rows(bare, X, reset=False)
+    return bounded(covariance_of, X, check_part_weights(sample_weight, X))

@@ -1,12 +1,16 @@
 """What is selected from one half of the rows: by a path, or by a fit."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
+from sparselearn._compat import rows_of, rows_of_params
 from sparselearn.linear_model import OrthogonalMatchingPursuit
 from sparselearn.linear_model._support_path import SupportPath, has_support_path
 
@@ -14,10 +18,12 @@ __all__ = [
     "Alphas",
     "Half",
     "Lattice",
+    "Rows",
     "has_path",
     "is_greedy",
     "select_by_fit",
     "select_by_path",
+    "select_from",
     "selection_shares",
     "split_halves",
 ]
@@ -45,6 +51,29 @@ class Half:
     steps: list
     n_selected: int
     converged: bool = True
+
+
+class Rows(NamedTuple):
+    """What all halves have in common.
+
+    Parameters
+    ----------
+    estimator : estimator
+    select : callable
+        :func:`select_by_path` or :func:`select_by_fit`.
+    q : int
+        How many features a half selects at most.
+    X, y
+    params : dict
+        For `fit`, of all rows.
+    """
+
+    estimator: object
+    select: Callable
+    q: int
+    X: object
+    y: object
+    params: dict
 
 
 class Alphas:
@@ -110,6 +139,14 @@ def has_path(estimator):
 def is_greedy(estimator):
     """Whether its path has no alphas: it takes in one feature after another."""
     return isinstance(estimator, OrthogonalMatchingPursuit)
+
+
+def select_from(data, half):
+    """What is selected from the rows `half` of `data`, which is `Rows`: a `Half`."""
+    own = rows_of_params(data.X, data.params, indices=half)
+    targets = () if data.y is None else (rows_of(data.y, half),)
+    X = rows_of(data.X, half)
+    return data.select(clone(data.estimator), data.q, X, *targets, **own)
 
 
 def select_by_path(estimator, q, X, y, *, grid=None, **params):

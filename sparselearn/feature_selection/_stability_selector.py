@@ -15,21 +15,16 @@ from sklearn.utils.metadata_routing import (
     MethodMapping,
     process_routing,
 )
-from sklearn.utils.validation import (
-    check_consistent_length,
-    check_is_fitted,
-    validate_data,
-)
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from sparselearn._compat import (
     Interval,
     StrOptions,
     fit_context,
-    rows_of,
-    rows_of_params,
 )
-from sparselearn._parallel import map_threads
-from sparselearn._validation import FLOATS
+from sparselearn._dask import lazily
+from sparselearn._parallel import Shared, map_jobs
+from sparselearn._validation import FLOATS, validate_data
 from sparselearn.feature_selection._bounds import (
     ASSUMPTIONS,
     false_positive_bound,
@@ -39,10 +34,12 @@ from sparselearn.feature_selection._bounds import (
 from sparselearn.feature_selection._halves import (
     Alphas,
     Lattice,
+    Rows,
     has_path,
     is_greedy,
     select_by_fit,
     select_by_path,
+    select_from,
     selection_shares,
     split_halves,
 )
@@ -110,7 +107,8 @@ class StabilitySelector(SelectorMixin, MetaEstimatorMixin, BaseEstimator):
     random_state : int, RandomState instance or None, default=None
         Of the halves.
     n_jobs : int, default=None
-        Number of threads; None is 1 unless in a ``joblib.parallel_config`` context.
+        Workers of joblib over the halves: threads, or a backend of your own; None is 1
+        unless in a ``joblib.parallel_config`` context. Any number gives the same bits.
 
     Attributes
     ----------
@@ -235,15 +233,10 @@ class StabilitySelector(SelectorMixin, MetaEstimatorMixin, BaseEstimator):
         strata = y if is_classifier(self.estimator) else np.zeros(n_samples)
         rng = check_random_state(self.random_state)
         pairs = [split_halves(strata, rng) for _ in range(self.n_pairs)]
-
-        def selected(rows):
-            own = rows_of_params(X, params, indices=rows)
-            targets = () if y is None else (rows_of(y, rows),)
-            return select(clone(self.estimator), q, rows_of(X, rows), *targets, **own)
-
-        rows = [half for pair in pairs for half in pair]
-        halves = map_threads(selected, rows, self.n_jobs)
-        self._store(halves, n_features, threshold, q, grid)
+        shared = Shared(Rows(self.estimator, select, q, X, y, params))
+        jobs = [(half,) for pair in pairs for half in pair]
+        halves = map_jobs(select_from, shared, jobs, self.n_jobs, in_threads=True)
+        self._store(list(halves), n_features, threshold, q, grid)
         return self
 
     def _way_to_select(self, X, y, params):
@@ -356,6 +349,34 @@ class StabilitySelector(SelectorMixin, MetaEstimatorMixin, BaseEstimator):
         if get_config()["enable_metadata_routing"]:
             return process_routing(self, "fit", **fit_params).estimator.fit
         return fit_params
+
+    @lazily
+    def transform(self, X):
+        """The selected columns.
+
+        Parameters
+        ----------
+        X : array-like or sparse array of shape (n_samples, n_features)
+
+        Returns
+        -------
+        X_selected : array or sparse array of shape (n_samples, n_selected)
+        """
+        return super().transform(X)
+
+    @lazily
+    def inverse_transform(self, X):
+        """Selected columns among columns of zeros, where they came from.
+
+        Parameters
+        ----------
+        X : array-like or sparse array of shape (n_samples, n_selected)
+
+        Returns
+        -------
+        X_original : array or csc matrix of shape (n_samples, n_features)
+        """
+        return super().inverse_transform(X)
 
     def _get_support_mask(self):
         check_is_fitted(self)

@@ -63,6 +63,7 @@ class SquaredLossRegressor(LinearRegressor):
             Read by columns: a float32 or float64 Fortran-ordered array or a CSC
             matrix is not copied. Models that have `partial_fit` also take a memory map
             of rows, and a dask array or data frame, by sums over parts of the rows.
+            Others turn such a map, if it has more than 128 MiB, into a temporary file.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             Each target is a problem of its own.
         sample_weight : array-like of shape (n_samples,), default=None

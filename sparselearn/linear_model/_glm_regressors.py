@@ -8,11 +8,12 @@ from sklearn.metrics import d2_tweedie_score
 
 from sparselearn import losses
 from sparselearn._compat import Interval, fit_context
-from sparselearn._dask import lazily
+from sparselearn._dask import chunks_of, is_collection, lazily, reduced
 from sparselearn._parallel import team
 from sparselearn._solvers._glm import GlmProblem
 from sparselearn._solvers._problem import make_problem
 from sparselearn._validation import validate_regression
+from sparselearn.linear_model._deviance import DevianceSums
 from sparselearn.linear_model._glm import GlmModel
 from sparselearn.linear_model._twins import Task
 
@@ -33,7 +34,8 @@ class GlmRegressor(RegressorMixin, GlmModel):
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Read by columns: a float32 or float64 Fortran-ordered array or a CSC
-            matrix is not copied.
+            matrix is not copied; a memory map of rows of more than 128 MiB is turned
+            into a temporary file.
         y : array-like of shape (n_samples,)
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative, not all zero; only their proportions matter.
@@ -236,6 +238,8 @@ class SparsePoissonRegressor(GlmRegressor):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Or a dask array or data frame: the model goes to its chunks, and of each
+            come four numbers.
         y : array-like of shape (n_samples,)
         sample_weight : array-like of shape (n_samples,), default=None
 
@@ -244,6 +248,12 @@ class SparsePoissonRegressor(GlmRegressor):
         score : float
             1 less the deviance over that of the mean: 1 at best.
         """
+        if is_collection(X):
+
+            def sums(X, y, weights):
+                return DevianceSums.of(y, self.predict(X), weights)
+
+            return reduced(sums, chunks_of(X, y, sample_weight)).score()
         return d2_tweedie_score(
             y, self.predict(X), sample_weight=sample_weight, power=1
         )

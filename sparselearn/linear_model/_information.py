@@ -5,7 +5,7 @@ from numbers import Real
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.utils.validation import check_is_fitted, check_X_y
+from sklearn.utils.validation import check_is_fitted
 
 from sparselearn import penalties
 from sparselearn._compat import Interval, StrOptions, validate_params
@@ -21,6 +21,7 @@ from sparselearn._solvers._problem import make_problem, serially
 from sparselearn._validation import (
     FLOATS,
     check_regression,
+    check_X_y,
     column_major,
     row_weights,
 )

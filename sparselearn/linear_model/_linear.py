@@ -7,10 +7,11 @@ import scipy.sparse as sp
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.extmath import safe_sparse_dot
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from sparselearn._dask import chunks_of, is_collection, lazily, reduced
 from sparselearn._support import SupportMixin
+from sparselearn._validation import validate_data
 from sparselearn.linear_model._determination import ErrorSums
 
 __all__ = ["LinearModel", "LinearRegressor"]

@@ -5,7 +5,6 @@ from numbers import Real
 import numpy as np
 from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.base import ClassifierMixin
-from sklearn.utils.validation import validate_data
 
 from sparselearn import losses, penalties
 from sparselearn._compat import Interval, StrOptions, fit_context
@@ -15,7 +14,7 @@ from sparselearn._solvers._concave_glm import certify_glm
 from sparselearn._solvers._glm import GlmProblem
 from sparselearn._solvers._multinomial import MultinomialProblem
 from sparselearn._solvers._problem import make_problem
-from sparselearn._validation import column_major, row_weights
+from sparselearn._validation import column_major, row_weights, validate_data
 from sparselearn.linear_model._classes import encode_classes
 from sparselearn.linear_model._folded_concave import (
     GAMMAS,
@@ -359,7 +358,8 @@ class SparseLogisticRegression(LogisticModel):
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Read by columns: a float32 or float64 Fortran-ordered array or a CSC
-            matrix is not copied.
+            matrix is not copied; a memory map of rows of more than 128 MiB is turned
+            into a temporary file.
         y : array-like of shape (n_samples,)
             Classes: numbers, strings or booleans.
         sample_weight : array-like of shape (n_samples,), default=None

@@ -174,7 +174,8 @@ class SparseLogisticRegressionCV(CrossValidated, LogisticModel):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Read by columns, and by all folds in place.
+            Read by columns, and by all folds in place. A memory map of rows of more
+            than 128 MiB is turned into a temporary file.
         y : array-like of shape (n_samples,)
             Classes: numbers, strings or booleans.
         sample_weight : array-like of shape (n_samples,), default=None

@@ -4,7 +4,6 @@ from functools import partial
 from numbers import Real
 
 import numpy as np
-from sklearn.utils.validation import check_X_y
 
 from sparselearn import losses
 from sparselearn._compat import Interval, StrOptions, validate_params
@@ -19,6 +18,7 @@ from sparselearn._solvers._path import (
 from sparselearn._solvers._problem import make_problem
 from sparselearn._validation import (
     check_penalty_weights,
+    check_X_y,
     column_major,
     row_weights,
 )

@@ -44,7 +44,8 @@ class MultiTaskRegressor(SquaredLossRegressor):
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Read by columns: a float32 or float64 Fortran-ordered array or a CSC
-            matrix is not copied.
+            matrix is not copied; a memory map of rows of more than 128 MiB is turned
+            into a temporary file.
         y : array-like of shape (n_samples, n_targets)
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative, not all zero; only their proportions matter.

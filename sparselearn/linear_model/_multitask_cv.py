@@ -160,7 +160,8 @@ class MultiTaskLassoCV(CrossValidated, MultiTaskRegressor):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Read by columns, and by all folds in place.
+            Read by columns, and by all folds in place. A memory map of rows of more
+            than 128 MiB is turned into a temporary file.
         y : array-like of shape (n_samples, n_targets)
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of rows in training, in the grid of alphas and in the errors.

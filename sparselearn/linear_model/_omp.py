@@ -117,7 +117,8 @@ class OrthogonalMatchingPursuit(LinearRegressor):
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Read by columns: a float32 or float64 Fortran-ordered array or a CSC
-            matrix is not copied.
+            matrix is not copied; a memory map of rows of more than 128 MiB is turned
+            into a temporary file.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             Each target is a problem of its own.
         sample_weight : array-like of shape (n_samples,), default=None

@@ -50,7 +50,8 @@ class SquaredLossRegressorCV(CrossValidated, SquaredLossRegressor):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Read by columns, and by all folds in place.
+            Read by columns, and by all folds in place. Of a memory map of rows each of
+            which is tested once, sums are formed over parts of the rows.
         y : array-like of shape (n_samples,)
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of rows in training, in the grid of alphas and in the errors.
@@ -67,6 +68,10 @@ class SquaredLossRegressorCV(CrossValidated, SquaredLossRegressor):
             return self
         by_folds = self.selection not in CRITERIA
         splits = self._split(X, y, params, sample_weight) if by_folds else []
+        fitted = self._fit_splits(X, y, sample_weight, splits)
+        if fitted is not None:
+            self._warn_unless_converged(*fitted)
+            return self
         X, y, weights = validate_regression(
             self, X, y, sample_weight, multi_output=False
         )

@@ -9,12 +9,12 @@ from sklearn.utils.validation import check_consistent_length
 from sparselearn._compat import fit_context
 from sparselearn._dask import chunks_of, is_collection, reduced
 from sparselearn._parallel import team
-from sparselearn._solvers._batches import is_mapped
 from sparselearn._solvers._cross_validation import DealtSums
+from sparselearn._solvers._maps import is_mapped
 from sparselearn._solvers._moments import Moments, batch_moments
 from sparselearn._validation import FLOATS, check_weights, validate_batch
 
-__all__ = ["Streamed"]
+__all__ = ["Streamed", "lies_by_rows"]
 
 # Sums of so many bytes are kept at most; while a batch is added there are three.
 LARGEST = 2**31
@@ -150,7 +150,7 @@ class Streamed:
         return solved
 
     def _lies_elsewhere(self, X):
-        return is_collection(X) or _lies_by_rows(X)
+        return is_collection(X) or lies_by_rows(X)
 
     def _fit_parts(self, X, y, sample_weight):
         return self._fit_stream(self._read(X, y, sample_weight, first=True))
@@ -159,11 +159,11 @@ class Streamed:
         """The `Stream` of some rows, of a chain that has `start` rows before them."""
         if is_collection(X):
             return self._read_chunks(X, y, sample_weight, first=first)
-        if _lies_by_rows(X):
+        if lies_by_rows(X):
             return self._read_blocks(X, y, sample_weight, first=first, start=start)
         return self._read_rows(X, y, sample_weight, first=first, start=start)
 
-    def _read_rows(self, X, y, sample_weight, *, first, start):
+    def _read_rows(self, X, y, sample_weight, *, first, start, folds=None):
         """Of rows in memory."""
         X, y, weights = validate_batch(
             self, X, y, sample_weight, reset=first, multi_output=self._several_targets
@@ -171,7 +171,7 @@ class Streamed:
         _check_size(type(self).__name__, X.shape[1])
         with team() as run:
             targets = y.reshape(y.shape[0], -1)
-            sums = self._sums_of(X, targets, weights, start, run)
+            sums = self._sums_of(X, targets, weights, start, folds, run)
         names = getattr(self, "feature_names_in_", None)
         return Stream(
             sums,
@@ -182,11 +182,14 @@ class Streamed:
             weights.size > 1,
         )
 
-    def _sums_of(self, X, y, weights, start, run):
+    def _sums_of(self, X, y, weights, start, folds, run):
         return batch_moments(X, y, weights, run=run)
 
-    def _read_blocks(self, X, y, sample_weight, *, first, start):
-        """Of a file of rows, which by columns would have to be copied whole."""
+    def _read_blocks(self, X, y, sample_weight, *, first, start=0, folds=None):
+        """Of a file of rows, which by columns would have to be copied whole.
+
+        `folds`, if given, are the `Folds` of the rows.
+        """
         y = np.asarray(y)
         check_consistent_length(X, y)
         weights = check_weights(sample_weight, X)
@@ -196,10 +199,14 @@ class Streamed:
             if weights[part].any():
                 batch = X[part], y[part], weights[part]
                 found = self._read_rows(
-                    *batch, first=first and stream is None, start=start + begin
+                    *batch,
+                    first=first and stream is None,
+                    start=start + begin,
+                    folds=None if folds is None else folds.part(part),
                 )
                 stream = found if stream is None else stream + found
-        return stream._replace(n_samples=X.shape[0])
+        weighted = sample_weight is not None
+        return stream._replace(n_samples=X.shape[0], weighted=weighted)
 
     def _read_chunks(self, X, y, sample_weight, *, first):
         """Of a dask collection, chunk by chunk."""
@@ -244,15 +251,18 @@ class Streamed:
         self.__dict__.pop("n_samples_seen_", None)
 
 
-def _lies_by_rows(X):
-    """Whether X is a file of rows of which sums are to be formed block by block."""
+def lies_by_rows(X, n_sums=1):
+    """Whether X is a file of rows of which sums are to be formed block by block.
+
+    `n_sums` is how many are kept.
+    """
     return (
         is_mapped(X)
         and X.ndim == 2
         and X.dtype in FLOATS
         and not X.flags.f_contiguous
         and X.shape[0] > X.shape[1]
-        and 8 * X.shape[1] ** 2 <= LARGEST
+        and 8 * X.shape[1] ** 2 * n_sums <= LARGEST
     )
 
 

@@ -1,4 +1,4 @@
-"""One fold of a search: fits at all values of a parameter, in one pass if may be."""
+"""The folds of a search: fits at all values of a parameter, in one pass if may be."""
 
 import time
 from copy import copy
@@ -15,10 +15,10 @@ from sparselearn.model_selection._parameters import grid_of
 from sparselearn.model_selection._paths import path_of
 from sparselearn.model_selection._route import route_of
 
-__all__ = ["Fold", "evaluate", "has_path", "is_shared", "suggested"]
+__all__ = ["Folds", "evaluate", "has_path", "is_shared", "suggested"]
 
 
-class Fold(NamedTuple):
+class Folds(NamedTuple):
     """What all folds have in common.
 
     Parameters
@@ -27,6 +27,8 @@ class Fold(NamedTuple):
     name : str
         The parameter.
     X, y
+    splits : list of pairs of ndarray of int
+        Training and test rows of each fold.
     fit_params, score_params : dict
         For all rows.
     scorer : callable
@@ -38,6 +40,7 @@ class Fold(NamedTuple):
     name: str
     X: object
     y: object
+    splits: list
     fit_params: dict
     score_params: dict
     scorer: object
@@ -84,8 +87,8 @@ def suggested(estimator, name, n_values, X, y, params):
     return grid_of(route.carrier, route.parameter, n_values, X, y, params.carrier)
 
 
-def evaluate(fold, split, values):
-    """Fit on the training rows of a split at all `values`, and score on the others.
+def evaluate(folds, k, values):
+    """Fit on the training rows of fold `k` at all `values`, and score on the others.
 
     Returns
     -------
@@ -93,30 +96,30 @@ def evaluate(fold, split, values):
         One a value, with "fit_error", "fit_time", "score_time", "test_scores",
         "train_scores" where they are asked for, and "figures" of sparsity.
     """
-    train, test = split
-    fits = _fit_all(fold, train, values)
-    parts = {"test": test} | ({"train": train} if fold.return_train_score else {})
+    train, test = folds.splits[k]
+    fits = _fit_all(folds, train, values)
+    parts = {"test": test} | ({"train": train} if folds.return_train_score else {})
     out = [
         {
             "fit_error": fit.error,
             "fit_time": fit.seconds,
             "score_time": 0.0,
-            "figures": figures_of(fit.estimator, fold.name),
+            "figures": figures_of(fit.estimator, folds.name),
         }
         for fit in fits
     ]
     for part, rows in parts.items():
-        X, y = split_rows(fold.estimator, fold.X, fold.y, rows, train)
-        params = rows_of_params(fold.X, params=fold.score_params, indices=rows)
+        X, y = split_rows(folds.estimator, folds.X, folds.y, rows, train)
+        params = rows_of_params(folds.X, params=folds.score_params, indices=rows)
         begun = time.perf_counter()
-        known = _Transformed(fold, fits, X)
+        known = _Transformed(folds, fits, X)
         shared = (time.perf_counter() - begun) / len(fits)
         for k, fit in enumerate(fits):
             begun = time.perf_counter()
-            score = fold.error_score
+            score = folds.error_score
             if fit.error is None:
                 estimator = known.remembering(k)
-                score = scored(estimator, X, y, fold.scorer, params, fold.error_score)
+                score = scored(estimator, X, y, folds.scorer, params, folds.error_score)
             out[k][f"{part}_scores"] = score
             if part == "test":
                 out[k]["score_time"] = shared + time.perf_counter() - begun
@@ -126,25 +129,25 @@ def evaluate(fold, split, values):
 # -- fits ---------------------------------------------------------------------
 
 
-def _fit_all(fold, train, values):
+def _fit_all(folds, train, values):
     """A `_Fit` for each of `values`, on the rows `train`."""
-    X, y = split_rows(fold.estimator, fold.X, fold.y, train)
-    params = rows_of_params(fold.X, params=fold.fit_params, indices=train)
-    if is_shared(fold.estimator, fold.name):
+    X, y = split_rows(folds.estimator, folds.X, folds.y, train)
+    params = rows_of_params(folds.X, params=folds.fit_params, indices=train)
+    if is_shared(folds.estimator, folds.name):
         try:
-            return _fit_shared(fold, values, X, y, params)
+            return _fit_shared(folds, values, X, y, params)
         except Exception:  # of a value, perhaps: then it is that of its own fit
-            X, y = split_rows(fold.estimator, fold.X, fold.y, train)
+            X, y = split_rows(folds.estimator, folds.X, folds.y, train)
     fits = []
     for k, value in enumerate(values):
         if k:  # for those that work in place
-            X, y = split_rows(fold.estimator, fold.X, fold.y, train)
+            X, y = split_rows(folds.estimator, folds.X, folds.y, train)
 
         def fit(value=value, X=X, y=y):
-            estimator = clone(fold.estimator).set_params(**{fold.name: value})
+            estimator = clone(folds.estimator).set_params(**{folds.name: value})
             return _fitted(estimator, X, y, params)
 
-        fits.append(_attempt(fit, fold.error_score))
+        fits.append(_attempt(fit, folds.error_score))
     return fits
 
 
@@ -164,10 +167,10 @@ def _attempt(fit, error_score, shared=0.0, path=None):
     return _Fit(estimator, shared + time.perf_counter() - begun, error, path)
 
 
-def _fit_shared(fold, values, X, y, params):
+def _fit_shared(folds, values, X, y, params):
     """Steps before the parameter's once, and a path of the step if it has one."""
     begun = time.perf_counter()
-    route = route_of(fold.estimator, fold.name)
+    route = route_of(folds.estimator, folds.name)
     params = route.split(params)
     before = route.before
     if before is not None:
@@ -192,7 +195,7 @@ def _fit_shared(fold, values, X, y, params):
         return route.around(before, twin, after)
 
     return [
-        _attempt(lambda each=each: fit(*each), fold.error_score, shared, path)
+        _attempt(lambda each=each: fit(*each), folds.error_score, shared, path)
         for each in zip(values, twins, outputs)
     ]
 
@@ -211,19 +214,19 @@ class _Transformed:
 
     Parameters
     ----------
-    fold : Fold
+    folds : Folds
     fits : list of _Fit
     X
     """
 
-    def __init__(self, fold, fits, X):
+    def __init__(self, folds, fits, X):
         self._fits = fits
         self._known = [[] for _ in fits]
         good = [k for k, fit in enumerate(fits) if fit.error is None]
-        route = route_of(fold.estimator, fold.name)
+        route = route_of(folds.estimator, folds.name)
         if not good or route is None or (route.is_last and not route.place):
             return
-        if not is_shared(fold.estimator, fold.name):
+        if not is_shared(folds.estimator, folds.name):
             return
         try:
             self._transform(route, good, X)

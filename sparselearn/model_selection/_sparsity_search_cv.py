@@ -19,10 +19,11 @@ from sparselearn._compat import (
     rows_of_params,
     tabulated,
 )
-from sparselearn._parallel import map_jobs
+from sparselearn._parallel import Shared, map_jobs
+from sparselearn._validation import refuse_collection
 from sparselearn.model_selection._figures import figures_of, tabulate
 from sparselearn.model_selection._folds import (
-    Fold,
+    Folds,
     evaluate,
     has_path,
     is_shared,
@@ -229,6 +230,7 @@ class SparsitySearchCV(BaseSearchCV):
         -------
         self : SparsitySearchCV
         """
+        refuse_collection(X, self)
         X, y = indexable(X, y)
         scorer, metric, routed = parts_of_search(self, rows_of_params(X, params))
         if metric == "score" and not callable(self.scoring):
@@ -237,9 +239,9 @@ class SparsitySearchCV(BaseSearchCV):
         name = self._name()
         values = self._values(name, X, y, fit_params)
         splits = self._splits(X, y, routed.splitter.split)
-        data = X, y, fit_params, routed.scorer.score
+        data = X, y, splits, fit_params, routed.scorer.score
         asked = scorer, self.return_train_score, self.error_score
-        out = self._evaluate(Fold(self.estimator, name, *data, *asked), splits, values)
+        out = self._evaluate(Folds(self.estimator, name, *data, *asked), values)
         found = {
             "cv_results_": self._results(out, name, values, len(splits)),
             "multimetric_": isinstance(out[0]["test_scores"], dict),
@@ -314,18 +316,22 @@ class SparsitySearchCV(BaseSearchCV):
         return splits
 
     @reports_progress
-    def _evaluate(self, fold, splits, values):
+    def _evaluate(self, folds, values):
         """What each candidate is on each fold; the folds of a candidate together."""
         chunks = [[value] for value in values]
-        if is_shared(fold.estimator, fold.name):
+        if is_shared(folds.estimator, folds.name):
             chunks = [values]
-        jobs = [(fold, split, chunk) for chunk in chunks for split in splits]
-        in_threads = has_path(fold.estimator, fold.name)
-        runs = map_jobs(evaluate, jobs, self.n_jobs, in_threads=in_threads)
-        told = progress(self, runs, n_steps=len(jobs), X=fold.X, y=fold.y, name="fold")
+        n_splits = len(folds.splits)
+        jobs = [(k, chunk) for chunk in chunks for k in range(n_splits)]
+        in_threads = has_path(folds.estimator, folds.name)
+        runs = map_jobs(
+            evaluate, Shared(folds), jobs, self.n_jobs, in_threads=in_threads
+        )
+        told = progress(
+            self, runs, n_steps=len(jobs), X=folds.X, y=folds.y, name="fold"
+        )
         # A callback may ask to stop; a search without some of its folds is none.
         found = [*told, *runs]
-        n_splits = len(splits)
         return [
             found[chunk * n_splits + split][place]
             for chunk, values in enumerate(chunks)

@@ -452,6 +452,11 @@ class SparseAutoencoder(AutoencoderLearner):
         ----------
         path : str or path-like
             By custom it ends in ".npz".
+
+        Raises
+        ------
+        OSError
+            Naming the file, where it cannot be written; one that was there stays.
         """
         check_is_fitted(self, "components_")
         save(self, path)

@@ -5,9 +5,8 @@ import scipy.sparse as sp
 from sklearn import get_config
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_array
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from sparselearn._compat import check_sample_weight
 from sparselearn._dask import lazily
 from sparselearn._parallel import map_chunks
 from sparselearn._solvers._reconstruction import (
@@ -17,35 +16,10 @@ from sparselearn._solvers._reconstruction import (
     explained,
     survey,
 )
-from sparselearn._validation import column_major, row_weights
+from sparselearn._validation import FLOATS, check_rows, check_weights
 from sparselearn.neural_network._design import check_refine, wanted_nonzeros
 
-__all__ = ["AutoencoderCodes", "check_rows", "check_weights", "surveyed"]
-
-FLOATS = (np.float64, np.float32)
-
-
-def check_rows(estimator, X, *, reset=False):
-    """X as kernels read it by rows: what `column_major` does, transposed."""
-    X = validate_data(
-        estimator,
-        X,
-        accept_sparse="csr",
-        accept_large_sparse=True,
-        dtype=FLOATS,
-        order="C",
-        reset=reset,
-    )
-    return column_major(X.T).T
-
-
-def check_weights(sample_weight, X):
-    """`sample_weight` as a float64 ndarray (n_samples,), not all zero; ones if None."""
-    weights = check_sample_weight(
-        sample_weight, X, dtype=np.float64, ensure_non_negative=True
-    )
-    row_weights(weights, X)  # refuses those that are all zero
-    return weights
+__all__ = ["AutoencoderCodes", "surveyed"]
 
 
 def surveyed(model, X, weights, mean, n_jobs=None):
@@ -134,6 +108,7 @@ class AutoencoderCodes(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             codes = np.concatenate([part.toarray() for part in parts])
         return codes.astype(X.dtype, copy=False)
 
+    @lazily
     def inverse_transform(self, X):
         """The samples that codes stand for.
 

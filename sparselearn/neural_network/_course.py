@@ -18,12 +18,8 @@ from sparselearn._solvers._reconstruction import (
     explained,
     fold,
 )
-from sparselearn.neural_network._coding import (
-    AutoencoderCodes,
-    check_rows,
-    check_weights,
-    surveyed,
-)
+from sparselearn._validation import check_rows, check_weights
+from sparselearn.neural_network._coding import AutoencoderCodes, surveyed
 from sparselearn.neural_network._design import Design, layers_of, make_learner
 from sparselearn.neural_network._fitting import (
     TrainingMixin,

@@ -18,8 +18,9 @@ from sklearn.utils import check_random_state
 
 from sparselearn._callbacks import CallbackSupport, progress, reports_progress
 from sparselearn._compat import Interval, StrOptions
-from sparselearn._solvers._batches import BLOCK, Pass, is_mapped, shuffled
+from sparselearn._solvers._batches import BLOCK, Pass, shuffled
 from sparselearn._solvers._lbfgs import minimize
+from sparselearn._solvers._maps import is_mapped
 from sparselearn._solvers._training import train
 
 __all__ = [

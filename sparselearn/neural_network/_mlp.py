@@ -13,12 +13,13 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.base import BaseEstimator, is_regressor
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from sparselearn._compat import Interval, StrOptions, check_sample_weight
 from sparselearn._parallel import stream
 from sparselearn._solvers._batches import Pass, Rows
 from sparselearn._solvers._lbfgs import minimize
+from sparselearn._solvers._maps import in_order
 from sparselearn._solvers._network import (
     Adam,
     FullBatch,
@@ -28,7 +29,7 @@ from sparselearn._solvers._network import (
     glorot,
 )
 from sparselearn._solvers._sparse_network import PenalisedLearner
-from sparselearn._validation import finite_check, row_weights
+from sparselearn._validation import finite_check, row_weights, validate_data
 from sparselearn.neural_network._fitting import (
     TRAINING_CONSTRAINTS,
     TrainingMixin,
@@ -142,6 +143,7 @@ class Perceptron(MaskMixin, TrainingMixin, BaseEstimator, ABC):
             y_numeric=is_regressor(self),
             reset=first,
         )
+        X = in_order(X, "C")
         weights = None
         if sample_weight is not None:
             weights = check_sample_weight(

@@ -10,13 +10,21 @@ from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 
+from sparselearn._files import whole_file
+
 __all__ = ["load", "save"]
 
 ENTRY = "estimator"
 
 
 def save(estimator, path):
-    """Write `estimator`, its parameters and fitted attributes, to a file."""
+    """Write `estimator`, its parameters and fitted attributes, to a file.
+
+    Raises
+    ------
+    OSError
+        Naming the file, where it cannot be written; one that was there stays.
+    """
     arrays = {}
     content = {
         "class": type(estimator).__name__,
@@ -24,7 +32,7 @@ def save(estimator, path):
         "attributes": _plain(vars(estimator), "", arrays),
     }
     text = np.array(json.dumps(content))
-    with open(path, "wb") as file:
+    with whole_file(path) as file:
         np.savez(file, **{ENTRY: text}, **arrays)
 
 

@@ -9,7 +9,7 @@ from sparselearn._compat import n_rows_of, rows_of
 from sparselearn.pruning._judge import Departures, Judge, is_bounded, standard_error
 from sparselearn.pruning._procedure import Plan, Pruned, observe, word_on_cut_layers
 from sparselearn.pruning._search import counts_down, most_sparse
-from sparselearn.pruning._strategy import candidates_of, label_free, race
+from sparselearn.pruning._strategy import Stand, candidates_of, label_free, race
 from sparselearn.pruning._trials import Trials
 
 __all__ = ["Bench", "Outcome", "prune_on", "usual_tolerance"]
@@ -25,7 +25,7 @@ class Bench(NamedTuple):
     estimator : estimator
         Fitted; it is not changed.
     X, y, sample_weight : array-like or None
-    split : pair of ndarray of int, or None
+    split : Split, pair of ndarray of int, or None
         Rows to observe the estimator on, and rows to judge it by. Where there are too
         few to keep some apart, None: all serve for both.
     size : int or None
@@ -139,30 +139,24 @@ def _to_amount(bench, plan, candidates):
     figures, words = {}, []
     if candidates and "threshold" not in plan.amount:
         n_kept = bench.trials(plan).n_wanted(plan.amount)
-        judge = bench.judge()
-        base = judge.replicates(bench.estimator)
-        plan = _raced(bench, plan, candidates, judge, [n_kept], base, figures, words)
+        plan = _raced(bench, plan, candidates, [n_kept], figures, words)
     trials = bench.trials(plan, part=None)
     estimator, pruned = trials.prune(plan.amount, plan)
     words += word_on_cut_layers(pruned, plan)
     return Outcome(estimator, pruned, plan, figures, words)
 
 
-def _raced(bench, plan, candidates, judge, n_kept, base, figures, words):
+def _raced(bench, plan, candidates, n_kept, figures, words):
     """`plan` with the criterion and refit of the winner of a race."""
-
-    def start(candidate, share):
-        blocks = bench_blocks
-        return bench.trials(label_free(blocks, _with(plan, candidate)), 0, share)
-
-    bench_blocks = observe(bench.estimator, None).blocks
+    blocks = observe(bench.estimator, None).blocks
     found = race(
         candidates,
-        start,
-        judge,
+        [
+            _stand(bench._replace(split=fold), plan, blocks)
+            for fold in bench.split.folds
+        ],
         n_kept,
-        base=base,
-        departures=bench.departures(),
+        base=bench.estimator,
         n_jobs=bench.n_jobs,
     )
     figures["strategy_results_"] = found.results
@@ -175,6 +169,13 @@ def _raced(bench, plan, candidates, judge, n_kept, base, figures, words):
     return _with(plan, found.winner)
 
 
+def _stand(bench, plan, blocks):
+    def start(candidate, share):
+        return bench.trials(label_free(blocks, _with(plan, candidate)), 0, share)
+
+    return Stand(start, bench.judge(), bench.departures())
+
+
 def _to_tolerance(bench, plan, candidates, tolerance):
     judge = bench.judge()
     base_score = judge(bench.estimator)
@@ -183,9 +184,8 @@ def _to_tolerance(bench, plan, candidates, tolerance):
     figures, words = {"base_score_": base_score, "tolerance_": tolerance}, []
     trials, search, path = _searched(bench, plan, judge, enough)
     if candidates:
-        base = judge.replicates(bench.estimator)
         n_kept = _around(search, trials.n_parts)
-        winner = _raced(bench, plan, candidates, judge, n_kept, base, figures, words)
+        winner = _raced(bench, plan, candidates, n_kept, figures, words)
         if winner != plan:
             plan = winner
             trials, search, path = _searched(bench, plan, judge, enough)

@@ -6,10 +6,9 @@ from typing import NamedTuple
 import numpy as np
 import scipy.sparse as sp
 from sklearn.utils import get_tags
-from sklearn.utils.validation import validate_data
 
 from sparselearn._parallel import row_chunks
-from sparselearn._validation import column_major, row_weights
+from sparselearn._validation import column_major, row_weights, validate_data
 
 __all__ = ["Calibration", "Subject"]
 

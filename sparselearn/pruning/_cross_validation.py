@@ -5,15 +5,58 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import rankdata
 
-from sparselearn._parallel import map_threads
-from sparselearn.pruning._bench import usual_tolerance
+from sparselearn._parallel import Shared, map_jobs
+from sparselearn.pruning._allocation import positions
+from sparselearn.pruning._bench import Bench, usual_tolerance
 from sparselearn.pruning._criteria import CRITERIA
+from sparselearn.pruning._granularity import GRANULARITIES, parts_of
 from sparselearn.pruning._path import checked_sparsities
 from sparselearn.pruning._procedure import observe
 from sparselearn.pruning._search import counts_down
 from sparselearn.pruning._strategy import CONTROL, candidates_of, label_free
+from sparselearn.pruning._wrappers import fitted_clone
 
-__all__ = ["Choice", "Results", "chosen", "cross_validated"]
+__all__ = ["Choice", "Folds", "Results", "chosen", "cross_validated"]
+
+
+class Folds(NamedTuple):
+    """What all folds have in common.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Not fitted.
+    X, y, sample_weight : array-like or None
+    fit_params : dict
+        For all rows.
+    splits : list of pairs of ndarray of int
+    size, seed, scoring, n_jobs
+        As in `Bench`.
+    """
+
+    estimator: object
+    X: object
+    y: object
+    sample_weight: object
+    fit_params: dict
+    splits: list
+    size: int | None
+    seed: int
+    scoring: object
+    n_jobs: int | None
+
+    def fitted(self, k=None):
+        """The estimator fitted to the training rows of fold `k`, or to all rows."""
+        rows = None if k is None else self.splits[k][0]
+        return fitted_clone(self.estimator, self.X, self.y, self.fit_params, rows)
+
+    def bench(self, fitted, k=None):
+        """The bench of what was fitted to fold `k`, or to all rows."""
+        data = self.X, self.y, self.sample_weight
+        split = None if k is None else self.splits[k]
+        return Bench(
+            fitted, *data, split, self.size, self.seed, self.scoring, self.n_jobs
+        )
 
 
 class Results(NamedTuple):
@@ -61,55 +104,67 @@ class Results(NamedTuple):
         }
 
 
-def cross_validated(folds, plan, sparsities, n_jobs=None):
-    """Score the candidates of `plan` at all sparsities on all folds.
+def cross_validated(folds, plan, sparsities):
+    """Fit on each fold, and score the candidates of `plan` there at all sparsities.
 
     Parameters
     ----------
-    folds : list of Bench
+    folds : Folds
     plan : Plan
     sparsities : array-like or None
-    n_jobs : int or None
 
     Returns
     -------
+    benches : list of Bench
+        Of what was fitted to the folds.
     results : Results
     """
-    blocks = observe(folds[0].estimator, None).blocks
-    candidates = candidates_of(blocks, plan)
+    shared, numbers = Shared(folds), range(len(folds.splits))
+    fits = map_jobs(
+        Folds.fitted, shared, [(k,) for k in numbers], folds.n_jobs, in_threads=True
+    )
+    benches = [folds.bench(fitted, k) for k, fitted in enumerate(fits)]
+    dense = [observe(bench.estimator, None).blocks for bench in benches]
+    candidates = candidates_of(dense[0], plan)
     controlled = getattr(CRITERIA[CONTROL], plan.granularity)
     if plan.criterion != CONTROL and controlled is not None:
         candidates.append(candidates[0]._replace(criterion=CONTROL))
-    judges = [bench.judge() for bench in folds]
-    runs = [(k, candidate) for k in range(len(folds)) for candidate in candidates]
-
-    def trials_of(run):
-        k, candidate = run
-        own = plan._replace(criterion=candidate.criterion, refit=candidate.refit)
-        return folds[k].trials(label_free(blocks, own))
-
-    trials = map_threads(trials_of, runs, n_jobs)
     if sparsities is None:
         # The same shares on all folds, though trees differ in size.
-        n_parts = min(trial.n_parts for trial in trials)
+        n_parts = min(_n_parts(blocks, plan) for blocks in dense)
         counts = np.array([n_parts, *counts_down(n_parts)])
         sparsities = 1 - counts / n_parts
     sparsities = checked_sparsities(sparsities)
+    jobs = []
+    for k, bench in enumerate(benches):
+        for candidate in candidates:
+            own = plan._replace(criterion=candidate.criterion, refit=candidate.refit)
+            jobs.append((k, bench.estimator, label_free(dense[0], own), sparsities))
+    found = np.array([*map_jobs(_path, shared, jobs, folds.n_jobs, in_threads=True)])
+    found = found.reshape(len(benches), len(candidates), sparsities.size, 2)
+    base = np.array([bench.judge()(bench.estimator) for bench in benches])
+    return benches, Results(candidates, sparsities, found[..., 0], found[..., 1], base)
 
-    def path(item):
-        (k, _), trial = item
-        found = []
-        for share in sparsities:
-            estimator, pruned = trial.prune({"sparsity": share})
-            n_zero = sum(np.count_nonzero(b.weights == 0) for b in pruned.blocks)
-            n_weights = sum(block.weights.size for block in pruned.blocks)
-            found.append((judges[k](estimator), n_zero / n_weights))
-        return found
 
-    found = np.array(map_threads(path, list(zip(runs, trials)), n_jobs))
-    found = found.reshape(len(folds), len(candidates), sparsities.size, 2)
-    base = [judge(bench.estimator) for judge, bench in zip(judges, folds)]
-    return Results(candidates, sparsities, found[..., 0], found[..., 1], np.array(base))
+def _n_parts(blocks, plan):
+    """Number of parts that can be kept or not."""
+    shapes = GRANULARITIES[parts_of(plan.granularity)].shapes(blocks)
+    excluded = positions(plan.exclude, "exclude", shapes, blocks)
+    sizes = [np.prod(shape) for k, shape in enumerate(shapes) if k not in excluded]
+    return int(sum(sizes))
+
+
+def _path(folds, k, fitted, plan, sparsities):
+    """Score, and share of zeros, of what was fitted to fold `k`, at each sparsity."""
+    bench = folds.bench(fitted, k)
+    judge, trials = bench.judge(), bench.trials(plan)
+    found = []
+    for share in sparsities:
+        estimator, pruned = trials.prune({"sparsity": share})
+        n_zero = sum(np.count_nonzero(b.weights == 0) for b in pruned.blocks)
+        n_weights = sum(block.weights.size for block in pruned.blocks)
+        found.append((judge(estimator), n_zero / n_weights))
+    return found
 
 
 class Choice(NamedTuple):

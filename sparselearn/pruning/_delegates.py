@@ -8,7 +8,9 @@ from sklearn.utils.metadata_routing import process_routing
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from sparselearn._dask import lazily
 from sparselearn._support import SupportMixin
+from sparselearn._validation import refuse_collection
 from sparselearn.pruning._adapters import adapter_of
 from sparselearn.pruning._shrink import shrink_in_place
 from sparselearn.pruning._wrappers import last_step, with_last_step
@@ -63,31 +65,37 @@ class DelegatesMixin(SupportMixin):
         return self._n_read  # by the last step of a pipeline
 
     @delegated("predict")
+    @lazily
     def predict(self, X):
         """Predict by the pruned estimator."""
         return self._predicting().predict(X)
 
     @delegated("predict_proba")
+    @lazily
     def predict_proba(self, X):
         """Probabilities of the classes by the pruned estimator."""
         return self._predicting().predict_proba(X)
 
     @delegated("predict_log_proba")
+    @lazily
     def predict_log_proba(self, X):
         """Logarithms of the probabilities of the classes by the pruned estimator."""
         return self._predicting().predict_log_proba(X)
 
     @delegated("decision_function")
+    @lazily
     def decision_function(self, X):
         """Decision function of the pruned estimator."""
         return self._fitted().decision_function(X)
 
     @delegated("transform")
+    @lazily
     def transform(self, X):
         """Transform by the pruned estimator."""
         return self._fitted().transform(X)
 
     @delegated("inverse_transform")
+    @lazily
     def inverse_transform(self, X):
         """Undo `transform`, by the pruned estimator."""
         return self._fitted().inverse_transform(X)
@@ -98,6 +106,7 @@ class DelegatesMixin(SupportMixin):
         return self._fitted().get_feature_names_out(input_features)
 
     @delegated("score_samples")
+    @lazily
     def score_samples(self, X):
         """Scores of the rows by the pruned estimator."""
         return self._fitted().score_samples(X)
@@ -118,6 +127,7 @@ class DelegatesMixin(SupportMixin):
         -------
         score : float
         """
+        refuse_collection(X, self)
         estimator = self._predicting()
         if get_config()["enable_metadata_routing"]:
             routed = process_routing(self, "score", **score_params)

@@ -1,21 +1,37 @@
 """Scores of fitted estimators on rows kept apart, and how sure they are."""
 
+from itertools import islice
+from typing import NamedTuple
+
 import numpy as np
 from sklearn import config_context
 from sklearn.base import is_classifier, is_regressor
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import (
+    GroupKFold,
     GroupShuffleSplit,
+    KFold,
     ShuffleSplit,
+    StratifiedKFold,
     StratifiedShuffleSplit,
     check_cv,
 )
 
 from sparselearn._compat import n_rows_of, rows_of, takes_weights
 
-__all__ = ["Departures", "Judge", "hold_out", "is_bounded", "standard_error"]
+__all__ = [
+    "Departures",
+    "Judge",
+    "Split",
+    "hold_out",
+    "is_bounded",
+    "mean_and_error",
+    "standard_error",
+]
 
 FEWEST = 10  # rows to keep apart; with fewer all rows serve for everything
+ENOUGH = 500  # rows apart that tell candidates from one another; with fewer, by folds
+N_FOLDS = 5
 N_GROUPS = 10  # of the jackknife
 
 # Metrics whose best value is 1, so that an absolute tolerance has a meaning.
@@ -96,10 +112,15 @@ class Departures:
         Of the estimator, dense.
     data : Calibration
         Of the rows.
+
+    Attributes
+    ----------
+    weights : ndarray (n_rows,)
+        Of the rows; their sum is 1.
     """
 
     def __init__(self, blocks, data):
-        self.data = data
+        self.data, self.weights = data, data.weights
         self.values = self._outputs(blocks)
         spread = data.std(self.values) ** 2
         self.unit = float(spread.sum()) or 1.0
@@ -109,12 +130,6 @@ class Departures:
         gap = self.values - self._outputs(pruned.blocks)
         return np.square(gap).sum(axis=1) / self.unit
 
-    def mean(self, departures):
-        """The weighted mean over the rows, and its standard error."""
-        weights = self.data.weights
-        mean = weights @ departures
-        return float(mean), float(np.linalg.norm(weights * (departures - mean)))
-
     def _outputs(self, blocks):
         *_, last = self.data.inputs(blocks)
         z = last @ blocks[-1].matrix() + blocks[-1].constants()
@@ -122,6 +137,12 @@ class Departures:
         if blocks[-1].activation == "softmax":
             z -= z.mean(axis=1, keepdims=True)
         return z
+
+
+def mean_and_error(weights, values):
+    """The weighted mean of rows, and its standard error; weights sum to 1."""
+    mean = weights @ values
+    return float(mean), float(np.linalg.norm(weights * (values - mean)))
 
 
 def standard_error(replicates):
@@ -147,6 +168,22 @@ def is_bounded(estimator, scoring):
     )
 
 
+class Split(NamedTuple):
+    """Rows to learn from, and rows kept apart.
+
+    Parameters
+    ----------
+    learned, apart : ndarray of int
+    folds : list of pairs of ndarray of int
+        Such rows again, by which candidates are compared: these, where there are
+        enough of them, or of several folds.
+    """
+
+    learned: np.ndarray
+    apart: np.ndarray
+    folds: list
+
+
 def hold_out(estimator, X, y, *, fraction, cv=None, groups=None, seed=0):
     """Rows to learn from, and rows kept apart; None if these were too few to judge by.
 
@@ -158,27 +195,42 @@ def hold_out(estimator, X, y, *, fraction, cv=None, groups=None, seed=0):
     fraction : float
         Share of the rows to keep apart.
     cv : cross-validation generator, iterable, int or None
-        Its first split is taken, instead of one of `fraction`.
+        Its first split is taken, instead of one of `fraction`, and as folds its first
+        five.
     groups : array-like or None
         A group is not divided.
 
     Returns
     -------
-    rows : pair of ndarray of int, or None
+    split : Split, or None
     """
     if cv is not None:
         splitter = check_cv(cv, y, classifier=is_classifier(estimator))
-        return next(iter(splitter.split(X, y, groups)))
+        folds = list(islice(splitter.split(X, y, groups), N_FOLDS))
+        few = len(folds[0][1]) < ENOUGH
+        return Split(*folds[0], folds if few else folds[:1])
     n_rows = n_rows_of(X)
     n_apart = round(fraction * n_rows)
     if n_apart < FEWEST:
         return None
+    once, often = _splitters(estimator, y, fraction, n_apart, groups, seed)
+    first = next(once.split(X, y, groups))
+    few = len(first[1]) < ENOUGH and often is not None
+    return Split(*first, list(often.split(X, y, groups)) if few else [first])
+
+
+def _splitters(estimator, y, fraction, n_apart, groups, seed):
+    """What splits rows once, and what into folds."""
     if groups is not None:
-        splitter = GroupShuffleSplit(1, test_size=fraction, random_state=seed)
-        return next(splitter.split(X, y, groups))
-    kind = ShuffleSplit
+        once = GroupShuffleSplit(1, test_size=fraction, random_state=seed)
+        n_folds = min(np.unique(groups).size, N_FOLDS)
+        return once, GroupKFold(n_folds) if n_folds > 1 else None
+    kind, folds = ShuffleSplit, KFold
     if is_classifier(estimator) and np.ndim(y) == 1:
         sizes = np.unique(y, return_counts=True)[1]
-        if sizes.min() > 1 and sizes.size <= min(n_apart, n_rows - n_apart):
+        if sizes.min() > 1 and sizes.size <= min(n_apart, sizes.sum() - n_apart):
             kind = StratifiedShuffleSplit
-    return next(kind(1, test_size=n_apart, random_state=seed).split(X, y))
+        if sizes.min() >= N_FOLDS:
+            folds = StratifiedKFold
+    once = kind(1, test_size=n_apart, random_state=seed)
+    return once, folds(N_FOLDS, shuffle=True, random_state=seed)

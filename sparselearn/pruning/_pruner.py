@@ -9,6 +9,7 @@ from sparselearn._compat import (
     StrOptions,
     fit_context,
 )
+from sparselearn._validation import refuse_collection
 from sparselearn.pruning._bench import Bench, prune_on
 from sparselearn.pruning._delegates import DelegatesMixin
 from sparselearn.pruning._judge import hold_out
@@ -222,7 +223,7 @@ class Pruner(
         and the calibration, with ``criterion="auto"`` and another amount from the
         calibration only. Every class keeps its share, and groups are not divided. If
         fewer than 10 rows were apart, all serve for everything, and "auto" chooses by
-        rule.
+        rule; if fewer than 500, it compares by folds.
     scoring : str, callable or None, default=None
         As in :func:`~sklearn.metrics.check_scoring`; None means the `score` of the
         estimator, and for outlier detectors the share of rows on which the unpruned
@@ -316,7 +317,8 @@ class Pruner(
     by successive halving on growing shares of the calibration rows, and in the end on
     all of them. The better score is ahead; of those within one standard error of the
     best, that whose outputs change least by pruning, and of those whose outputs change
-    as little, within a standard error, the cheapest.
+    as little, within a standard error, the cheapest. Where fewer than 500 rows are
+    apart, it is five folds of all rows that tell, or the first five splits of `cv`.
     The control "random" takes part in every round; that the winner is no better is
     warned of. The score of a frozen estimator on its own training rows is optimistic;
     give `fit` others.
@@ -438,6 +440,7 @@ class Pruner(
         -------
         self : Pruner
         """
+        refuse_collection(X, self)
         plan, tolerance = self._plan()
         check_parts(self.estimator, self.granularity)
         params, sample_weight, of_cv = self._routed(sample_weight, groups, fit_params)

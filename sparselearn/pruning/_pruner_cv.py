@@ -11,15 +11,14 @@ from sparselearn._compat import (
     StrOptions,
     fit_context,
 )
-from sparselearn._parallel import map_threads
-from sparselearn.pruning._bench import Bench, prune_on
-from sparselearn.pruning._cross_validation import chosen, cross_validated
+from sparselearn._validation import refuse_collection
+from sparselearn.pruning._bench import prune_on
+from sparselearn.pruning._cross_validation import Folds, chosen, cross_validated
 from sparselearn.pruning._delegates import DelegatesMixin
 from sparselearn.pruning._outcome import ResultsMixin
 from sparselearn.pruning._procedure import check_parts, seed_of
 from sparselearn.pruning._pruner import Pruner
 from sparselearn.pruning._routing import RoutesMixin
-from sparselearn.pruning._wrappers import fitted_clone
 
 __all__ = ["PrunerCV"]
 
@@ -58,7 +57,8 @@ class PrunerCV(
     random_state : int, RandomState instance or None, default=None
         As in :class:`Pruner`.
     n_jobs : int or None, default=None
-        Threads, over the folds. Any number gives the same masks.
+        Workers of joblib over the folds: threads, or a backend of your own. Any number
+        gives the same masks.
 
     Attributes
     ----------
@@ -150,6 +150,7 @@ class PrunerCV(
         -------
         self : PrunerCV
         """
+        refuse_collection(X, self)
         if y is not None:  # before folds are made by it
             check_array(
                 y, accept_sparse=True, dtype=None, ensure_2d=False, input_name="y"
@@ -157,20 +158,15 @@ class PrunerCV(
         pruner, params = self._pruner(), fit_params
         params, sample_weight, cv_params = self._routed(sample_weight, groups, params)
         seed = seed_of(self.random_state)
-        options = pruner.calibration_size, seed, self.scoring, self.n_jobs
-
-        def fitted(split):
-            rows = None if split is None else split[0]
-            estimator = fitted_clone(pruner.estimator, X, y, params, rows)
-            return Bench(estimator, X, y, sample_weight, split, *options)
-
         splitter = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
         splits = list(splitter.split(X, y, **cv_params))
-        folds = map_threads(fitted, splits, self.n_jobs)
+        data = X, y, sample_weight, params, splits
+        options = pruner.calibration_size, seed, self.scoring, self.n_jobs
+        folds = Folds(pruner.estimator, *data, *options)
         plan, _ = pruner._plan()
-        results = cross_validated(folds, plan, self.sparsities, self.n_jobs)
-        choice = chosen(results, self.tolerance, folds[0])
-        whole = fitted(None)
+        benches, results = cross_validated(folds, plan, self.sparsities)
+        choice = chosen(results, self.tolerance, benches[0])
+        whole = folds.bench(folds.fitted())
         found = choice.figures(results)
         amount = {"sparsity": found["best_sparsity_"]}
         criterion, refit = found["best_params_"]["criterion"], pruner.refit

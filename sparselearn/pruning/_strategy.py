@@ -9,10 +9,23 @@ import numpy as np
 from sparselearn._parallel import map_threads
 from sparselearn.pruning._criteria import CRITERIA
 from sparselearn.pruning._granularity import parts_of
-from sparselearn.pruning._judge import Departures, Judge, standard_error
+from sparselearn.pruning._judge import (
+    Departures,
+    Judge,
+    mean_and_error,
+    standard_error,
+)
 from sparselearn.pruning._refits import REFITS
 
-__all__ = ["CANDIDATES", "Candidate", "Race", "candidates_of", "label_free", "race"]
+__all__ = [
+    "CANDIDATES",
+    "Candidate",
+    "Race",
+    "Stand",
+    "candidates_of",
+    "label_free",
+    "race",
+]
 
 
 class Candidate(NamedTuple):
@@ -128,7 +141,24 @@ class Race(NamedTuple):
     beats_chance: bool
 
 
-def race(candidates, start, judge, n_kept, *, base, departures, n_jobs=None):
+class Stand(NamedTuple):
+    """From where candidates are seen: one fold.
+
+    Parameters
+    ----------
+    start : callable
+        ``start(candidate, share)`` -> `Trials` of it, which has observed the estimator
+        on this share of the calibration rows.
+    judge : Judge
+    departures : Departures
+    """
+
+    start: Callable
+    judge: Judge
+    departures: Departures
+
+
+def race(candidates, stands, n_kept, *, base, n_jobs=None):
     """Compare candidates by successive halving.
 
     The better score is ahead; of those within one standard error of the best, that
@@ -138,15 +168,12 @@ def race(candidates, start, judge, n_kept, *, base, departures, n_jobs=None):
     Parameters
     ----------
     candidates : list of Candidate
-    start : callable
-        ``start(candidate, share)`` -> `Trials` of it, which has observed the estimator
-        on this share of the calibration rows.
-    judge : Judge
+    stands : list of Stand
+        One a fold; scores are means over them, and rows are taken together.
     n_kept : list of int
-        Numbers of parts at which to compare; what counts is the mean score.
-    base : ndarray
-        Replicates of the unpruned estimator's score.
-    departures : Departures
+        Numbers of parts at which to compare; what counts is the mean over them.
+    base : estimator
+        Unpruned.
     n_jobs : int or None
         Threads, over candidates.
 
@@ -163,17 +190,16 @@ def race(candidates, start, judge, n_kept, *, base, departures, n_jobs=None):
     control = contenders[0]._replace(criterion=CONTROL, cost=0)
     n_rounds = max(int(np.ceil(np.log2(len(contenders)))) - 1, 0)
     rows = []
-    field = Field(start, judge, departures, n_kept, n_jobs)
+    field = Field(stands, n_kept, n_jobs)
     for share in 0.5 ** np.arange(n_rounds, -1, -1):
         *legs, chance = field.run([*contenders, control], share)
         rows += [row for leg in [*legs, chance] for row in leg.rows]
-        order = _by_place(legs)
+        order, equals = _by_place(legs, field.weights)
         half = sorted(order[: -(-len(contenders) // 2)])
         contenders = [contenders[i] for i in half]
-    first = legs[order[0]]
-    equals = [leg for leg in _tied(legs) if leg.departs_as(first, departures)]
-    winner = min(equals, key=lambda leg: leg.candidate.cost)
-    harm = np.mean(base) - winner.score > standard_error(base)
+    winner = min((legs[k] for k in equals), key=lambda leg: leg.candidate.cost)
+    score, replicates = field.scores([base] * len(stands))
+    harm = score - winner.score > standard_error(replicates)
     names = rows[0].keys()
     results = {name: np.array([row[name] for row in rows]) for name in names}
     return Race(winner.candidate, results, not harm or chance.ties(winner))
@@ -193,32 +219,23 @@ class _Leg(NamedTuple):
         error = standard_error(self.replicates - other.replicates)
         return self.score - other.score <= error
 
-    @property
-    def departs(self):
-        """How far it departs, on the mean over what was pruned."""
-        return np.mean([row["departure"] for row in self.rows])
 
-    def departs_as(self, least, departures):
-        """Whether it departs more than `least` by one standard error at most."""
-        more, error = departures.mean(self.departed - least.departed)
-        return more <= error
-
-
-def _tied(legs):
+def _by_place(legs, weights):
+    """Places in `legs`, the best first, and those of the equals of the best."""
     best = max(legs, key=lambda leg: leg.score)
-    return [leg for leg in legs if best.ties(leg)]
-
-
-def _by_place(legs):
-    """Places in `legs`, the best first; of those that tie, what departs least."""
-    tied = _tied(legs)
+    ahead = [k for k, leg in enumerate(legs) if best.ties(leg)]
+    departs = [weights @ leg.departed for leg in legs]
 
     def place(k):
-        leg = legs[k]
-        ahead = any(leg is other for other in tied)
-        return (not ahead, leg.departs if ahead else -leg.score)
+        return (False, departs[k]) if k in ahead else (True, -legs[k].score)
 
-    return sorted(range(len(legs)), key=place)
+    order = sorted(range(len(legs)), key=place)
+    least, equals = legs[order[0]].departed, []
+    for k in ahead:
+        more, error = mean_and_error(weights, legs[k].departed - least)
+        if more <= error:
+            equals.append(k)
+    return order, equals
 
 
 class Field(NamedTuple):
@@ -226,15 +243,29 @@ class Field(NamedTuple):
 
     Parameters
     ----------
-    start, judge, departures, n_kept, n_jobs
+    stands, n_kept, n_jobs
         As in :func:`race`.
     """
 
-    start: Callable
-    judge: Judge
-    departures: Departures
+    stands: list
     n_kept: list
     n_jobs: int | None
+
+    @property
+    def weights(self):
+        """Of the rows of all folds."""
+        each = [stand.departures.weights for stand in self.stands]
+        return np.concatenate(each) / len(each)
+
+    def scores(self, estimators):
+        """The mean score of the estimators of the folds, and its replicates."""
+        judges = [stand.judge for stand in self.stands]
+        found = [judge(one) for judge, one in zip(judges, estimators)]
+        parts = [judge.replicates(one) for judge, one in zip(judges, estimators)]
+        score = float(np.mean(found))
+        # Without a group of one fold's rows that fold's score alone is another.
+        moved = [(part - own) / len(found) for part, own in zip(parts, found)]
+        return score, score + np.concatenate(moved)
 
     def run(self, candidates, share):
         """A leg of each, on a share of the calibration rows."""
@@ -242,24 +273,26 @@ class Field(NamedTuple):
 
     def _leg(self, candidate, share):
         begun = time.perf_counter()
-        trials = self.start(candidate, share)
+        trials = [stand.start(candidate, share) for stand in self.stands]
         scoring = time.perf_counter() - begun
         rows, replicates, departed = [], [], []
         for count in self.n_kept:
             begun = time.perf_counter()
-            estimator, pruned = trials.prune(count)
+            pruned = [one.prune(count) for one in trials]
             seconds = scoring + time.perf_counter() - begun
-            replicates.append(self.judge.replicates(estimator))
-            departed.append(self.departures(pruned))
+            score, each = self.scores([estimator for estimator, _ in pruned])
+            replicates.append(each)
+            parts = [s.departures(p) for s, (_, p) in zip(self.stands, pruned)]
+            departed.append(np.concatenate(parts))
             rows.append(
                 {
                     "criterion": candidate.criterion,
                     "refit": candidate.refit,
                     "calibration_share": share,
-                    "sparsity": 1 - count / trials.n_parts,
-                    "score": self.judge(estimator),
-                    "standard_error": standard_error(replicates[-1]),
-                    "departure": self.departures.mean(departed[-1])[0],
+                    "sparsity": 1 - count / trials[0].n_parts,
+                    "score": score,
+                    "standard_error": standard_error(each),
+                    "departure": float(self.weights @ departed[-1]),
                     "seconds": seconds,
                     "is_control": CRITERIA[candidate.criterion].is_control,
                 }

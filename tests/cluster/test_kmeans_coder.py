@@ -18,8 +18,8 @@ from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sparselearn._solvers import _distinct_rows
-from sparselearn.cluster import KMeansCoder, _coding
+from sparselearn._solvers import _batches, _distinct_rows, _maps
+from sparselearn.cluster import KMeansCoder, _coding, _learning
 
 
 def memmap(X, folder):
@@ -462,3 +462,80 @@ def test_grid_search_over_sparsity_on_digits():
     coder = search.best_estimator_["kmeanscoder"]
     kept = search.best_params_["kmeanscoder__n_nonzero_coefs"]
     assert coder.n_nonzero_coefs_ <= kept
+
+
+# -- memory maps too large to be copied -------------------------------------------
+
+
+@pytest.fixture
+def mapped(X, tmp_path, monkeypatch):
+    """A map of rows, some of them twice, that counts as large."""
+    monkeypatch.setattr(_maps, "LARGEST_COPY", 100)
+    return memmap(np.concatenate([X, X[:20], X[5:9]]), tmp_path)
+
+
+@every_coder
+def test_a_large_map_is_learned_from_where_it_lies(mapped, options):
+    coder = make(**options)
+    weights = np.tile([0.0, 1.0, 2.0], len(mapped))[: len(mapped)]
+    for own in (None, weights):
+        expected = clone(coder).fit(np.array(mapped), sample_weight=own)
+        found = clone(coder).fit(mapped, sample_weight=own)
+        np.testing.assert_allclose(
+            found.components_, expected.components_, rtol=1e-9, atol=1e-9
+        )
+        np.testing.assert_array_equal(found.labels_, expected.labels_)
+        assert found.inertia_ == pytest.approx(expected.inertia_, rel=1e-9)
+        np.testing.assert_allclose(
+            dense(found.transform(mapped)),
+            dense(expected.transform(np.array(mapped))),
+            atol=1e-9,
+        )
+
+
+def test_a_large_map_in_columns_is_turned(mapped, tmp_path):
+    path = tmp_path / "F.npy"
+    np.save(path, np.asfortranarray(mapped))
+    coder = make()
+    expected = clone(coder).fit(mapped)
+    found = clone(coder).fit(np.load(path, mmap_mode="r"))
+    np.testing.assert_array_equal(found.components_, expected.components_)
+
+
+def test_batches_of_a_large_map_are_of_neighbours(rng, mapped, tmp_path, monkeypatch):
+    asked = []
+
+    class Watched(_maps.ChosenRows):
+        def __getitem__(self, rows):
+            asked.append(rows)
+            return super().__getitem__(rows)
+
+    monkeypatch.setattr(_learning, "ChosenRows", Watched)
+    monkeypatch.setattr(_learning, "BLOCK", 4)
+    monkeypatch.setattr(_batches, "MIXED", 2)
+    X = memmap(rng.standard_normal((64, 5)), tmp_path)
+    make(batch_size=8, max_iter=2, tol=0.0).fit(X)
+    batches = [rows for rows in asked if isinstance(rows, np.ndarray)]
+    assert len(batches) == 16
+    # Of two blocks of four rows each, and each pass of all of them.
+    assert all(np.count_nonzero(np.diff(rows) != 1) <= 1 for rows in batches)
+    for k in (0, 8):
+        rows = np.concatenate(batches[k : k + 8])
+        np.testing.assert_array_equal(np.sort(rows), np.arange(64))
+        assert np.any(np.diff(rows) < 0)
+
+
+def test_a_large_map_starts_from_some_of_its_rows(mapped, monkeypatch):
+    monkeypatch.setattr(_learning, "STARTERS", 4)
+    monkeypatch.setattr(_learning, "STARTING_NUMBERS", 0)
+    seen = []
+
+    def start(X, weights, *args, **options):
+        seen.append((X.shape, weights.size))
+        return initial_centroids(X, weights, *args, **options)
+
+    initial_centroids = _learning.initial_centroids
+    monkeypatch.setattr(_learning, "initial_centroids", start)
+    coder = make(n_components=3).fit(mapped)
+    assert seen == [((12, mapped.shape[1]), 12)]
+    assert coder.counts_.sum() == len(mapped)

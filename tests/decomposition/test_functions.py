@@ -9,7 +9,7 @@ import scipy.sparse as sp
 from sklearn.exceptions import ConvergenceWarning
 
 from sparselearn._solvers._coding import Atoms, Coder, join_codes
-from sparselearn.decomposition import SparseCoder, encode_path, sparse_encode
+from sparselearn.decomposition import SparseCoder, _sums, encode_path, sparse_encode
 from sparselearn.decomposition import _coding as module
 from sparselearn.decomposition._methods import METHODS, USES, make_coder
 
@@ -19,7 +19,7 @@ every_method = pytest.mark.parametrize("method", LEVELLED)
 
 @pytest.fixture(autouse=True)
 def _small_chunks(monkeypatch):
-    monkeypatch.setattr(module, "CHUNK", 16)
+    monkeypatch.setattr(_sums, "CHUNK", 16)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline, make_pipeline
 
-from sparselearn.decomposition import SparseCoder
+from sparselearn.decomposition import SparseCoder, _sums
 from sparselearn.decomposition import _coding as module
 from sparselearn.decomposition._methods import METHODS, UNUSED, USES
 from sparselearn.metrics import explained_variance
@@ -49,7 +49,7 @@ one_of_each = pytest.mark.parametrize(
 @pytest.fixture(autouse=True)
 def _small_chunks(monkeypatch):
     """So that little data fills several, the last one in part."""
-    monkeypatch.setattr(module, "CHUNK", 32)
+    monkeypatch.setattr(_sums, "CHUNK", 32)
 
 
 @pytest.fixture

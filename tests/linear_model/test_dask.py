@@ -6,7 +6,14 @@ import scipy.sparse as sp
 from reference import sparse_regression
 from sklearn.base import clone
 
-from sparselearn.linear_model import ElasticNet, GroupLasso, Lasso
+from sparselearn._dask import chunks_of, reduced
+from sparselearn.linear_model import (
+    ElasticNet,
+    GroupLasso,
+    Lasso,
+    SparsePoissonRegressor,
+)
+from sparselearn.linear_model._deviance import DevianceSums
 
 dask = pytest.importorskip("dask")
 da = pytest.importorskip("dask.array")
@@ -176,3 +183,38 @@ def test_the_bits_do_not_depend_on_the_scheduler(data):
         with dask.config.set(scheduler=scheduler):
             found.append(Lasso(0.05).fit(*map(CHUNKS["rows"], (X, y))).coef_)
     np.testing.assert_array_equal(*found)
+
+
+def test_any_error_of_a_chunk_says_in_which(data):
+    X, y, _ = data
+
+    def fail(X, y):
+        if X[0, 0]:
+            raise MemoryError("too much")
+
+    X[:, 0], X[7, 0] = 0.0, 1.0
+    with pytest.raises(MemoryError, match="too much") as caught:
+        reduced(fail, chunks_of(*map(CHUNKS["rows"], (X, y))))
+    assert caught.value.__notes__ == ["In chunk 1 of X."]
+
+
+@pytest.mark.parametrize("chunked", CHUNKS.values(), ids=CHUNKS)
+def test_explained_deviance_of_counts(data, rng, chunked):
+    X, _, weights = data
+    y = rng.poisson(np.exp(0.3 * X[:, 0])).astype(float)
+    model = SparsePoissonRegressor(0.05).fit(X, y)
+    score = model.score(*map(chunked, (X, y)), sample_weight=chunked(weights))
+    expected = model.score(X, y, sample_weight=weights)
+    assert score == pytest.approx(expected, rel=1e-10)
+    with pytest.raises(ValueError, match=r"In chunk \d+: y must be .*-1"):
+        model.score(*map(CHUNKS["rows"], (X, y - 1.0)))
+
+
+def test_deviance_of_nothing_but_the_mean():
+    """Counts that are all the same vary by nothing, and a mean of 0 is one too."""
+    for count in [0.0, 3.0]:
+        y = np.full(5, count)
+        same = DevianceSums.of(y[:2], y[:2]) + DevianceSums.of(y[2:], y[2:])
+        assert same.score() == 1.0
+        assert (same + DevianceSums.of(y, y + 1.0)).score() == 0.0
+    assert DevianceSums.of(y, y, np.zeros(5)) is None

@@ -7,18 +7,22 @@ import numpy as np
 import pytest
 from reference import sparse_regression
 from sklearn.base import clone
+from sklearn.model_selection import KFold, ShuffleSplit
 
-from sparselearn._solvers import _working_set
+from sparselearn._solvers import _maps, _working_set
 from sparselearn._solvers._problem import make_problem
 from sparselearn._validation import check_regression, column_major
 from sparselearn.linear_model import (
     AdaptiveLasso,
     ElasticNet,
     GroupLasso,
+    GroupLassoCV,
     Lasso,
     LassoCV,
     MultiTaskLasso,
     OrthogonalMatchingPursuit,
+    SparseLogisticRegression,
+    SparsePoissonRegressor,
     _streaming,
     elastic_net_path,
     lasso_path,
@@ -155,6 +159,111 @@ def test_rows_of_a_file_are_summed_up_in_blocks(tall, model, weighted, monkeypat
     np.testing.assert_allclose(model.intercept_, expected.intercept_, rtol=1e-5)
     assert model.coef_.dtype == np.float32
     assert not hasattr(model, "n_samples_seen_")
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        LassoCV(6, cv=4, tol=1e-12),
+        GroupLassoCV(
+            5,
+            groups=4,
+            cv=KFold(3, shuffle=True, random_state=0),
+            selection="1se",
+            tol=1e-12,
+        ),
+    ],
+    ids=["LassoCV", "GroupLassoCV"],
+)
+def test_folds_of_a_file_of_rows_are_the_splitter_s(tall, model, monkeypatch):
+    path, y = tall
+    X = np.load(path, mmap_mode="r")
+    options = {}
+    if model.selection == "1se":
+        options["sample_weight"] = np.linspace(0.0, 1.0, 200_000)
+    expected = clone(model).fit(np.array(X), y, **options)
+    monkeypatch.setattr(_streaming, "BLOCK", 2**18)
+    tracemalloc.start()
+    try:
+        model.fit(X, y, **options)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    # Of numbers a row there are ten: y, weights, folds and the splits of each.
+    assert peak < 0.8 * X.nbytes
+    for name in ("alphas_", "mse_path_", "alpha_"):
+        found, wanted = getattr(model, name), getattr(expected, name)
+        np.testing.assert_allclose(found, wanted, rtol=1e-7)
+    np.testing.assert_allclose(model.coef_, expected.coef_, rtol=1e-5, atol=1e-7)
+    assert model.coef_.dtype == np.float32
+    assert not hasattr(model, "n_samples_seen_")
+
+
+OTHERS = {
+    "rows are tested twice": ShuffleSplit(2, random_state=0),
+    "rows are left out": [(np.arange(500), np.arange(600, 1000))],
+    "rows are in both": [(np.arange(1000), np.arange(1000))],
+    "rows come twice": [
+        (np.arange(500).repeat(2), np.arange(500, 1000)),
+        (np.arange(500, 1000), np.arange(500)),
+    ],
+}
+
+
+@pytest.mark.parametrize("cv", OTHERS.values(), ids=OTHERS)
+def test_other_splits_of_a_file_of_rows(tall, tmp_path, cv):
+    path, y = tall
+    np.save(tmp_path / "X.npy", np.load(path, mmap_mode="r")[:1000])
+    X = np.load(tmp_path / "X.npy", mmap_mode="r")
+    found = LassoCV(6, cv=cv, tol=1e-12).fit(X, y[:1000])
+    expected = LassoCV(6, cv=cv, tol=1e-12).fit(np.array(X), y[:1000])
+    np.testing.assert_array_equal(found.mse_path_, expected.mse_path_)
+    np.testing.assert_array_equal(found.coef_, expected.coef_)
+
+
+def test_a_fold_without_weight_in_a_file_of_rows(tall):
+    path, y = tall
+    X, weights = np.load(path, mmap_mode="r"), np.ones(200_000)
+    weights[:70_000] = 0.0
+    with pytest.raises(ValueError, match="Fold 0 has no test row"):
+        LassoCV(3, cv=3).fit(X, y, sample_weight=weights)
+    with pytest.raises(ValueError, match="inconsistent numbers"):
+        LassoCV(3, cv=[*KFold(2).split(X)]).fit(X, y[1:])
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        SparseLogisticRegression(0.05),
+        SparsePoissonRegressor(0.05),
+        MultiTaskLasso(0.1),
+        OrthogonalMatchingPursuit(5),
+        LassoCV(4, selection="bic"),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+def test_a_large_file_of_rows_is_turned_not_copied(tall, model, monkeypatch):
+    path, y = tall
+    X = np.load(path, mmap_mode="r")
+    if type(model).__name__ == "SparsePoissonRegressor":
+        y = np.exp(y / 5.0)
+    if type(model).__name__ == "SparseLogisticRegression":
+        y = y > y.mean()
+    if type(model).__name__ == "MultiTaskLasso":
+        y = np.column_stack([y, -y])
+    expected = clone(model).fit(np.array(X), y)
+    turned = []
+
+    def turn(shape, dtype):
+        turned.append(shape)
+        return temporary(shape, dtype)
+
+    temporary = _maps._temporary
+    monkeypatch.setattr(_maps, "_temporary", turn)
+    monkeypatch.setattr(_maps, "LARGEST_COPY", X.nbytes // 2)
+    model.fit(X, y)
+    assert turned == [(40, 200_000)]
+    np.testing.assert_array_equal(model.coef_, expected.coef_)
 
 
 def test_a_bad_number_in_a_block_is_found(tall, tmp_path):

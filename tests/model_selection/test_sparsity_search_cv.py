@@ -40,7 +40,7 @@ from sparselearn.linear_model import (
     SparsePoissonRegressor,
 )
 from sparselearn.model_selection import SparsitySearchCV, sparsest_within_one_se
-from sparselearn.model_selection._folds import Fold, evaluate
+from sparselearn.model_selection._folds import Folds, evaluate
 from sparselearn.pruning import Pruner
 
 ALPHAS = [0.3, 0.03, 1.0, 0.1]
@@ -392,8 +392,10 @@ def test_the_same_bits_for_any_number_of_jobs(family, rng):
 def test_a_fold_can_be_sent_to_a_process(rng):
     X, y = regression(rng)
     options = get_scorer("r2"), True, np.nan
-    fold = Fold(coded(coder()), "sparsecoder__n_nonzero_coefs", X, y, {}, {}, *options)
-    job = fold, (np.arange(30), np.arange(30, 45)), SIZES
+    splits = [(np.arange(30), np.arange(30, 45))]
+    data = X, y, splits, {}, {}
+    folds = Folds(coded(coder()), "sparsecoder__n_nonzero_coefs", *data, *options)
+    job = folds, 0, SIZES
     here = evaluate(*job)
     there = pickle.loads(pickle.dumps(evaluate))(*pickle.loads(pickle.dumps(job)))
     for one, other in zip(here, pickle.loads(pickle.dumps(there))):

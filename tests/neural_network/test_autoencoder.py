@@ -982,6 +982,16 @@ def test_files(X, tmp_path):
         model.save(tmp_path / "model.npz")
 
 
+def test_a_full_disk_does_not_cost_the_file_that_was_there(X, tmp_path, full_disk):
+    path = tmp_path / "model.npz"
+    before = make("tanh").fit(X)
+    before.save(path)
+    with full_disk(1000), pytest.raises(OSError, match=r"model\.npz"):
+        make("tanh", n_components=3).fit(X).save(path)
+    assert list(tmp_path.iterdir()) == [path]
+    same(SparseAutoencoder.load(path), before, X)
+
+
 def test_threads_of_the_context_are_taken(X, monkeypatch):
     from sparselearn.neural_network import _autoencoder
 

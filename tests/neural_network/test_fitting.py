@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from sparselearn._solvers._batches import Pass, Rows, is_mapped, shuffled
+from sparselearn._solvers._batches import Pass, Rows, shuffled
+from sparselearn._solvers._maps import is_mapped
 from sparselearn._solvers._training import Epoch, Learner, annealed
 from sparselearn.neural_network._fitting import (
     Training,

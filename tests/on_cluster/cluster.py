@@ -37,7 +37,11 @@ def local_cluster(n_workers=2):
     options = {
         "distributed.comm.timeouts.connect": "60s",
         "distributed.comm.timeouts.tcp": "60s",
+        "distributed.worker.multiprocessing-method": "forkserver",
         "distributed.scheduler.allowed-failures": 3,
+        # A nanny whose worker is not back by then is closed: with both gone, tasks
+        # wait for ever, and a worker takes longer to start than one thinks.
+        "distributed.deploy.lost-worker-timeout": "10m",
         "distributed.logging.distributed": "critical",  # in workers as well
     }
     with (
@@ -47,7 +51,7 @@ def local_cluster(n_workers=2):
             threads_per_worker=1,
             processes=True,
             host="127.0.0.1",
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",
             worker_dashboard_address=None,
             memory_limit=None,  # no worker is paused or killed for what others use
             silence_logs=logging.CRITICAL,
@@ -73,7 +77,7 @@ def run_checks(*checks):
     Of one that raises, the traceback; the others are called all the same.
     """
     # Shows where it hangs, and ends it before the test has to.
-    limit = float(os.environ.get("CHECKS_TIME_LIMIT", "150"))
+    limit = float(os.environ.get("CHECKS_TIME_LIMIT", "300"))
     faulthandler.dump_traceback_later(0.9 * limit, exit=True)
     found = {}
     with local_cluster() as client:

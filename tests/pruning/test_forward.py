@@ -16,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from sparselearn.neural_network import SparseMLPClassifier, SparseMLPRegressor
-from sparselearn.pruning import Pruner
+from sparselearn.pruning import Pruner, _forward
 from sparselearn.pruning._adapters import _perceptron
 
 N_ROWS, N_FEATURES = 700, 40
@@ -69,12 +69,18 @@ def passes(monkeypatch):
     """Numbers of rows that went through the maps in blocks."""
     seen, own = [], _perceptron.predicted
 
-    def spy(blocks, used, X, check):
+    def spy(blocks, X, check):
         seen.append(len(X))
-        return own(blocks, used, X, check)
+        return own(blocks, X, check)
 
     monkeypatch.setattr(_perceptron, "predicted", spy)
     return seen
+
+
+@pytest.fixture(autouse=True)
+def as_if_large(monkeypatch):
+    """Passes in blocks, though these networks are small."""
+    monkeypatch.setattr(_forward, "PRODUCTS", 1)
 
 
 def same(pruner, X, y=None, rtol=1e-10):
@@ -99,8 +105,7 @@ def same(pruner, X, y=None, rtol=1e-10):
 def test_predictions_are_those_of_the_estimator(kind, sparsity, rng, passes):
     pruner, X, y = pruner_of(kind, rng, sparsity=sparsity)
     same(pruner, X, y)
-    # Where all inputs are read, one product of all rows is faster.
-    assert set(passes) == ({N_ROWS} if sparsity else set())
+    assert set(passes) == {N_ROWS}
 
 
 @pytest.mark.parametrize(
@@ -112,11 +117,23 @@ def test_float32_and_pipelines(wrap, rng, passes):
     assert passes
 
 
-def test_shrunk_networks_predict_by_themselves(rng, passes):
+def test_shrunk_networks(rng, passes):
     options = {"granularity": "neuron", "shrink": True, "criterion": "signal"}
     pruner, X, y = pruner_of("classes", rng, sparsity=0.5, **options)
+    assert pruner.estimator_.coefs_[0].shape == (N_FEATURES, 30)
+    same(pruner, X, y)
+    assert passes
+
+
+def test_small_networks_are_left_to_the_estimator(rng, passes, monkeypatch):
+    pruner, X, y = pruner_of("classes", rng)
+    n_products = sum(weights.size for weights in pruner.estimator_.coefs_)
+    monkeypatch.setattr(_forward, "PRODUCTS", N_ROWS * n_products + 1)
     same(pruner, X, y)
     assert not passes
+    monkeypatch.setattr(_forward, "PRODUCTS", N_ROWS * n_products)
+    same(pruner, X, y)
+    assert passes
 
 
 @pytest.mark.parametrize(

@@ -22,12 +22,20 @@ from sparselearn.pruning._judge import (
     Judge,
     hold_out,
     is_bounded,
+    mean_and_error,
     standard_error,
 )
 from sparselearn.pruning._procedure import observe
 from sparselearn.pruning._refits import REFITS, Refit
 from sparselearn.pruning._search import counts_down, most_sparse
-from sparselearn.pruning._strategy import CANDIDATES, CONTROL, Candidate, race, trains
+from sparselearn.pruning._strategy import (
+    CANDIDATES,
+    CONTROL,
+    Candidate,
+    Stand,
+    race,
+    trains,
+)
 from tests.reference import naive_jackknife
 
 
@@ -142,12 +150,12 @@ def test_hold_out(rng):
     X = np.zeros((200, 1))
     y = np.repeat([0, 1], [180, 20])
     options = {"fraction": 0.1, "seed": 0}
-    learn, apart = hold_out(LogisticRegression(), X, y, **options)
+    learn, apart, _ = hold_out(LogisticRegression(), X, y, **options)
     np.testing.assert_array_equal(np.sort(np.append(learn, apart)), np.arange(200))
     assert len(apart) == 20
     assert y[apart].sum() == 2
     groups = rng.integers(0, 30, size=200)
-    learn, apart = hold_out(Ridge(), X, y, groups=groups, **options)
+    learn, apart, _ = hold_out(Ridge(), X, y, groups=groups, **options)
     assert len(apart) > 0
     assert not set(groups[learn]) & set(groups[apart])
     # A class of one row cannot be in both parts; then classes are not looked at.
@@ -155,8 +163,35 @@ def test_hold_out(rng):
     assert len(hold_out(LogisticRegression(), X, y, **options)[1]) == 20
     assert hold_out(Ridge(), X[:90], y[:90], **options) is None
     fold = np.where(np.arange(200) < 7, 0, -1)
-    learn, apart = hold_out(Ridge(), X, y, cv=PredefinedSplit(fold), **options)
+    learn, apart, _ = hold_out(Ridge(), X, y, cv=PredefinedSplit(fold), **options)
     np.testing.assert_array_equal(apart, np.arange(7))
+
+
+@pytest.mark.parametrize("few_of_a_class", [False, True])
+@pytest.mark.parametrize("grouped", [False, True])
+def test_folds_where_few_rows_are_apart(grouped, few_of_a_class, rng):
+    X = np.zeros((200, 1))
+    y = np.repeat([0, 1], [197, 3] if few_of_a_class else [150, 50])
+    groups = rng.integers(0, 30, size=200) if grouped else None
+    options = {"fraction": 0.1, "seed": 0, "groups": groups}
+    folds = hold_out(LogisticRegression(), X, y, **options).folds
+    assert len(folds) == 5
+    judged = np.concatenate([apart for _, apart in folds])
+    np.testing.assert_array_equal(np.sort(judged), np.arange(200))
+    for learned, apart in folds:
+        assert not set(learned) & set(apart)
+        if grouped:
+            assert not set(groups[learned]) & set(groups[apart])
+        elif not few_of_a_class:
+            assert y[apart].sum() == 10
+    # Rows that are enough serve by themselves, and so does a single split or group.
+    split = hold_out(Ridge(), *np.zeros((2, 5000, 1)), fraction=0.1)
+    assert len(split.folds) == 1
+    assert split.folds[0][1] is split.apart
+    one = ShuffleSplit(1, random_state=0)
+    assert len(hold_out(Ridge(), X, y, cv=one, fraction=0.1).folds) == 1
+    many = ShuffleSplit(9, random_state=0)
+    assert len(hold_out(Ridge(), X, y, cv=many, fraction=0.1).folds) == 5
 
 
 # Pruner
@@ -166,7 +201,7 @@ def test_tolerance_is_honoured_on_the_rows_apart(problem):
     X, y = problem
     for tolerance in (0.0, 0.001, 0.05, 0.5):
         pruner = Pruner(Ridge(), tolerance=tolerance, random_state=0).fit(X, y)
-        learn, apart = hold_out(Ridge(), X, y, fraction=0.1, seed=0)
+        learn, apart, _ = hold_out(Ridge(), X, y, fraction=0.1, seed=0)
         dense = Ridge().fit(X[learn], y[learn])
         assert pruner.base_score_ == dense.score(X[apart], y[apart])
         assert pruner.score_ == pruner.estimator_.score(X[apart], y[apart])
@@ -198,7 +233,7 @@ def test_the_tolerance_unless_told(problem):
     assert error.tolerance_ == pytest.approx(-0.01 * error.base_score_)
     assert error.score_ >= error.base_score_ - error.tolerance_
     by_error = Pruner(Ridge(), tolerance="1se", random_state=0).fit(X, y)
-    _, apart = hold_out(Ridge(), X, y, fraction=0.1, seed=0)
+    apart = hold_out(Ridge(), X, y, fraction=0.1, seed=0).apart
     judge = Judge(by_error.unpruned_, None, X[apart], y[apart])
     expected = standard_error(judge.replicates(by_error.unpruned_))
     assert by_error.tolerance_ == expected > 0
@@ -210,7 +245,7 @@ def test_path_is_what_was_tried(problem):
         X, y
     )
     path = pruner.path_
-    learn, apart = hold_out(Ridge(), X, y, fraction=0.1, seed=0)
+    learn, apart, _ = hold_out(Ridge(), X, y, fraction=0.1, seed=0)
     assert path["score"][0] == pruner.base_score_
     assert np.all(np.diff(path["n_nonzero_coefs"]) < 0)
     np.testing.assert_allclose(path["sparsity"], 1 - path["n_nonzero_coefs"] / 20)
@@ -286,7 +321,7 @@ def test_sample_weights_weigh_the_score(problem, rng):
     X, y = problem
     weight = rng.random(400) ** 3
     pruner = Pruner(Ridge(), random_state=0).fit(X, y, sample_weight=weight)
-    learn, apart = hold_out(Ridge(), X, y, fraction=0.1, seed=0)
+    learn, apart, _ = hold_out(Ridge(), X, y, fraction=0.1, seed=0)
     dense = Ridge().fit(X[learn], y[learn], weight[learn])
     assert pruner.base_score_ == dense.score(X[apart], y[apart], weight[apart])
 
@@ -295,7 +330,7 @@ def test_groups_and_splitters(problem, rng):
     X, y = problem
     groups = rng.integers(0, 10, size=400)
     whole = Pruner(Ridge(), random_state=0).fit(X, y, groups=groups)
-    learn, apart = hold_out(Ridge(), X, y, fraction=0.1, groups=groups, seed=0)
+    learn, apart, _ = hold_out(Ridge(), X, y, fraction=0.1, groups=groups, seed=0)
     expected = Ridge().fit(X[learn], y[learn]).score(X[apart], y[apart])
     assert whole.base_score_ == expected
     splitter = GroupKFold(5)
@@ -403,14 +438,13 @@ class Rigged:
 class Distances:
     """Departures of rigged copies: as `worths` have them, the same for every row."""
 
+    weights = np.full(4, 0.25)
+
     def __init__(self, distances=None):
         self.distances = distances or {}
 
     def __call__(self, pruned):
         return np.full(4, self.distances.get(pruned.worth, 0.0))
-
-    def mean(self, departures):
-        return float(np.mean(departures)), 0.0
 
 
 class Referee:
@@ -424,28 +458,28 @@ class Referee:
         return estimator.worth + self.noise * estimator.worth
 
 
-def rigged_race(worths, noise=0.0, costs=(0, 0, 0, 0, 0, 0), distances=None):
+def rigged_race(
+    worths, noise=0.0, costs=(0, 0, 0, 0, 0, 0), distances=None, folds=(0.0,)
+):
+    """A race of candidates that are worth this, and in each fold so much more."""
     candidates = [
         Candidate("magnitude", f"refit {k}", cost)
         for k, (_, cost) in enumerate(zip(worths[:-1], costs))
     ]
     shares = []
 
-    def start(candidate, share):
-        if candidate.criterion == CONTROL:
-            return Rigged(worths[-1])
-        shares.append(share)
-        return Rigged(worths[int(candidate.refit.split()[1])])
+    def stand(more):
+        def start(candidate, share):
+            if candidate.criterion == CONTROL:
+                return Rigged(worths[-1] + more)
+            shares.append(share)
+            return Rigged(worths[int(candidate.refit.split()[1])] + more)
 
-    noise = noise * np.linspace(-1, 1, 10)
-    found = race(
-        candidates,
-        start,
-        Referee(noise),
-        [5],
-        base=np.ones(10),
-        departures=Distances(distances),
-    )
+        judge = Referee(noise * np.linspace(-1, 1, 10))
+        return Stand(start, judge, Distances(distances))
+
+    stands = [stand(more) for more in folds]
+    found = race(candidates, stands, [5], base=Rigged(1.0))
     return found, shares
 
 
@@ -477,17 +511,37 @@ def test_of_ties_those_that_depart_least_go_on():
     assert found.winner.refit == "refit 0"
 
 
-@pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor, Ridge])
-def test_departures_are_changes_of_outputs(kind, rng):
+def test_folds_are_taken_together():
+    folds = (0.3, -0.1, 0.1)
+    found, shares = rigged_race([0.5, 0.4, 0.0], noise=0.1, folds=folds)
+    assert shares == [1.0] * 6
+    results = found.results
+    np.testing.assert_allclose(results["score"], np.array([0.5, 0.4, 0.0]) + 0.1)
+    scores = 0.5 + np.array(folds)
+    # The standard error of a mean of independent scores, up to the count of groups.
+    each = [standard_error(s * (1 + 0.1 * np.linspace(-1, 1, 10))) for s in scores]
+    wanted = np.linalg.norm(each) / 3 * np.sqrt(29 / 30 * 10 / 9)
+    assert results["standard_error"][0] == pytest.approx(wanted)
+
+
+@pytest.mark.parametrize(
+    ("kind", "n_classes"),
+    [(MLPClassifier, 3), (MLPClassifier, 2), (MLPRegressor, 0), (Ridge, 0)],
+)
+def test_departures_are_changes_of_outputs(kind, n_classes, rng):
     X, extra = rng.normal(size=(2, 60, 5))
-    y = (X[:, 0] > 0).astype(int) + (X[:, 1] > 0) if kind is MLPClassifier else X[:, 0]
+    y = (X[:, 0] > 0).astype(int)
+    if kind is not MLPClassifier:
+        y = X[:, 0]
+    elif n_classes == 3:
+        y += X[:, 1] > 0
     options = {} if kind is Ridge else {"hidden_layer_sizes": (8,), "max_iter": 2}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         model = kind(**options, random_state=0).fit(X, y)
     weights = np.repeat([2.0, 1.0, 0.0], [10, 40, 10])
     departures = Departures(*observe(model, extra, None, weights))
-    assert not departures(observe(model, extra)).any()
+    assert np.abs(departures(observe(model, extra))).max() < 1e-15
     pruned = prune(model, X, sparsity=0.5, criterion="magnitude", refit="none")
     gaps = departures(observe(pruned, extra))
 
@@ -495,13 +549,15 @@ def test_departures_are_changes_of_outputs(kind, rng):
         if kind is not MLPClassifier:
             return model.predict(extra)[:, None]
         z = np.log(model.predict_proba(extra))
+        if n_classes == 2:
+            return z[:, 1:] - z[:, :1]
         return z - z.mean(axis=1, keepdims=True)
 
     dense, repeated = values(model), np.repeat(np.arange(60), weights.astype(int))
     spread = dense[repeated].var(axis=0).sum()
     wanted = ((dense - values(pruned)) ** 2).sum(axis=1) / spread
     np.testing.assert_allclose(gaps, wanted, rtol=1e-8)
-    mean, error = departures.mean(gaps)
+    mean, error = mean_and_error(departures.weights, gaps)
     assert mean == pytest.approx(wanted[repeated].mean())
     assert 0.0 < error < mean
 

@@ -6,6 +6,7 @@ import scipy.sparse as sp
 
 from sparselearn._solvers import _dictionary as solver
 from sparselearn._solvers._dictionary import AtomSet
+from sparselearn._solvers._first_atoms import Samples, initial_atoms
 from tests import reference
 
 UNIT = AtomSet()
@@ -15,7 +16,8 @@ INITS = ["data", "k-means++", "svd"]
 def start(X, n_components, init, *, weights=None, atom_set=UNIT, seed=0):
     weights = np.ones(X.shape[0]) if weights is None else weights
     random_state = np.random.RandomState(seed)
-    return solver.initial_atoms(X, weights, n_components, init, atom_set, random_state)
+    samples = Samples.of(X, weights)
+    return initial_atoms(samples, n_components, init, atom_set, random_state)
 
 
 def lengths(atoms):

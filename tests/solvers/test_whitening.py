@@ -52,7 +52,7 @@ def test_covariances_join(X):
     before = [np.copy(part.scatter) for part in parts]
     joined = Covariance.of_none(6)
     for part in parts:
-        joined = joined.joined(part)
+        joined = joined + part
     assert_same(joined, whole)
     assert all(map(np.array_equal, before, [part.scatter for part in parts]))
 

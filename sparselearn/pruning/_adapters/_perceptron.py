@@ -6,14 +6,13 @@ import scipy.sparse as sp
 
 from sparselearn import _compat
 from sparselearn._compat import n_rows_of
-from sparselearn._solvers._network_spec import used_inputs
 from sparselearn._validation import finite_check
 from sparselearn.neural_network._fine_tuning import continued, fine_tuned
 from sparselearn.neural_network._slicing import forget_training, keep_units
 from sparselearn.pruning._adapters._base import Adapter
 from sparselearn.pruning._blocks import Block, dense, stored_like
 from sparselearn.pruning._cleanup import sliced
-from sparselearn.pruning._forward import N_ROWS, predicted
+from sparselearn.pruning._forward import fewest_rows, predicted
 
 __all__ = ["MLPAdapter", "SparseMLPAdapter"]
 
@@ -63,14 +62,12 @@ class MLPAdapter(Adapter):
     def predicting(self, estimator):
         if any(sp.issparse(weights) for weights in estimator.coefs_):
             return estimator  # their product is another
-        used = used_inputs(estimator.coefs_[0])
-        if used is None:
-            return estimator  # one product of all rows is faster
+        blocks = self.read(estimator)
 
         def through(X):
-            return predicted(self.read(estimator), used, X, finite_check(estimator))
+            return predicted(blocks, X, finite_check(estimator))
 
-        return _compat.with_forward_pass(estimator, through, N_ROWS)
+        return _compat.with_forward_pass(estimator, through, fewest_rows(blocks))
 
     def shrink(self, estimator, blocks, kept):
         coefs, intercepts = self._smaller(estimator, blocks, kept)

@@ -1,0 +1,15 @@
+"""An online dictionary learns on a cluster what it learns here, and rows stay there."""
+
+import numpy as np
+
+
+def test_rounds_of_an_online_dictionary(run_script):
+    alone, there, held, sent, score = run_script("dictionary_script.py")["online"]
+    for name, value in alone.items():
+        np.testing.assert_array_equal(value, there[name], name)
+        np.testing.assert_array_equal(value, held[name], name)
+    assert alone["n_replaced_"] > 0
+    np.testing.assert_allclose(score, alone["explained_variance_"], rtol=1e-12)
+    # Six times all rows are read, where they lie but for a chunk now and then that goes
+    # to a worker without work, and but for those that become atoms.
+    assert sent < 2.0
