@@ -156,10 +156,16 @@ def auto_and_best(dense, train, test, granularity, sparsity, seed):
 
 
 def behind_single(runs):
-    """Points that "auto" is behind the candidate that is best on average."""
+    """Points that "auto" is behind the candidate that is best on average.
+
+    And the standard error of that over the seeds, as if the best were known.
+    """
     names = runs[0]["candidates"]
-    of_each = [np.mean([run["candidates"][name] for run in runs]) for name in names]
-    return float(np.mean([run["auto"] for run in runs]) - min(of_each))
+    auto = np.array([run["auto"] for run in runs])
+    of_each = [np.array([run["candidates"][name] for run in runs]) for name in names]
+    behind = auto - min(of_each, key=np.mean)
+    error = np.std(behind) / np.sqrt(max(len(behind) - 1, 1))
+    return float(np.mean(behind)), float(error)
 
 
 def main():
@@ -186,9 +192,10 @@ def main():
                 record["runs"].append(row)
                 print(f"{title}, seed {seed}: {row}", flush=True)
     for title, record in records.items():
-        record["behind"] = behind_single(record["runs"])
+        record["behind"], record["error"] = behind_single(record["runs"])
         word = "" if record["behind"] <= AIM else f"  above {AIM}"
-        print(f"{title:50s} {record['behind']:6.2f} behind{word}")
+        figures = f"{record['behind']:6.2f} +- {record['error']:.2f}"
+        print(f"{title:50s} {figures} behind{word}")
     measure.save(options, "pruning by auto", {"sparselearn": Itself()}, records)
 
 

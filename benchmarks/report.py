@@ -766,15 +766,22 @@ def by_auto(results):
         runs = record["runs"]
         lost = np.mean([run["auto"] for run in runs])
         of_each = np.mean([run["behind"] for run in runs])
-        cells = lost, lost - record["behind"], record["behind"], of_each
+        cells = (
+            lost,
+            lost - record["behind"],
+            record["behind"],
+            record["error"],
+            of_each,
+        )
         taken = ", ".join(sorted({run["taken"] for run in runs}))
         rows.append([name, *(f"{value:.2f}" for value in cells), taken])
     intro = (
         "Points lost on rows that nothing was chosen by, means over seeds: by auto, "
         "and by the one candidate that is best in these means; and how far auto is "
-        "behind it, and behind the best candidate of each seed, known only afterwards."
+        "behind it, with its standard error, and behind the best candidate of each "
+        "seed, known only afterwards."
     )
-    header = ["pruned", "by auto", "by the best", "behind", "of each seed"]
+    header = ["pruned", "by auto", "by the best", "behind", "error", "of each seed"]
     header += ["what auto took"]
     return intro + "\n\n" + markdown(header, rows)
 

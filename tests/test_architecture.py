@@ -17,7 +17,7 @@ FLOORS = [
     {"_solvers"},
     {"_compat", "_parallel"},
     {"_dask"},
-    {"_validation", "_callbacks", "_files", "_support"},
+    {"_validation", "_callbacks", "_files", "_scoring", "_support"},
     {
         "linear_model",
         "decomposition",

@@ -6,6 +6,9 @@ import weakref
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from sparselearn import _dask
 from sparselearn._dask import chunks_of, folded, reduced, starts_of, stream
@@ -26,6 +29,7 @@ from sparselearn.neural_network import (
     SparseMLPClassifier,
     SparseMLPRegressor,
 )
+from sparselearn.pruning import Pruner
 
 dask = pytest.importorskip("dask")
 da = pytest.importorskip("dask.array")
@@ -293,3 +297,30 @@ def test_an_error_in_a_stream_names_the_chunk():
     assert next(arriving)[0, 0] == 3.0
     with pytest.raises(ValueError, match="In chunk 2: no twos"):
         next(arriving)
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        SparseHuberRegressor(0.1),
+        Pruner(Ridge(), criterion="magnitude", sparsity=0.5, refit="none"),
+        Pruner(LogisticRegression(), criterion="magnitude", sparsity=0.5, refit="none"),
+        Pruner(Lasso(1e-3), criterion="magnitude", sparsity=0.5, refit="none"),
+    ],
+    ids=lambda estimator: str(estimator)[:35],
+)
+def test_a_score_by_sums_is_that_of_all_rows(data, estimator):
+    X, y = data
+    chunked = da.from_array(X, chunks=(17, 6)), da.from_array(y, chunks=17)
+    weights = np.linspace(0.5, 1.5, 50)
+    model = estimator.fit(X, y)
+    found = model.score(*chunked, sample_weight=weights)
+    assert found == pytest.approx(model.score(X, y, sample_weight=weights), rel=1e-6)
+
+
+def test_a_pruned_pipeline_is_scored_in_memory(data):
+    X, y = data
+    inner = make_pipeline(StandardScaler(), Ridge())
+    model = Pruner(inner, criterion="magnitude", sparsity=0.5, refit="none").fit(X, y)
+    with pytest.raises(TypeError, match=r"Pruner needs these rows in memory"):
+        model.score(da.from_array(X), da.from_array(y))

@@ -539,6 +539,11 @@ def out_is_a_file(path):
     return ["--out", path / "file"], "is a file"
 
 
+def out_is_in_a_file(path):
+    (path / "file").write_text("")
+    return ["--out", path / "file" / "out"], f"{path / 'file'} is a file"
+
+
 MISTAKES = [
     bad_gzip,
     one_class,
@@ -554,6 +559,7 @@ MISTAKES = [
     empty,
     unknown_kind,
     out_is_a_file,
+    out_is_in_a_file,
     lambda path: ([path / "nowhere.csv"], "no such file"),
     lambda path: (["--target", "size"], "no column 'size'"),
     lambda path: (["--models", "forest"], "no model 'forest'; there are: lasso"),

@@ -20,7 +20,9 @@ def check_folder(out):
     nearest = next(
         folder for folder in (out, *out.absolute().parents) if folder.exists()
     )
-    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+    if not nearest.is_dir():
+        raise ReportError(f"--out {out} cannot be written: {nearest} is a file")
+    if not os.access(nearest, os.W_OK):
         raise ReportError(f"--out {out} cannot be written: no permission in {nearest}")
 
 

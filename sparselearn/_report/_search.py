@@ -15,6 +15,7 @@ from sklearn.metrics import get_scorer
 from sklearn.model_selection import ParameterGrid
 from sklearn.pipeline import Pipeline
 
+from sparselearn._parallel import sending_told
 from sparselearn.decomposition import SparseCoder, encode_path
 
 __all__ = ["Fit", "Search", "best_index", "recorded_warnings", "sparsest"]
@@ -93,15 +94,17 @@ class Search:
             read, tasks = None, [self._candidates]
         folds = [_as_frames(fold) if model.named else fold for fold in problem.folds]
         measured = []
-        for found in run(
+        jobs = [
             joblib.delayed(_one_task)(
                 self._steps, candidates, read, problem.metric, fold
             )
             for candidates in tasks
             for fold in folds
-        ):
-            measured.append(found)
-            self.tick(len(found))
+        ]
+        with sending_told():
+            for found in run(jobs):
+                measured.append(found)
+                self.tick(len(found))
         by_task = [
             list(zip(*measured[i : i + len(folds)]))
             for i in range(0, len(measured), len(folds))

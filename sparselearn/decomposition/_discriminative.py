@@ -18,11 +18,13 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import check_is_fitted
 
 from sparselearn._compat import Interval, StrOptions, fit_context
-from sparselearn._dask import lazily
+from sparselearn._dask import is_collection, lazily
 from sparselearn._parallel import bounded
+from sparselearn._scoring import score_chunks
 from sparselearn._solvers._atom_updates import DescentUpdate, KSVDUpdate
 from sparselearn._solvers._discriminative import augmented, fit_readout, shares
 from sparselearn._solvers._first_atoms import Samples, initial_atoms
+from sparselearn._solvers._score_sums import AccuracySums, ErrorSums
 from sparselearn.decomposition._coding import check_rows, stack_codes
 from sparselearn.decomposition._dictionary_learning import BatchLearner
 from sparselearn.decomposition._learner import DictionaryLearner
@@ -426,6 +428,8 @@ class DiscriminativeDictionaryLearning(BatchLearner):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Or a dask array or data frame: the model goes to its chunks, and of each
+            come a few sums.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
         sample_weight : array-like of shape (n_samples,), default=None
 
@@ -433,5 +437,8 @@ class DiscriminativeDictionaryLearning(BatchLearner):
         -------
         score : float
         """
+        if is_collection(X):
+            sums = AccuracySums if self.target == "classes" else ErrorSums
+            return score_chunks(self, sums, X, y, sample_weight)
         measure = accuracy_score if self.target == "classes" else r2_score
         return float(measure(y, self.predict(X), sample_weight=sample_weight))

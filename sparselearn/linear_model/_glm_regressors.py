@@ -8,8 +8,9 @@ from sklearn.metrics import d2_tweedie_score
 
 from sparselearn import losses
 from sparselearn._compat import Interval, fit_context
-from sparselearn._dask import chunks_of, is_collection, lazily, reduced
+from sparselearn._dask import is_collection, lazily
 from sparselearn._parallel import team
+from sparselearn._scoring import ScoresDetermination, score_chunks
 from sparselearn._solvers._glm import GlmProblem
 from sparselearn._solvers._problem import make_problem
 from sparselearn._validation import validate_regression
@@ -23,7 +24,7 @@ __all__ = ["SparseHuberRegressor", "SparsePoissonRegressor"]
 NORMAL_MAD = 0.6744897501960817
 
 
-class GlmRegressor(RegressorMixin, GlmModel):
+class GlmRegressor(ScoresDetermination, RegressorMixin, GlmModel):
     """Fit of a model with one target; a subclass says its `_loss`."""
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -249,11 +250,7 @@ class SparsePoissonRegressor(GlmRegressor):
             1 less the deviance over that of the mean: 1 at best.
         """
         if is_collection(X):
-
-            def sums(X, y, weights):
-                return DevianceSums.of(y, self.predict(X), weights)
-
-            return reduced(sums, chunks_of(X, y, sample_weight)).score()
+            return score_chunks(self, DevianceSums, X, y, sample_weight)
         return d2_tweedie_score(
             y, self.predict(X), sample_weight=sample_weight, power=1
         )

@@ -9,10 +9,10 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted
 
-from sparselearn._dask import chunks_of, is_collection, lazily, reduced
+from sparselearn._dask import lazily
+from sparselearn._scoring import ScoresDetermination
 from sparselearn._support import SupportMixin
 from sparselearn._validation import validate_data
-from sparselearn.linear_model._determination import ErrorSums
 
 __all__ = ["LinearModel", "LinearRegressor"]
 
@@ -85,7 +85,9 @@ class LinearModel(SupportMixin, BaseEstimator):
         return _product(X, self.coef_) + self.intercept_
 
 
-class LinearRegressor(MultiOutputMixin, RegressorMixin, LinearModel):
+class LinearRegressor(
+    ScoresDetermination, MultiOutputMixin, RegressorMixin, LinearModel
+):
     """A linear model of one or several targets."""
 
     @lazily
@@ -101,28 +103,6 @@ class LinearRegressor(MultiOutputMixin, RegressorMixin, LinearModel):
         y : ndarray of shape (n_samples,) or (n_samples, n_targets)
         """
         return self._predictor(X)
-
-    def score(self, X, y, sample_weight=None):
-        """The coefficient of determination R2, the mean over the targets.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,) or (n_samples, n_targets)
-        sample_weight : array-like of shape (n_samples,), default=None
-
-        Returns
-        -------
-        score : float
-            At most 1.
-        """
-        if not is_collection(X):
-            return super().score(X, y, sample_weight)
-
-        def sums(X, y, weights):
-            return ErrorSums.of(y, self.predict(X), weights)
-
-        return reduced(sums, chunks_of(X, y, sample_weight)).score()
 
 
 def _product(X, coef):

@@ -10,6 +10,7 @@ from sparselearn import losses, penalties
 from sparselearn._compat import Interval, StrOptions, fit_context
 from sparselearn._dask import lazily
 from sparselearn._parallel import team
+from sparselearn._scoring import ScoresAccuracy
 from sparselearn._solvers._concave_glm import certify_glm
 from sparselearn._solvers._glm import GlmProblem
 from sparselearn._solvers._multinomial import MultinomialProblem
@@ -31,7 +32,7 @@ FOLDED = {"mcp": penalties.MCP, "scad": penalties.SCAD}
 LARGEST_CURVATURE = 0.25
 
 
-class LogisticModel(ClassifierMixin, GlmModel):
+class LogisticModel(ScoresAccuracy, ClassifierMixin, GlmModel):
     """Prediction of classes by linear predictors, and the problems of a fit.
 
     A subclass holds the parameters named below.

@@ -3,12 +3,15 @@
 import warnings
 
 from sklearn import get_config
+from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils import get_tags
 from sklearn.utils.metadata_routing import process_routing
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from sparselearn._dask import lazily
+from sparselearn._dask import is_collection, lazily
+from sparselearn._scoring import score_chunks
+from sparselearn._solvers._score_sums import AccuracySums, ErrorSums
 from sparselearn._support import SupportMixin
 from sparselearn._validation import refuse_collection
 from sparselearn.pruning._adapters import adapter_of
@@ -16,6 +19,10 @@ from sparselearn.pruning._shrink import shrink_in_place
 from sparselearn.pruning._wrappers import last_step, with_last_step
 
 __all__ = ["DelegatesMixin", "delegated"]
+
+OURS = "sparselearn."
+# Of methods that score all rows at a time, the same by sums.
+SUMS = {ClassifierMixin.score: AccuracySums, RegressorMixin.score: ErrorSums}
 
 
 def delegated(name):
@@ -118,6 +125,8 @@ class DelegatesMixin(SupportMixin):
         Parameters
         ----------
         X : array-like or sparse array of shape (n_samples, n_features)
+            Or a dask array or data frame, if the estimator is of this package, or is
+            scored by its accuracy or R2: then a few sums come from each chunk.
         y : array-like, default=None
         **score_params : dict
             Passed to the estimator's `score`, such as `sample_weight`; with metadata
@@ -127,8 +136,12 @@ class DelegatesMixin(SupportMixin):
         -------
         score : float
         """
-        refuse_collection(X, self)
         estimator = self._predicting()
+        if is_collection(X) and not type(estimator).__module__.startswith(OURS):
+            sums = SUMS.get(type(estimator).score)
+            if sums is None:
+                refuse_collection(X, self)
+            return score_chunks(estimator, sums, X, y, **score_params)
         if get_config()["enable_metadata_routing"]:
             routed = process_routing(self, "score", **score_params)
             score_params = routed.estimator.score

@@ -185,6 +185,16 @@ def test_the_bits_do_not_depend_on_the_scheduler(data):
     np.testing.assert_array_equal(*found)
 
 
+def test_tasks_are_called_after_their_chunks(data):
+    """A cluster names the task of which workers die."""
+    X, y, _ = data
+    keys = []
+    with dask.callbacks.Callback(pretask=lambda key, *others: keys.append(key)):
+        Lasso(0.05).fit(*map(CHUNKS["rows"], (X, y)))
+    chunks = [key[1] for key in keys if key[0].startswith("chunk-")]
+    assert sorted(chunks) == list(range(9))
+
+
 def test_any_error_of_a_chunk_says_in_which(data):
     X, y, _ = data
 

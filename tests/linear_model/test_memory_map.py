@@ -96,7 +96,7 @@ def test_memory_in_use_is_a_share_of_the_map(wide, fit, weighted, monkeypatch):
     X = np.load(path, mmap_mode="r")
     y = np.column_stack([y, -y]) if fit == "MultiTaskLasso" else y
     options = {"sample_weight": np.linspace(0.5, 1.5, 400)} if weighted else {}
-    FITS[fit](X[:, :200], y, **options)  # what compiling takes is not counted
+    FITS[fit](X[:, :800], y, **options)  # what compiling takes is not counted
     tracemalloc.start()
     try:
         FITS[fit](X, y, **options)

@@ -12,7 +12,7 @@ import time
 
 import psutil
 
-__all__ = ["Gate", "idle", "interrupting", "killing"]
+__all__ = ["Gate", "idle", "interrupting", "killing", "meanwhile", "soon"]
 
 LIMIT = 60.0  # seconds
 

@@ -11,6 +11,7 @@ from distributed import wait
 from faults import Gate, idle, interrupting, killing
 from sklearn.base import clone
 
+from sparselearn.cluster import KMeansCoder
 from sparselearn.decomposition import MiniBatchDictionaryLearning
 from sparselearn.feature_extraction import ZCAWhitening
 from sparselearn.linear_model import Lasso
@@ -21,11 +22,16 @@ N_CHUNKS = N_ROWS // SIZE
 MODELS = {
     "Lasso": (Lasso(0.05), 0),
     "ZCAWhitening": (ZCAWhitening(), 2),
+    # In a pass, of which each chunk's part needs what is kept of the one before.
+    "KMeansCoder": (
+        KMeansCoder(4, tol=0.0, max_iter=4, random_state=0),
+        5 * N_CHUNKS + 3,
+    ),
     "dictionary": (
         MiniBatchDictionaryLearning(
             4, n_nonzero_coefs=2, batch_size=60, max_iter=3, tol=0.0, random_state=0
         ),
-        2 * N_CHUNKS + 3,
+        2 * N_CHUNKS + 4,  # in a round, after those for the start
     ),
 }
 
@@ -151,12 +157,8 @@ def a_client_is_interrupted(client):
     model = Lasso(0.05).partial_fit(X, y)
     before = state(model)
     found = []
-    dictionary, _ = MODELS["dictionary"]
-    for n_free, learner, method in (
-        (0, Lasso(0.05), "fit"),
-        (N_CHUNKS, clone(dictionary), "fit"),
-        (0, model, "partial_fit"),
-    ):
+    fits = [(clone(learner), n_free, "fit") for learner, n_free in MODELS.values()]
+    for learner, n_free, method in [*fits, (model, 0, "partial_fit")]:
         name = f"interrupted-{len(found)}"
         held = gate(name, n_held=2, n_free=n_free)
         try:

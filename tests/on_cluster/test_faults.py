@@ -1,7 +1,6 @@
 """A fit on a cluster where workers die, a chunk fails, or Ctrl-C is pressed."""
 
 import os
-import re
 import signal
 import time
 
@@ -37,7 +36,7 @@ def test_rows_that_were_nowhere_else_are_said_to_be_lost(found):
 def test_a_task_of_which_workers_die_is_named(found):
     kind, said, learned = found["a_worker_dies_of_each_try"]
     assert kind == "KilledWorker"
-    assert re.match(r"Attempted to run task \('(array|chunk)-.*', \d+", said)
+    assert said.startswith("Attempted to run task")
     assert learned == {}
 
 
@@ -51,9 +50,9 @@ def test_a_chunk_that_cannot_be_read_changes_nothing(found):
 def test_an_interrupt_leaves_tasks_undone_and_the_estimator_as_it_was(found):
     before, interrupted = found["a_client_is_interrupted"]
     n_read, after = zip(*interrupted)
-    assert n_read == (2, 2, 2)  # of 12 chunks; the rest of a round for the dictionary
+    assert set(n_read) == {2}  # those that were being read, and no other after these
     assert "coef_" in before
-    assert_equal(after, ({}, {}, before))
+    assert_equal(after, (*[{}] * len(found["undisturbed"]), before))
 
 
 def test_an_interrupted_script_leaves_no_process(start_script):

@@ -1,10 +1,54 @@
-"""The coefficient of determination of rows in chunks, by sums that add up."""
+"""Scores of predictions for rows in parts, by sums that add up.
+
+A class of sums scores a predictor: ``of(y, predicted, sample_weight)`` are those of
+some rows, or None if they have no weight; they add up, and have a `score`.
+"""
 
 from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["ErrorSums"]
+__all__ = ["AccuracySums", "ErrorSums"]
+
+
+class AccuracySums(NamedTuple):
+    """Weighted sums over rows.
+
+    Attributes
+    ----------
+    weight : float
+    right : float
+        Of the rows whose class, or all of whose labels, were predicted.
+    """
+
+    weight: float
+    right: float
+
+    @classmethod
+    def of(cls, y, predicted, sample_weight=None):
+        """Those of a part."""
+        y, predicted = np.asarray(y), np.asarray(predicted)
+        if y.ndim == 2 and y.shape[1] == 1 and predicted.ndim == 1:
+            y = y[:, 0]
+        if y.shape != predicted.shape:
+            raise ValueError(
+                f"y has shape {y.shape}, and what is predicted {predicted.shape}."
+            )
+        weights = np.ones(len(y)) if sample_weight is None else sample_weight
+        weights = np.asarray(weights, dtype=np.float64)
+        weight = float(weights.sum())
+        if not weight:
+            return None
+        right = (y == predicted).reshape(len(y), -1).all(axis=1)
+        return cls(weight, float(weights[right].sum()))
+
+    def __add__(self, other):
+        """Those of both."""
+        return AccuracySums(self.weight + other.weight, self.right + other.right)
+
+    def score(self):
+        """The accuracy."""
+        return self.right / self.weight
 
 
 class ErrorSums(NamedTuple):
