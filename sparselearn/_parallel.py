@@ -16,7 +16,8 @@ import os
 import pickle
 import re
 import threading
-from concurrent.futures import ThreadPoolExecutor
+import time
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 
 import joblib
 from joblib.parallel import get_active_backend
@@ -63,17 +64,35 @@ class _OneBlasThread:
                 return 1
             pools = _thread_pools().select(user_api="blas")
             n_threads = max((pool["num_threads"] for pool in pools.info()), default=1)
+            _let_any_thread_limit(pools)
             self._limit = pools.limit(limits=1)
+            _let_any_thread_limit(pools)
             return n_threads
 
     def __exit__(self, *exception):
         with self._lock:
             self._inside -= 1
             if self._inside == 0:
+                pools = _thread_pools()
+                _let_any_thread_limit(pools)
                 self._limit.restore_original_limits()
+                _let_any_thread_limit(pools)
+
+
+def _let_any_thread_limit(pools):
+    """Free limits for the one who asks: the lock above is what keeps threads apart.
+
+    To threadpoolctl >= 3.8, they are of the thread that set one first; what others ask
+    for is silently not done, be it to bound BLAS or to restore it.
+    """
+    for pool in pools.lib_controllers:
+        if hasattr(pool, "clear_controlling_thread"):
+            pool.clear_controlling_thread(force=True)
 
 
 _one_blas_thread = _OneBlasThread()
+
+LOSSES = 5  # times that data of jobs are lost with a worker before it is an error
 
 
 def _cluster():
@@ -234,18 +253,27 @@ class Shared:
     def __reduce__(self):
         return Shared, (self.content,)
 
-    def on(self, client, n_jobs):
-        """A reference to a copy on as many workers as `n_jobs` jobs may run on.
+    def on(self, client):
+        """A reference to a copy on one worker, from which others get theirs.
 
-        Without copies ahead of the jobs, a scheduler would let most of them wait for
-        the one worker that has the data, and they would be lost with it.
+        What dask takes for its size is that of this object, without the content: jobs
+        do not queue up where the copy is. To copy it to all workers ahead of the jobs
+        would not end if one of them dies meanwhile.
         """
-        if self._sent is None:
-            n_workers = max(len(client.ncores()), 1)
-            self._sent = client.scatter(
-                self, broadcast=min(n_jobs, n_workers), hash=False
-            )
+        n_lost = 0
+        while self._sent is None:
+            try:
+                self._sent = client.scatter(self, hash=False)
+            except OSError:  # the worker died that was to get it
+                n_lost += 1
+                if n_lost == LOSSES:
+                    raise
+                time.sleep(0.1 * n_lost)
         return self._sent
+
+    def lost(self):
+        """What was sent is gone: send it anew."""
+        self._sent = None
 
 
 def map_jobs(function, shared, jobs, n_jobs=None, *, in_threads=False):
@@ -278,13 +306,30 @@ def map_jobs(function, shared, jobs, n_jobs=None, *, in_threads=False):
     prefer = "threads" if in_threads else None
     client = _cluster()
     if client is not None and _is_task():
-        yield from (_do(function, shared, *job) for job in jobs)
+        yield from (_do(function, shared, job) for job in jobs)
         return
-    sent = shared if client is None or not jobs else shared.on(client, len(jobs))
     lazy = getattr(get_active_backend(prefer)[0], "supports_return_generator", False)
     run = Parallel(n_jobs, prefer=prefer, return_as="generator" if lazy else "list")
-    with sending_told():
-        yield from run(delayed(_do)(function, sent, *job) for job in jobs)
+    n_done, n_lost = 0, 0
+    while n_done < len(jobs):
+        sent = shared
+        # With one worker joblib sends nothing.
+        if client is not None and joblib.effective_n_jobs(n_jobs) > 1:
+            sent = shared.on(client)
+        # A tuple joblib leaves as it is; arrays it would scatter, each to one worker,
+        # with which they would be lost.
+        calls = [delayed(_do)(function, sent, tuple(job)) for job in jobs[n_done:]]
+        try:
+            with sending_told():
+                for result in run(calls):
+                    yield result
+                    n_done += 1
+        except CancelledError:
+            # The worker died that had the only copy.
+            n_lost += 1
+            if client is None or n_lost == LOSSES:
+                raise
+            shared.lost()
 
 
 @contextlib.contextmanager
@@ -313,11 +358,14 @@ def sending_told():
         ) from error
 
 
-def _do(function, shared, *job):
+def _do(function, shared, job):
     with contextlib.ExitStack() as stack:
         stack.enter_context(_one_blas_thread)
         if _cluster() is not None:
             stack.enter_context(joblib.parallel_config("sequential", n_jobs=1))
+        if not isinstance(shared, Shared):
+            # One worker was left when joblib counted: it does the jobs here.
+            shared = shared.result()
         return function(shared.content, *job)
 
 

@@ -9,7 +9,15 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
-from sparselearn._parallel import ahead, map_chunks, map_threads, row_chunks
+from sparselearn._parallel import (
+    Shared,
+    ahead,
+    bounded,
+    map_chunks,
+    map_jobs,
+    map_threads,
+    row_chunks,
+)
 
 
 def blas_threads():
@@ -113,3 +121,38 @@ def test_errors_and_contexts_come_through():
     assert next(results) == 1
     with pytest.raises(ZeroDivisionError):
         next(results)
+
+
+def scaled(shared, number):
+    return shared * number, blas_threads()
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_jobs_share_what_they_share_and_keep_their_order(n_jobs):
+    jobs = [(number,) for number in range(9)]
+    found = list(map_jobs(scaled, Shared(3), jobs, n_jobs, in_threads=True))
+    assert [product for product, _ in found] == [3 * number for number in range(9)]
+    assert list(map_jobs(scaled, Shared(3), [], n_jobs)) == []
+
+
+def test_blas_is_bounded_and_restored_by_whichever_thread():
+    """Also where one has bounded it and another one restores it."""
+    before = blas_threads()
+    seen = []
+
+    def stay(came, leave):
+        bounded(lambda: (came.set(), leave.wait(60), seen.append(blas_threads())))
+
+    for _ in range(3):
+        events = [(threading.Event(), threading.Event()) for _ in range(2)]
+        threads = [threading.Thread(target=stay, args=pair) for pair in events]
+        for thread, (came, _) in zip(threads, events):
+            thread.start()
+            assert came.wait(60)
+        for thread, (_, leave) in zip(threads, events):
+            leave.set()
+            thread.join()
+        seen.extend(bounded(lambda: [blas_threads()]))
+        assert blas_threads() == before
+    assert len(seen) == 9
+    assert all(count == 1 for counts in seen for count in counts)

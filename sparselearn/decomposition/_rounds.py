@@ -145,7 +145,7 @@ class RowsElsewhere:
         self.chunks = chunks_of(X, sample_weight)
         look = partial(_survey, self.coding, reset)
         self.survey = reduced(look, self.chunks, range(len(self.chunks)))
-        row_weights(np.full(1, self.survey.features.masses.max()), np.zeros((1, 1)))
+        row_weights(np.full(1, self.survey.largest), np.zeros((1, 1)))  # refuses 0
         self.tell(self.coding.bare)
         # How many rows that have a weight are in each chunk that has such, and where
         # they begin if these are numbered throughout.
@@ -175,17 +175,14 @@ class RowsElsewhere:
     def draw(self, n_most, random_state):
         """As `Samples` does, of the same random numbers."""
         weighted = self.chunks[0][1] is not None
-        notes = {}
-        found = None
+        notes, found = {}, None
         for number, count in self.counts.items():
-            mass = None if weighted else np.ones(count)
-            note = n_most, deepcopy(random_state), self._starts[number]
+            first = self._starts[number]
             if weighted:
+                notes[number] = n_most, deepcopy(random_state), first
                 random_state.random_sample(count)  # which the chunk draws itself
-                notes[number] = note
             else:
-                n_most, _, first = note
-                part = Drawn.of(mass, n_most, random_state, largest=1.0, first=first)
+                part = Drawn.of(np.ones(count), n_most, random_state, first=first)
                 found = part if found is None else found + part
         if weighted:
             look = partial(_drawn, self.survey.largest)

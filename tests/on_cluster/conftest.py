@@ -1,4 +1,4 @@
-"""Tests with a real cluster: in a process of its own, with a time limit.
+"""Tests with a real cluster, or other processes: apart, and with a time limit.
 
 A cluster is never started by pytest itself: a script beside this file starts it, and
 hands back what it found in a file (see `cluster.py`). When a script is through, is too
@@ -13,6 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import sparselearn
@@ -105,8 +106,9 @@ class Script:
         self.process.wait()
 
 
-def _skip_unless_scripts_run():
-    pytest.importorskip("distributed")
+def _skip_unless_scripts_run(cluster):
+    if cluster:
+        pytest.importorskip("distributed")
     if not hasattr(os, "killpg"):
         pytest.skip("processes are not killed in groups here")
 
@@ -114,7 +116,7 @@ def _skip_unless_scripts_run():
 @pytest.fixture
 def start_script(tmp_path):
     """``start_script(name, *args)``: a `Script` of this test, killed at its end."""
-    _skip_unless_scripts_run()
+    _skip_unless_scripts_run(cluster=True)
     scripts = []
 
     def start(name, *args, **options):
@@ -133,15 +135,15 @@ def run_script(tmp_path_factory):
     """``run_script(name)``: what the checks of a script found, which is run once.
 
     Once for all tests and all processes of pytest-xdist, of which the first to ask runs
-    it and the others wait.
+    it and the others wait. ``cluster=False`` says that it needs no dask.
     """
-    _skip_unless_scripts_run()
     fcntl = pytest.importorskip("fcntl")
     base = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         base = base.parent
 
-    def run(name, *args, **options):
+    def run(name, *args, cluster=True, **options):
+        _skip_unless_scripts_run(cluster)
         folder = base / "-".join([Path(name).stem, *args])
         folder.mkdir(exist_ok=True)
         with (folder / "lock").open("w") as lock:
@@ -161,3 +163,25 @@ def run_script(tmp_path_factory):
         return Found(found)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def assert_same():
+    """``assert_same(one, other)``: what fits found is equal, but for times."""
+    return _assert_same
+
+
+def _assert_same(one, other, *, rtol=0.0):
+    """The same bits, unless `rtol` is given."""
+    assert one.keys() == other.keys()
+    for name, value in one.items():
+        if isinstance(value, dict):
+            _assert_same(value, other[name], rtol=rtol)
+        elif "time" in name:
+            continue
+        elif hasattr(value, "toarray"):
+            np.testing.assert_array_equal(value.toarray(), other[name].toarray(), name)
+        elif rtol and getattr(value, "dtype", None) == np.float64:
+            np.testing.assert_allclose(value, other[name], rtol=rtol, err_msg=name)
+        else:
+            np.testing.assert_equal(value, other[name], name)

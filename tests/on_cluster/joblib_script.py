@@ -5,7 +5,9 @@ X went over the wire meanwhile, from any process to any other.
 """
 
 import importlib
+import os
 import pkgutil
+import signal
 import sys
 import threading
 from pathlib import Path
@@ -228,6 +230,40 @@ def an_error(client):
     return "no error"
 
 
+class Kills(Lasso):
+    """The first two of all fits end the process that they are in, but for `client`."""
+
+    def __init__(self, alpha=1.0, *, folder=None, client=None):
+        super().__init__(alpha)
+        self.folder = folder
+        self.client = client
+
+    def fit(self, X, y):
+        for number in range(0 if os.getpid() == self.client else 2):
+            try:
+                Path(self.folder, f"killed-{number}").mkdir()
+            except FileExistsError:
+                continue
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().fit(X, y)
+
+
+def killed_workers(client):
+    """Workers die with the data, which are sent again."""
+    model = Kills(0.1, folder=sys.argv[1], client=os.getpid())
+    selector = StabilitySelector(
+        model, method="fit", n_pairs=5, n_selected=8, random_state=0
+    )
+    X, y = make(500, 20)
+    alone = selector.fit(X, y).selection_probabilities_
+    before = set(client.run(os.getpid).values())
+    with joblib.parallel_config("dask", client=client, wait_for_workers_timeout=120):
+        there = selector.fit(X, y).selection_probabilities_
+    client.wait_for_workers(2, timeout=120)
+    after = set(client.run(os.getpid).values())
+    return alone, there, len(before & after)
+
+
 def compiled_in_workers(client):
     """Kernels that the workers loaded, and those that they had to compile."""
     return list(client.run(loaded_and_compiled).values())
@@ -268,4 +304,5 @@ if __name__ == "__main__":
         nothing_to_do,
         an_error,
         compiled_in_workers,
+        killed_workers,
     )

@@ -9,22 +9,6 @@ def found(run_script):
     return run_script("joblib_script.py")
 
 
-def assert_same(one, other, *, rtol=0.0):
-    """What fits found, but for times; the same bits unless `rtol` is given."""
-    assert one.keys() == other.keys()
-    for name, value in one.items():
-        if isinstance(value, dict):
-            assert_same(value, other[name], rtol=rtol)
-        elif "time" in name:
-            continue
-        elif hasattr(value, "toarray"):
-            np.testing.assert_array_equal(value.toarray(), other[name].toarray(), name)
-        elif rtol and getattr(value, "dtype", None) == np.float64:
-            np.testing.assert_allclose(value, other[name], rtol=rtol, err_msg=name)
-        else:
-            np.testing.assert_equal(value, other[name], name)
-
-
 # X goes from the client to the scheduler, from there to a worker, and from that to the
 # other: three copies, and what jobs and results weigh. Of twenty jobs each had one.
 @pytest.mark.parametrize(
@@ -38,26 +22,26 @@ def assert_same(one, other, *, rtol=0.0):
         "pruner",
     ],
 )
-def test_a_cluster_finds_the_same_and_gets_the_data_once(found, name):
+def test_a_cluster_finds_the_same_and_gets_the_data_once(found, assert_same, name):
     alone, there, copies = found[name]
     assert_same(alone, there)
     assert 2.0 < copies < 5.0
 
 
-def test_a_grid_search_finds_the_same_with_scattered_data(found):
+def test_a_grid_search_finds_the_same_with_scattered_data(found, assert_same):
     alone, there, copies = found["grid_search"]
     assert_same(alone, there, rtol=1e-9)  # alone, BLAS may have had several threads
     assert 2.0 < copies < 5.0
 
 
 @pytest.mark.parametrize("name", ["lasso_cv", "logistic_cv", "kmeans"])
-def test_what_has_threads_of_its_own_sends_nothing(found, name):
+def test_what_has_threads_of_its_own_sends_nothing(found, assert_same, name):
     alone, there, copies = found[name]
     assert_same(alone, there)
     assert copies < 0.5
 
 
-def test_meta_estimators_inside_one_another(found):
+def test_meta_estimators_inside_one_another(found, assert_same):
     for alone, there, _ in found["a_selector_in_a_search"]:
         assert_same(alone, there, rtol=1e-9)
 
@@ -82,3 +66,9 @@ def test_workers_load_kernels_and_compile_none(found):
     for loaded, compiled in found["compiled_in_workers"]:
         assert loaded > 0
         assert compiled == 0
+
+
+def test_jobs_of_workers_that_died_are_done_again(found):
+    alone, there, n_survived = found["killed_workers"]
+    assert n_survived < 2
+    np.testing.assert_array_equal(alone, there)
