@@ -238,7 +238,7 @@ def test_weights_are_repeated_rows(rng, kind, shape, storage):
 @each_kind
 def test_sparse_columns_without_a_gram_matrix(kind, rng):
     """Descent on the columns, and the same point as on the Gram matrix."""
-    X = sp.random_array((3000, 1500), density=0.001, rng=rng, format="csc")
+    X = sp.random_array((3000, 1500), density=0.001, random_state=rng, format="csc")
     y = X @ rng.standard_normal(1500) + 0.1 * rng.standard_normal(3000)
     model = kind(0.02 * alpha_max(X, y), gamma=20.0, tol=1e-9).fit(X, y)
     assert model.solver_used_ == "columns"

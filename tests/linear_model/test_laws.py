@@ -683,7 +683,7 @@ class TestRoutes:
 
     def test_sparse_with_many_active(self, rng):
         """A Gram matrix would cost more than descent on columns of few entries."""
-        X = sp.random_array((3000, 1500), density=0.001, rng=rng, format="csc")
+        X = sp.random_array((3000, 1500), density=0.001, random_state=rng, format="csc")
         y = X @ rng.standard_normal(1500) + 0.1 * rng.standard_normal(3000)
         model = Lasso(1e-3 * alpha_max(X, y), tol=1e-4).fit(X, y)
         assert model.solver_used_ == "columns"

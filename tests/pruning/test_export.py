@@ -87,6 +87,14 @@ def test_our_own_counts_read_csr(X, y):
     assert exported.n_nonzero_coefs_ == pruned.n_nonzero_coefs_
 
 
+def multiplies_vectors():
+    """Whether scipy multiplies by a CSR of one dimension, as its 1.14 does not."""
+    try:
+        return (sp.csr_array(np.eye(3)) @ sp.csr_array(np.ones(3))).shape == (3,)
+    except ValueError:
+        return False
+
+
 @pytest.mark.parametrize("storage", [np.asarray, sp.csr_array])
 @pytest.mark.parametrize("model", [LogisticRegression(), SGDClassifier(), ElasticNet()])
 @pytest.mark.parametrize("n_outputs", [1, 3])
@@ -99,7 +107,12 @@ def test_linear_models(X, y, model, storage, n_outputs):
     else:
         targets = np.digitize(y, [0.0, 2.0][: max(1, n_outputs - 1)])
     pruned = prune(model.fit(X, targets), X, sparsity=0.9)
-    exported = export(pruned, "csr", storage(X))
+    rows = storage(X)
+    if pruned.coef_.ndim == 1 and sp.issparse(rows) and not multiplies_vectors():
+        with pytest.raises(ValueError, match="Take another of 'dense'"):
+            export(pruned, "csr", rows)
+        return
+    exported = export(pruned, "csr", rows)
     assert sp.issparse(exported.coef_)
     np.testing.assert_allclose(
         exported.predict(storage(X)), pruned.predict(X), rtol=1e-12

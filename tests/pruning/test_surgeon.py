@@ -213,7 +213,7 @@ def test_of_a_ridge_it_is_the_ridge_on_the_support(X, y, rng):
         again = Ridge(alpha=20.0).fit(X[:, support], y, w)
         np.testing.assert_allclose(pruned.coef_[support], again.coef_, rtol=1e-8)
         np.testing.assert_allclose(pruned.intercept_, again.intercept_, rtol=1e-8)
-    two = Ridge(alpha=[20.0, 1.0]).fit(X, np.column_stack([y, y]))
+    two = Ridge(alpha=np.array([20.0, 1.0])).fit(X, np.column_stack([y, y]))
     pruned = prune(two, X, granularity="feature", refit="obs", n_nonzero_coefs=3)
     support = np.flatnonzero(pruned.coef_[0])
     for k, alpha in enumerate([20.0, 1.0]):
@@ -498,7 +498,7 @@ def test_float32_stays(X, y):
 
 
 def test_too_many_features_are_refused_with_a_way_out(rng):
-    X = sp.random_array((30, 4001), density=0.01, rng=rng, format="csr")
+    X = sp.random_array((30, 4001), density=0.01, random_state=rng, format="csr")
     model = Ridge().fit(X, rng.normal(size=30))
     with pytest.raises(ValueError, match=r"at most 4000.*refit='obs'"):
         prune(model, X, criterion="obs", sparsity=0.9)

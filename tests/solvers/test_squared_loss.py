@@ -230,7 +230,7 @@ def test_routes(rng):
     """By sums where X is tall, by columns where it is sparse and much is active."""
     tall = problem_of(*sparse_regression(rng, 300, 20))
     wide = problem_of(*sparse_regression(rng, 40, 400))
-    X = sp.random_array((300, 200), density=0.02, rng=rng, format="csc")
+    X = sp.random_array((300, 200), density=0.02, random_state=rng, format="csc")
     y = X @ rng.standard_normal(200) + 0.1 * rng.standard_normal(300)
     thin = problem_of(X, y)
     routes = {}
