@@ -116,6 +116,7 @@ def _alike(X, other, n_parts):
     """`other` in the chunks of X."""
     rows = _rows(X)
     if is_collection(other):
+        other = other if getattr(other, "ndim", 1) < 2 else _by_rows(other)
         if rows is not None and _rows(other) is not None and _rows(other) != rows:
             if sum(rows) != sum(_rows(other)):
                 raise ValueError(

@@ -27,7 +27,6 @@ __all__ = [
     "CHUNK",
     "Autoencoder",
     "Survey",
-    "center_and_spread",
     "explained",
     "fold",
     "survey",
@@ -215,41 +214,6 @@ def fold(coefs, intercepts, thresholds, mean, sigma, *, homogeneous, dtype):
     )
 
 
-def center_and_spread(X, weights, chunks):
-    """The mean row of X, deviations from it, and the root of their mean square, or 1.
-
-    Parameters
-    ----------
-    X : ndarray or csr_array (n_rows, n_features)
-    weights : float64 ndarray (n_rows,)
-    chunks : sequence of slice
-
-    Returns
-    -------
-    mean, deviations : float64 ndarray (n_features,)
-        Standard deviations of the features.
-    sigma : float
-    """
-    total = weights.sum()
-    if sp.issparse(X):
-        mean = X.T @ weights / total
-        inside = np.repeat(weights, np.diff(X.indptr))
-        squares = inside * (X.data - mean[X.indices]) ** 2
-        stored = np.bincount(X.indices, squares, minlength=mean.size)
-        outside = total - np.bincount(X.indices, inside, minlength=mean.size)
-        scatter = stored + np.maximum(outside, 0.0) * mean**2
-    else:
-        mean = sum(weights[rows] @ X[rows] for rows in chunks) / total
-        # What the mean has been rounded by is the mean of what is left.
-        mean += sum(weights[rows] @ (X[rows] - mean) for rows in chunks) / total
-        scatter = sum(weights[rows] @ np.square(X[rows] - mean) for rows in chunks)
-    deviations = np.sqrt(scatter / total)
-    size = np.sqrt(deviations @ deviations / mean.size)
-    # Of a constant X nothing is left but rounding.
-    rounding = 64 * np.finfo(X.dtype).eps * np.sqrt(mean @ mean / mean.size)
-    return mean, deviations, float(size) if size > rounding else 1.0
-
-
 def _squares(rows):
     return np.einsum("ij,ij->i", rows, rows, dtype=np.float64)
 
@@ -279,6 +243,10 @@ class Survey(NamedTuple):
     error: float
     variation: float
     square: float
+
+    def __add__(self, other):
+        """Those of both."""
+        return Survey(*(left + right for left, right in zip(self, other)))
 
 
 def survey(model, rows, weights, mean):

@@ -11,7 +11,7 @@ import time
 from abc import ABC, abstractmethod
 from typing import NamedTuple
 
-__all__ = ["Batch", "Epoch", "Learner", "annealed", "train"]
+__all__ = ["Batch", "Epoch", "Learner", "Part", "annealed", "train"]
 
 # The share of all steps over which an annealed rate falls to zero, at the end.
 DECAY = 0.2
@@ -33,6 +33,23 @@ class Batch(NamedTuple):
     rows: object
     targets: object
     weights: object = None
+
+
+class Part(NamedTuple):
+    """A part of an epoch, of rows that are here at the same time.
+
+    Attributes
+    ----------
+    passing : Pass
+    before : float
+        The share of the epoch's rows that is behind it when it begins.
+    share : float
+        The share that it is.
+    """
+
+    passing: object
+    before: float = 0.0
+    share: float = 1.0
 
 
 class Learner(ABC):
@@ -123,6 +140,8 @@ class Epoch(NamedTuple):
         Learning rate of its last step; NaN for an optimiser that has none.
     converged : bool
         Whether its optimiser has nothing more to do, and makes no other epoch.
+    mass : float
+        Sum of the weights of the rows it met.
     """
 
     number: int
@@ -132,6 +151,7 @@ class Epoch(NamedTuple):
     out_of_time: bool = False
     rate: float = math.nan
     converged: bool = False
+    mass: float = math.nan
 
 
 def annealed(rate, share_done):
@@ -139,14 +159,15 @@ def annealed(rate, share_done):
     return rate * min(1.0, (1.0 - share_done) / DECAY)
 
 
-def train(learner, passes, *, n_epochs, rate, run, max_time=None, done=0):
+def train(learner, parts, *, n_epochs, rate, run, max_time=None, done=0):
     """Make a step of every batch, epoch after epoch.
 
     Parameters
     ----------
     learner : Learner
-    passes : callable
-        ``passes()`` is the `Pass` of one epoch.
+    parts : callable
+        ``parts()`` gives the `Part` of one epoch, or several, one after another: each
+        is let go of before the next is asked for.
     n_epochs : int
         How many to make now.
     rate : callable
@@ -167,19 +188,14 @@ def train(learner, passes, *, n_epochs, rate, run, max_time=None, done=0):
     used = 0.0  # the share of `max_time` that is over
     for number in range(n_epochs):
         loss = mass = 0.0
-        passing, at = passes(), 0
-        while at < len(passing):
-            n_steps = min(learner.n_at_once(passing), passing.alike(at))
+        for passing, at, shares in _lots(learner, parts()):
             # Whatever ends first, epochs or time: the rate has been annealed by then.
-            shares = [
-                max((number + passing.share(at + i)) / n_epochs, used)
-                for i in range(n_steps)
-            ]
+            shares = [max((number + share) / n_epochs, used) for share in shares]
             learner.hear(shares[0])
             rates = [rate(share) for share in shares]
             loss += learner.steps(passing, at, rates, run)
-            mass += passing.mass(at, n_steps)
-            at += n_steps
+            mass += passing.mass(at, len(rates))
+            passing = None
             if max_time is not None:
                 used = (time.perf_counter() - start) / max_time
                 if used >= 1.0:
@@ -187,6 +203,26 @@ def train(learner, passes, *, n_epochs, rate, run, max_time=None, done=0):
         figures = learner.end_epoch(run)
         seconds = time.perf_counter() - start
         late = used >= 1.0
-        yield Epoch(done + number + 1, loss / mass, seconds, figures, late, rates[-1])
+        yield Epoch(
+            done + number + 1,
+            loss / mass,
+            seconds,
+            figures,
+            late,
+            rates[-1],
+            mass=float(mass),
+        )
         if late:
             return
+
+
+def _lots(learner, parts):
+    """Steps to make in one call: a `Pass`, the first one's number, and their shares."""
+    for passing, before, share in parts:
+        at = 0
+        while at < len(passing):
+            n_steps = min(learner.n_at_once(passing), passing.alike(at))
+            steps = range(at, at + n_steps)
+            yield passing, at, [before + share * passing.share(step) for step in steps]
+            at += n_steps
+        passing = None

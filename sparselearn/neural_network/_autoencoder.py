@@ -3,21 +3,16 @@
 import math
 from numbers import Integral, Real
 
-import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from sparselearn._compat import Interval, StrOptions, fit_context
 from sparselearn._parallel import stream
-from sparselearn._solvers._batches import Pass
-from sparselearn._solvers._reconstruction import explained
 from sparselearn._solvers._training import train
-from sparselearn.neural_network._coding import surveyed
-from sparselearn.neural_network._course import AutoencoderLearner, Course
-from sparselearn.neural_network._design import make_design
+from sparselearn.neural_network._course import AutoencoderLearner
 from sparselearn.neural_network._fitting import (
     TRAINING_CONSTRAINTS,
     Training,
-    split,
+    all_or_nothing,
 )
 from sparselearn.neural_network._rates import Rates
 from sparselearn.neural_network._storage import load, save
@@ -336,7 +331,14 @@ class SparseAutoencoder(AutoencoderLearner):
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             In [0, 1] with ``loss="cross_entropy"``. Sparse X stays sparse, a memory map
-            in its file: batches are read from either.
+            in its file: batches are read from either. Of a dask array or data frame
+            two rounds, from which sums and 1024 samples come here, say how to centre,
+            scale and begin. Then each epoch brings all chunks here, one after another
+            in a new random order, two of them here at a time; a batch is of one chunk,
+            so let chunks hold many. With `early_stopping` a share of each chunk's
+            samples is held out, and scored where it lies: a round an epoch, to which
+            the model goes and from which sums come back, as at the end those of the
+            attributes. Not with "lbfgs".
         y : Ignored
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative, not all zero: a sample of weight 0 is absent.
@@ -346,35 +348,27 @@ class SparseAutoencoder(AutoencoderLearner):
         self : object
             Fitted estimator.
         """
-        X, weights = self._check(X, sample_weight, reset=True)
-        design = make_design(self, X.shape[1])
-        past = self._past(design) if self.warm_start else None
-        random_state = self._generator(past)
-        places, held_out = np.flatnonzero(weights), None
-        if self.early_stopping:
-            places, out = split(places, self.validation_fraction, random_state)
-            held_out, weights = weights.copy(), weights.copy()
-            held_out[places] = weights[out] = 0.0
-        course = Course(design, X, weights, random_state, past)
-
-        def score():
-            found = surveyed(course.model(), X, held_out, course.mean, self.n_jobs)
-            return explained(found)
-
-        kind = "constant" if design.full else self.learning_rate
-        rates = Rates(kind, self.learning_rate_init)
-        with stream(self.n_jobs) as run:
-            training = Training(
-                course.learner,
-                course.epochs(self, rates, places, run),
-                tol=self.tol,
-                patience=self._patience(),
-                score=score if self.early_stopping else None,
-                past=course.history_before,
-                lower=rates.lower,
-            )
-            self._follow(training, X, y, lambda: self._as_fitted(course, training))
-        self._warn(self._store(course, training))
+        goes_on = self.warm_start
+        with all_or_nothing(self):
+            random_state = self._generator(goes_on=goes_on)
+            hold = self._hold(random_state)
+            samples = self._take(X, sample_weight, first=True, hold=hold)
+            course = self._course(samples, random_state, goes_on=goes_on)
+            kind = "constant" if course.design.full else self.learning_rate
+            rates = Rates(kind, self.learning_rate_init)
+            with stream(self.n_jobs) as run:
+                training = Training(
+                    course.learner,
+                    course.epochs(self, rates, run),
+                    tol=self.tol,
+                    patience=self._patience(),
+                    score=self._held_out_score(course, run),
+                    past=course.history_before,
+                    lower=rates.lower,
+                )
+                self._follow(training, X, y, lambda: self._as_fitted(course, training))
+            found = self._store(course, training)
+        self._warn(found)
         return self
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -389,6 +383,8 @@ class SparseAutoencoder(AutoencoderLearner):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Chunks of a dask array or data frame come here one after another, in their
+            order; the samples that the first call centres by are then those of all.
         y : Ignored
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative, not all zero.
@@ -403,43 +399,38 @@ class SparseAutoencoder(AutoencoderLearner):
                 "takes all samples at once."
             )
         goes_on = hasattr(self, "_kept")
-        X, weights = self._check(X, sample_weight, reset=not goes_on)
-        design = make_design(self, X.shape[1])
-        past = self._past(design)
-        course = Course(design, X, weights, self._generator(past), past, is_stream=True)
-        places, rows = np.flatnonzero(weights), course.rows()
-        with stream(self.n_jobs) as run:
-            epochs = train(
-                course.learner,
-                lambda: Pass(
-                    rows,
-                    places,
-                    self.batch_size,
-                    weights=course.row_weights(),
-                    noise=course.noise(),
-                ),
-                n_epochs=1,
-                rate=lambda share: self.learning_rate_init,
-                run=run,
-                done=course.n_epochs_before,
+        with all_or_nothing(self):
+            samples = self._take(X, sample_weight, first=not goes_on)
+            course = self._course(
+                samples,
+                self._generator(goes_on=goes_on),
+                goes_on=goes_on,
+                is_stream=True,
             )
-            training = next(
-                Training(
+            with stream(self.n_jobs) as run:
+                epochs = train(
                     course.learner,
-                    epochs,
-                    tol=0.0,
-                    patience=math.inf,
-                    past=course.history_before,
+                    lambda: course.parts(self.batch_size, shuffle=False),
+                    n_epochs=1,
+                    rate=lambda share: self.learning_rate_init,
+                    run=run,
+                    done=course.n_epochs_before,
                 )
-            )
-        total = weights.sum()
-        if past is not None:
-            total += self._mass
-            course.mean = self.mean_ + weights.sum() / total * (
-                course.mean - self.mean_
-            )
-        self._store(course, training)
-        self._mass = total
+                training = next(
+                    Training(
+                        course.learner,
+                        epochs,
+                        tol=0.0,
+                        patience=math.inf,
+                        past=course.history_before,
+                    )
+                )
+            mass = course.mass
+            total = mass + (self._mass if goes_on else 0.0)
+            if goes_on:
+                course.mean = self.mean_ + mass / total * (course.mean - self.mean_)
+            self._store(course, training)
+            self._mass = total
         return self
 
     def save(self, path):

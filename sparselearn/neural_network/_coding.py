@@ -1,5 +1,7 @@
 """Rows to codes and back, by a fitted autoencoder."""
 
+import functools
+
 import numpy as np
 import scipy.sparse as sp
 from sklearn import get_config
@@ -7,8 +9,8 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
-from sparselearn._dask import lazily
-from sparselearn._parallel import map_chunks
+from sparselearn._dask import is_collection, lazily
+from sparselearn._parallel import map_chunks, row_chunks, stream
 from sparselearn._solvers._reconstruction import (
     CHUNK,
     Autoencoder,
@@ -16,23 +18,32 @@ from sparselearn._solvers._reconstruction import (
     explained,
     survey,
 )
-from sparselearn._validation import FLOATS, check_rows, check_weights
+from sparselearn._validation import (
+    FLOATS,
+    check_part_weights,
+    check_rows,
+    check_weights,
+)
+from sparselearn.neural_network._chunks import ChunkedSamples
 from sparselearn.neural_network._design import check_refine, wanted_nonzeros
+from sparselearn.neural_network._samples import Samples
 
 __all__ = ["AutoencoderCodes", "surveyed"]
 
 
-def surveyed(model, X, weights, mean, n_jobs=None):
-    """The `Survey` of the rows of X that have a weight, in threads."""
-    places = np.flatnonzero(weights)
+def surveyed(samples, run, *, model, mean, held_out=False):
+    """The `Survey` of the samples to learn from, or of those held out; or None."""
+    places = samples.held_out if held_out else samples.places
+    if not places.size:
+        return None
+    weights, whole = samples.weights_of(places), places.size == samples.X.shape[0]
 
-    def part(rows):
-        if places.size < X.shape[0]:
-            rows = places[rows]
-        return survey(model, X[rows], weights[rows], mean)
+    def part(some):
+        rows = some if whole else places[some]
+        return survey(model, samples.X[rows], weights[some], mean)
 
     # Summed one by one in order: the same bits for any number of threads.
-    parts = map_chunks(part, places.size, CHUNK, n_jobs)
+    parts = list(run(part, row_chunks(places.size, CHUNK)))
     return Survey(*(sum(values) for values in zip(*parts)))
 
 
@@ -147,6 +158,8 @@ class AutoencoderCodes(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Or a dask array or data frame: the model goes to its chunks, and of each
+            come sums, two numbers a unit.
         y : Ignored
         sample_weight : array-like of shape (n_samples,), default=None
 
@@ -156,9 +169,25 @@ class AutoencoderCodes(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             1 at best; 0 for codes no better than the mean.
         """
         check_is_fitted(self, "components_")
-        X = check_rows(self, X)
-        weights = check_weights(sample_weight, X)
-        return explained(surveyed(self._model(), X, weights, self.mean_, self.n_jobs))
+        if is_collection(X):
+            samples = ChunkedSamples(self, X, None, sample_weight, first=False)
+        else:
+            samples = self._read_chunk(X, None, sample_weight, partly=False)
+        measure = functools.partial(surveyed, model=self._model(), mean=self.mean_)
+        with stream(self.n_jobs) as run:
+            return explained(samples.total(measure, run))
+
+    def _read_chunk(
+        self, X, y, sample_weight, *, reset=False, partly=True, note=None, hold=None
+    ):
+        """X and weights, checked, as `Samples`."""
+        X = check_rows(self, X, reset=reset)
+        weights = None
+        if sample_weight is not None:
+            check = check_part_weights if partly else check_weights
+            weights = check(sample_weight, X)
+            weights = None if (weights == 1.0).all() else weights
+        return Samples.of(X, weights, note=note, hold=hold)
 
     @lazily
     def score_samples(self, X):

@@ -1,6 +1,7 @@
 """One call of an autoencoder's `fit` or `partial_fit`, and what becomes of it."""
 
 import copy
+import functools
 import math
 import warnings
 from dataclasses import dataclass
@@ -10,27 +11,29 @@ import scipy.sparse as sp
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 
-from sparselearn._parallel import row_chunks
+from sparselearn._dask import is_collection
+from sparselearn._parallel import stream
 from sparselearn._solvers._batches import Noise, Rows
-from sparselearn._solvers._reconstruction import (
-    Autoencoder,
-    center_and_spread,
-    explained,
-    fold,
-)
-from sparselearn._validation import check_rows, check_weights
+from sparselearn._solvers._reconstruction import Autoencoder, explained, fold
+from sparselearn.neural_network._chunks import ChunkedSamples
 from sparselearn.neural_network._coding import AutoencoderCodes, surveyed
-from sparselearn.neural_network._design import Design, layers_of, make_learner
+from sparselearn.neural_network._design import (
+    Design,
+    layers_of,
+    make_design,
+    make_learner,
+)
 from sparselearn.neural_network._fitting import (
     TrainingMixin,
     epochs_of,
     iterations_of,
     own_random_state,
 )
+from sparselearn.neural_network._samples import spread
 
 __all__ = ["AutoencoderLearner", "Course"]
 
-# Rows that a learner sees before it starts, and rows that are averaged at a time.
+# Rows that a learner sees before it starts.
 SAMPLE = 1024
 # How often a unit has fired on average before others of a stream may count as dead.
 CHANCES = 32
@@ -43,42 +46,39 @@ class Course:
     Attributes
     ----------
     design : Design
-    X : ndarray or csr_array
-    weights : float64 ndarray (n_samples,)
-        Of what is learned from; 0 elsewhere.
+    samples : Samples or ChunkedSamples
     random_state : RandomState
     past : dict or None
         What an earlier call has kept.
     is_stream : bool
-        Whether `partial_fit` was called, so that X may be a part of all there is.
+        Whether `partial_fit` was called, so that there may be more samples.
     mean, deviations : float64 ndarray (n_features,)
         Means and standard deviations of the features of X.
     shift, sigma : float64 ndarray (n_features,), float
         The learner sees ``(x - shift) / sigma``.
-    spread : float
+    size : float
         Root mean variance of the features of X.
+    mass : float
+        Of all samples to learn from.
     learner : Learner
     """
 
     design: Design
-    X: object
-    weights: np.ndarray
+    samples: object
     random_state: np.random.RandomState
     past: dict | None
     is_stream: bool = False
 
     def __post_init__(self):
-        X, past = self.X, self.past
-        chunks = row_chunks(X.shape[0], SAMPLE)
-        self.mean, self.deviations, sigma = center_and_spread(X, self.weights, chunks)
-        self.spread = sigma
+        found, past = self.samples.spread(), self.past
+        self.mean, self.deviations = found.mean, found.deviations
+        self.size, self.mass = found.size(self.samples.dtype), found.mass
         if past is not None:
             self.shift, self.sigma = past["shift"], past["sigma"]
         elif self.design.loss == "squared_error":
-            self.shift, self.sigma = self.mean, sigma
+            self.shift, self.sigma = self.mean, self.size
         else:
             self.shift, self.sigma = np.zeros_like(self.mean), 1.0
-        self.mass = self.weights.sum()
         # Of the first weights, and of what is drawn in steps.
         seed = (
             past["seed"] if past else self.random_state.randint(2**32, dtype=np.uint32)
@@ -97,19 +97,15 @@ class Course:
         return 0 if self.past is None else len(self.past["history"]["loss"])
 
     def _make_learner(self):
-        rows = self.rows()
-        # At even steps of the weights: a row that occurs twice is as one of weight 2.
-        # From the whole of X, which may be sorted.
-        steps = (np.arange(SAMPLE) + 0.5) / SAMPLE * self.mass
-        some = np.searchsorted(np.cumsum(self.weights), steps)
-        sample = np.empty((some.size, self.X.shape[1]), dtype=self.X.dtype)
+        rows = self.see(self.samples.even_rows(SAMPLE))
+        sample = np.empty((len(rows), self.samples.n_features), dtype=rows.dtype)
         design = self.design
         if self.past is not None or self.is_stream:
             # What has been learned for so many non-zeros is not to see more again.
             design = design._replace(anneal=0.0)
         return make_learner(
             design,
-            rows.gather(some, sample),
+            rows.gather(np.arange(len(rows)), sample),
             self.mean - self.shift,
             self.deviations,
             self._patience(),
@@ -127,33 +123,30 @@ class Course:
             return self.mass
         n_components = self.design.sizes[self.design.n_encoding]
         share = (self.design.n_nonzero or 1.0) / n_components
-        mean_weight = self.mass / np.count_nonzero(self.weights)
+        mean_weight = self.mass / self.samples.n_rows
         return max(self.mass, CHANCES / share * mean_weight)
 
-    def rows(self):
-        """X as the learner sees it."""
+    def see(self, X):
+        """Rows of X as the learner sees them."""
         shift = self.shift if self.shift.any() else None
-        return Rows(self.X, shift=shift, scale=1.0 / self.sigma)
+        dtype = self.samples.dtype
+        return Rows(X, shift=shift, scale=1.0 / self.sigma, dtype=dtype)
 
-    def epochs(self, estimator, rates, places, run):
-        """The epochs of `fit`, from the samples at `places`."""
-        options = {
-            "estimator": estimator,
-            "run": run,
-            "weights": self.row_weights(),
-            "done": self.n_epochs_before,
-        }
+    def epochs(self, estimator, rates, run):
+        """The epochs of `fit`."""
+        options = {"estimator": estimator, "run": run, "done": self.n_epochs_before}
         if self.design.full:
-            return iterations_of(self.learner, self.rows(), places, **options)
-        return epochs_of(
-            self.learner,
-            self.rows(),
-            places,
-            rates=rates,
-            random_state=self.random_state,
-            shuffle=estimator.shuffle,
-            noise=self.noise(),
-            **options,
+            return iterations_of(self.learner, self.samples, self.see, **options)
+        parts = functools.partial(
+            self.parts, estimator.batch_size, shuffle=estimator.shuffle
+        )
+        return epochs_of(self.learner, parts, rates=rates, **options)
+
+    def parts(self, batch_size, *, shuffle):
+        """The parts of an epoch."""
+        drawn = self.random_state if shuffle else None
+        return self.samples.parts(
+            self.see, batch_size, random_state=drawn, noise=self.noise()
         )
 
     def noise(self):
@@ -161,12 +154,15 @@ class Course:
         if self.design.noise == 0.0:
             return None
         # Where the learner sees X as it is, X at hand tells how features vary.
-        unit = 1.0 if self.design.loss == "squared_error" else self.spread
+        unit = 1.0 if self.design.loss == "squared_error" else self.size
         return Noise(self.design.noise * unit, self.random_state)
 
-    def row_weights(self):
-        """`weights`, or None where all are one."""
-        return None if (self.weights == 1.0).all() else self.weights
+    def survey(self, run, *, held_out=False):
+        """The `Survey` of the samples by the model as it is."""
+        measure = functools.partial(
+            surveyed, model=self.model(), mean=self.mean, held_out=held_out
+        )
+        return self.samples.total(measure, run)
 
     def model(self):
         """The `Autoencoder` that the learner has come to, in units of X."""
@@ -179,7 +175,7 @@ class Course:
             self.shift,
             self.sigma,
             homogeneous=design.homogeneous,
-            dtype=self.X.dtype,
+            dtype=self.samples.dtype,
         )
         coefs, intercepts, thresholds = folded
         return Autoencoder(
@@ -206,12 +202,10 @@ class Course:
 class AutoencoderLearner(TrainingMixin, AutoencoderCodes, BaseEstimator):
     """What happens before and after training; parameters are `SparseAutoencoder`'s."""
 
-    def _check(self, X, sample_weight, *, reset):
-        """X as kernels read it, and the weights of its rows."""
-        X = check_rows(self, X, reset=reset)
-        weights = check_weights(sample_weight, X)
+    def _read_chunk(self, X, y, sample_weight, **options):
+        samples = super()._read_chunk(X, y, sample_weight, **options)
         if self.loss == "cross_entropy":
-            values = X.data if sp.issparse(X) else X
+            values = samples.X.data if sp.issparse(samples.X) else samples.X
             low, high = (values.min(), values.max()) if values.size else (0, 0)
             if low < 0.0 or high > 1.0:
                 raise ValueError(
@@ -219,7 +213,23 @@ class AutoencoderLearner(TrainingMixin, AutoencoderCodes, BaseEstimator):
                     f"got values from {low:g} to {high:g}. Scale X, or take "
                     "loss='squared_error'."
                 )
-        return X, weights
+        return samples
+
+    def _take(self, X, sample_weight, *, first, hold=None):
+        """What there is to learn from: `Samples` or `ChunkedSamples`."""
+        self._refuse_all_at_once(X)
+        if not is_collection(X):
+            return self._read_chunk(
+                X, None, sample_weight, reset=first, partly=False, hold=hold
+            )
+        samples = ChunkedSamples(self, X, None, sample_weight, first=first, hold=hold)
+        samples.look(self, spread)
+        return samples
+
+    def _course(self, samples, random_state, *, goes_on, **options):
+        design = make_design(self, samples.n_features)
+        past = self._past(design) if goes_on else None
+        return Course(design, samples, random_state, past, **options)
 
     def _past(self, design):
         """What an earlier call has kept, or None."""
@@ -232,7 +242,8 @@ class AutoencoderLearner(TrainingMixin, AutoencoderCodes, BaseEstimator):
             )
         return past
 
-    def _generator(self, past):
+    def _generator(self, *, goes_on):
+        past = getattr(self, "_kept", None) if goes_on else None
         if past is None:
             return own_random_state(self.random_state)
         return copy.deepcopy(past["random_state"])
@@ -242,6 +253,12 @@ class AutoencoderLearner(TrainingMixin, AutoencoderCodes, BaseEstimator):
         falls = self.learning_rate == "annealed" and self.solver == "adam"
         planned = falls and not self.early_stopping
         return math.inf if planned else self.n_iter_no_change
+
+    def _held_out_score(self, course, run):
+        """A function that scores the model on held-out samples, if there are any."""
+        if not self.early_stopping:
+            return None
+        return lambda: explained(course.survey(run, held_out=True))
 
     def _as_fitted(self, course, training):
         """The attributes as they would be if training had ended now."""
@@ -254,8 +271,9 @@ class AutoencoderLearner(TrainingMixin, AutoencoderCodes, BaseEstimator):
 
         Returns the `Survey` of the samples.
         """
-        model, weights = course.model(), course.weights
-        found = surveyed(model, course.X, weights, course.mean, self.n_jobs)
+        model = course.model()
+        with stream(self.n_jobs) as run:
+            found = course.survey(run)
         components = model.components(found)
         curves = {name: np.array(values) for name, values in training.history.items()}
         for name in curves.keys() & {"loss", "penalty"}:
@@ -275,7 +293,7 @@ class AutoencoderLearner(TrainingMixin, AutoencoderCodes, BaseEstimator):
         self.n_iter_ = training.n_epochs
         self.best_epoch_ = training.best_epoch
         self.loss_ = float(curves["loss"][training.best_epoch - 1])
-        self._mass = weights.sum()
+        self._mass = course.mass
         self._kept = course.kept(training)
         return found
 

@@ -9,28 +9,27 @@ a later call makes the learner anew, restores that, and goes on.
 
 import math
 from collections import deque
-from contextlib import closing
+from contextlib import closing, contextmanager
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 
 from sparselearn._callbacks import CallbackSupport, progress, reports_progress
 from sparselearn._compat import Interval, StrOptions
-from sparselearn._solvers._batches import BLOCK, Pass, shuffled
+from sparselearn._dask import is_collection
 from sparselearn._solvers._lbfgs import minimize
-from sparselearn._solvers._maps import is_mapped
 from sparselearn._solvers._training import train
+from sparselearn.neural_network._samples import Hold
 
 __all__ = [
     "TRAINING_CONSTRAINTS",
     "Training",
     "TrainingMixin",
+    "all_or_nothing",
     "epochs_of",
     "iterations_of",
     "own_random_state",
-    "split",
 ]
 
 # Rows that L-BFGS takes at a time.
@@ -58,76 +57,19 @@ def own_random_state(random_state):
     return np.random.RandomState(seed)
 
 
-def split(places, fraction, random_state, *, classes=None):
-    """Draw rows to hold out.
-
-    Parameters
-    ----------
-    places : ndarray of int
-        The rows that there are.
-    fraction : float
-        The share of them to hold out; at least one is, and one is not.
-    random_state : RandomState
-    classes : ndarray (n_places,), optional
-        Both parts get their share of each.
-
-    Returns
-    -------
-    training, held_out : ndarray of int, ascending
-
-    Raises
-    ------
-    ValueError
-        If there is one row, or one of a class.
-    """
-    if places.size < 2:
-        raise ValueError(
-            "early_stopping=True needs at least 2 samples of positive weight: some are "
-            f"held out. Got {places.size}."
-        )
-    n_held_out = min(max(1, round(fraction * places.size)), places.size - 1)
-    training, held_out = train_test_split(
-        places, test_size=n_held_out, random_state=random_state, stratify=classes
-    )
-    return np.sort(training), np.sort(held_out)
-
-
-def epochs_of(
-    learner,
-    rows,
-    places,
-    *,
-    estimator,
-    rates,
-    random_state,
-    run,
-    targets=None,
-    weights=None,
-    shuffle=True,
-    noise=None,
-    n_epochs=None,
-    done=0,
-):
+def epochs_of(learner, parts, *, estimator, rates, run, n_epochs=None, done=0):
     """Epochs of steps by batches, as the parameters of `estimator` describe them.
 
     Parameters
     ----------
     learner : Learner
-    rows : Rows
-    places : ndarray of int
-        Those to learn from.
+    parts : callable
+        As of `train`.
     estimator : object
-        With `batch_size`, `max_iter` and `max_time`.
+        With `max_iter` and `max_time`.
     rates : Rates
-    random_state : RandomState
-        Draws the order of each epoch.
     run : callable
         Of ``_parallel.stream``.
-    targets : ndarray (n_rows, n_outputs), optional
-        None: the rows are their own.
-    weights : float64 ndarray (n_rows,), optional
-    shuffle : bool
-    noise : Noise, optional
     n_epochs : int, optional
         None is `max_iter`.
     done : int
@@ -137,22 +79,9 @@ def epochs_of(
     -------
     epochs : iterator of Epoch
     """
-    block = BLOCK if is_mapped(rows.X) else None
-
-    def of_one_epoch():
-        order = shuffled(places, random_state, block=block) if shuffle else places
-        return Pass(
-            rows,
-            order,
-            estimator.batch_size,
-            targets=targets,
-            weights=weights,
-            noise=noise,
-        )
-
     epochs = train(
         learner,
-        of_one_epoch,
+        parts,
         n_epochs=n_epochs or estimator.max_iter,
         rate=rates,
         run=run,
@@ -160,17 +89,15 @@ def epochs_of(
         done=done,
     )
     for epoch in epochs:
-        rates.end_epoch()
+        rates.end_epoch(epoch.mass)
         yield epoch
 
 
-def iterations_of(
-    learner, rows, places, *, estimator, run, targets=None, weights=None, done=0
-):
-    """Epochs that are iterations of L-BFGS on all rows; as :func:`epochs_of`."""
+def iterations_of(learner, samples, see, *, estimator, run, done=0):
+    """Epochs that are iterations of L-BFGS on all `Samples`; as :func:`epochs_of`."""
 
     def of_all():
-        return Pass(rows, places, ROWS, targets=targets, weights=weights)
+        return next(samples.parts(see, ROWS)).passing
 
     epochs = minimize(
         learner,
@@ -185,6 +112,18 @@ def iterations_of(
         penalty = epoch.figures["objective"] - epoch.loss
         figures = learner.end_epoch(run) | {"penalty": penalty}
         yield epoch._replace(figures=figures)
+
+
+@contextmanager
+def all_or_nothing(estimator):
+    """Leave `estimator` as it was if what is inside fails, or is interrupted."""
+    before = dict(vars(estimator))
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise
 
 
 class Training:
@@ -331,6 +270,21 @@ class Training:
 
 class TrainingMixin(CallbackSupport):
     """Follow a `Training`, and tell callbacks of it."""
+
+    def _hold(self, random_state):
+        """How samples are held out, drawn by `random_state`; None if none are."""
+        if not self.early_stopping:
+            return None
+        seed = random_state.randint(2**32, dtype=np.uint32)
+        return Hold(self.validation_fraction, int(seed))
+
+    def _refuse_all_at_once(self, X):
+        """Let only steps learn from a collection."""
+        if self.solver == "lbfgs" and is_collection(X):
+            raise ValueError(
+                "solver='lbfgs' takes all samples at once, and a dask collection gives "
+                "them a chunk at a time: take solver='adam'."
+            )
 
     @reports_progress
     def _follow(self, training, X, y, reconstruct, n_steps=None):

@@ -5,20 +5,18 @@ import functools
 import time
 import warnings
 from abc import ABC, abstractmethod
-from contextlib import contextmanager
 from numbers import Integral, Real
 from types import SimpleNamespace
-from typing import NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator, is_regressor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
-from sparselearn._compat import Interval, StrOptions, check_sample_weight
+from sparselearn._compat import Interval, StrOptions
+from sparselearn._dask import is_collection
 from sparselearn._parallel import stream
-from sparselearn._solvers._batches import Pass, Rows
-from sparselearn._solvers._lbfgs import minimize
+from sparselearn._solvers._batches import Rows
 from sparselearn._solvers._maps import in_order
 from sparselearn._solvers._network import (
     Adam,
@@ -29,24 +27,31 @@ from sparselearn._solvers._network import (
     glorot,
 )
 from sparselearn._solvers._sparse_network import PenalisedLearner
-from sparselearn._validation import finite_check, row_weights, validate_data
+from sparselearn._validation import (
+    check_part_weights,
+    check_weights,
+    finite_check,
+    validate_data,
+)
+from sparselearn.neural_network._chunks import ChunkedSamples
 from sparselearn.neural_network._fitting import (
     TRAINING_CONSTRAINTS,
     TrainingMixin,
+    all_or_nothing,
     epochs_of,
+    iterations_of,
     own_random_state,
-    split,
 )
 from sparselearn.neural_network._forward import fill, forward
 from sparselearn.neural_network._masks import MaskMixin
 from sparselearn.neural_network._phases import InPhases
 from sparselearn.neural_network._rates import Rates
+from sparselearn.neural_network._samples import Samples
+from sparselearn.neural_network._targets import TargetFacts
 
-__all__ = ["Perceptron", "Problem", "has_steps"]
+__all__ = ["Perceptron", "has_steps"]
 
 FLOATS = (np.float64, np.float32)
-# Rows of which "lbfgs" sums gradients at a time.
-ROWS = 2048
 # scikit-learn's name of an activation, and the network's.
 SIGMOID = {"logistic": "sigmoid"}
 OUTPUTS = {"sigmoid": "logistic", "softmax": "softmax", "identity": "identity"}
@@ -57,28 +62,6 @@ def has_steps(estimator):
     if estimator.solver == "lbfgs":
         raise AttributeError("solver='lbfgs' fits all rows at a time: no partial_fit.")
     return True
-
-
-class Problem(NamedTuple):
-    """What a perceptron is fitted to.
-
-    Attributes
-    ----------
-    X : ndarray or csr_array (n_rows, n_features)
-    y : ndarray (n_rows,) or (n_rows, n_outputs)
-    coding : ClassCoding or NumberCoding
-        How y is the last layer's output.
-    weights : float64 ndarray (n_rows,) or None
-        None for all one.
-    strata : ndarray (n_rows,) or None
-        Classes, of which held-out rows get their share.
-    """
-
-    X: object
-    y: np.ndarray
-    coding: object
-    weights: np.ndarray | None
-    strata: np.ndarray | None = None
 
 
 class Perceptron(MaskMixin, TrainingMixin, BaseEstimator, ABC):
@@ -118,19 +101,26 @@ class Perceptron(MaskMixin, TrainingMixin, BaseEstimator, ABC):
 
     # -- what is fitted -------------------------------------------------------
 
-    @abstractmethod
-    def _make_problem(self, X, y, weights, *, first, classes):
-        """The `Problem` of checked X, y and weights.
+    _score_sums = None  # of `_solvers._score_sums`
 
-        ``first`` is whether the estimator forgets what it was fitted to before;
-        `classes` are those given to `partial_fit`.
+    @abstractmethod
+    def _checked(self, y, weights, *, partly):
+        """Y and weights as they are learned from, and classes to hold out a share of.
+
+        `partly` is whether there are other rows.
         """
 
     @abstractmethod
-    def _score_of(self, predictions, y, weights):
-        """How good predictions for held-out rows are."""
+    def _coding_of(self, facts, *, first, classes=None):
+        """How y, of which the `TargetFacts` are known, is coded.
 
-    def _check(self, X, y, sample_weight, *, first, classes=None):
+        `classes` are those given to `partial_fit`.
+        """
+
+    def _read_chunk(
+        self, X, y, sample_weight, *, reset, partly=True, note=None, **options
+    ):
+        """X, y and weights, checked, as `Samples`."""
         X, y = validate_data(
             self,
             X,
@@ -141,18 +131,40 @@ class Perceptron(MaskMixin, TrainingMixin, BaseEstimator, ABC):
             order="C",
             multi_output=True,
             y_numeric=is_regressor(self),
-            reset=first,
+            reset=reset,
         )
         X = in_order(X, "C")
         weights = None
         if sample_weight is not None:
-            weights = check_sample_weight(
-                sample_weight, X, dtype=np.float64, ensure_non_negative=True
-            )
-            row_weights(weights, X)  # refuses those that are all zero
-        return self._make_problem(X, y, weights, first=first, classes=classes)
+            check = check_part_weights if partly else check_weights
+            weights = check(sample_weight, X)
+        y, weights, strata = self._checked(y, weights, partly=partly)
+        return Samples.of(X, weights, y=y, strata=strata, note=note, **options)
 
-    def _spec(self, problem):
+    def _take(self, X, y, sample_weight, *, first, hold=None, classes=None):
+        """What there is to learn from: `Samples` or `ChunkedSamples`."""
+        self._refuse_all_at_once(X)
+        if not is_collection(X):
+            samples = self._read_chunk(
+                X, y, sample_weight, reset=first, partly=False, hold=hold
+            )
+            facts = TargetFacts.of(
+                samples.y, samples.weights, classified=not is_regressor(self)
+            )
+            samples.coding = self._coding_of(facts, first=first, classes=classes)
+            return samples
+        samples = ChunkedSamples(self, X, y, sample_weight, first=first, hold=hold)
+        samples.look(self)
+        facts = self._weigh(samples)
+        samples.coding = self._coding_of(facts, first=first, classes=classes)
+        samples.read = samples.read.knowing(samples.seen, coding=samples.coding)
+        return samples
+
+    def _weigh(self, samples):
+        """The `TargetFacts` of a collection, classes of which may be weighed."""
+        return samples.seen.targets
+
+    def _spec(self, samples):
         hidden = self.hidden_layer_sizes
         hidden = [hidden] if isinstance(hidden, Integral) else list(hidden)
         for size in hidden:
@@ -163,21 +175,22 @@ class Perceptron(MaskMixin, TrainingMixin, BaseEstimator, ABC):
                 )
         name = SIGMOID.get(self.activation, self.activation)
         return NetworkSpec(
-            (problem.X.shape[1], *map(int, hidden), problem.coding.n_outputs),
-            (*[name] * len(hidden), problem.coding.activation),
-            problem.coding.loss,
+            (samples.n_features, *map(int, hidden), samples.coding.n_outputs),
+            (*[name] * len(hidden), samples.coding.activation),
+            samples.coding.loss,
         )
 
     # -- training -------------------------------------------------------------
 
     def _fit(self, X, y, sample_weight):
         warm = self.warm_start and hasattr(self, "coefs_")
-        with _all_or_nothing(self):
-            problem = self._check(X, y, sample_weight, first=not warm)
+        with all_or_nothing(self):
             random_state = own_random_state(self.random_state)
-            network = self._start(problem, random_state, warm=warm)
-            learner = self._learner(problem, network, self.masks_ if warm else None)
-            training = self._train(problem, learner, random_state)
+            hold = self._hold(random_state)
+            samples = self._take(X, y, sample_weight, first=not warm, hold=hold)
+            network = self._start(samples, random_state, warm=warm)
+            learner = self._learner(samples, network, self.masks_ if warm else None)
+            training = self._train(samples, learner, random_state, X, y)
             self._warn_of(training)
         return self
 
@@ -188,25 +201,26 @@ class Perceptron(MaskMixin, TrainingMixin, BaseEstimator, ABC):
                 "early_stopping=False."
             )
         warm = hasattr(self, "coefs_")
-        with _all_or_nothing(self):
-            problem = self._check(X, y, sample_weight, first=not warm, classes=classes)
+        with all_or_nothing(self):
+            samples = self._take(X, y, sample_weight, first=not warm, classes=classes)
             past = None
             if warm and self._past is not None:
                 past = copy.deepcopy(self._past) | {"history": self.history_}
             random_state = (
                 past["random_state"] if past else own_random_state(self.random_state)
             )
-            network = self._start(problem, random_state, warm=warm)
-            learner = self._learner(problem, network, self.masks_ if warm else None)
+            network = self._start(samples, random_state, warm=warm)
+            learner = self._learner(samples, network, self.masks_ if warm else None)
             if past:
                 learner.restore(past["learner"] | {"values": network.values.copy()})
-            self._train(problem, learner, random_state, past=past, one_epoch=True)
+            options = {"past": past, "one_epoch": True}
+            self._train(samples, learner, random_state, X, y, **options)
         return self
 
-    def _start(self, problem, random_state, *, warm):
+    def _start(self, samples, random_state, *, warm):
         """The `Network` to start from: random, or what was fitted."""
-        spec = self._spec(problem)
-        network = Network(spec.sizes, self.coefs_[0].dtype if warm else problem.X.dtype)
+        spec = self._spec(samples)
+        network = Network(spec.sizes, self.coefs_[0].dtype if warm else samples.dtype)
         if not warm:
             glorot(network, spec.activations, random_state)
             return network
@@ -219,7 +233,7 @@ class Perceptron(MaskMixin, TrainingMixin, BaseEstimator, ABC):
         fill(network, self.coefs_, self.intercepts_)
         return network
 
-    def _learner(self, problem, network, masks):
+    def _learner(self, samples, network, masks):
         if self.solver == "lbfgs" and (self.l1 > 0.0 or self.group_l1 > 0.0):
             raise ValueError(
                 f"solver='lbfgs' minimises what is smooth; l1={self.l1} and group_l1="
@@ -241,7 +255,7 @@ class Perceptron(MaskMixin, TrainingMixin, BaseEstimator, ABC):
                 epsilon=self.epsilon,
             )
         return PenalisedLearner(
-            self._spec(problem),
+            self._spec(samples),
             network,
             optimizer,
             l2=self.alpha,
@@ -250,43 +264,31 @@ class Perceptron(MaskMixin, TrainingMixin, BaseEstimator, ABC):
             masks=masks,
         )
 
-    def _train(self, problem, learner, random_state, *, past=None, one_epoch=False):
-        """Train `learner`, and keep what comes of it."""
-        places = np.arange(problem.X.shape[0])
-        if problem.weights is not None:
-            places = np.flatnonzero(problem.weights)
-        held_out = None
-        if self.early_stopping:
-            places, held_out = self._hold_out(problem, places, random_state)
+    def _train(
+        self, samples, learner, random_state, X, y, *, past=None, one_epoch=False
+    ):
+        """Train `learner`, and keep what comes of it; X and y are for callbacks."""
         dtype = learner.network.values.dtype
-        targets = problem.coding.targets(problem.y, dtype)
+        see = functools.partial(Rows, dtype=dtype)
+        parts = functools.partial(
+            samples.parts,
+            see,
+            self.batch_size,
+            random_state=random_state if self.shuffle else None,
+        )
         begun = time.perf_counter()
-        rates = self._rates(problem.weights, places, past, one_epoch=one_epoch)
+        rates = self._rates(past, one_epoch=one_epoch)
+        full = self.solver == "lbfgs"
 
         def epochs(n_epochs, rates, done):
             left = self.max_time
             if left is not None:
                 left = max(left - (time.perf_counter() - begun), 1e-9)
-            plan = SimpleNamespace(
-                batch_size=self.batch_size, max_iter=n_epochs, max_time=left
-            )
-            rows = Rows(problem.X, dtype=dtype)
-            if self.solver == "lbfgs":
-                return _of_all(
-                    learner, rows, places, targets, problem.weights, plan, run
-                )
+            plan = SimpleNamespace(max_iter=n_epochs, max_time=left)
+            if full:
+                return iterations_of(learner, samples, see, estimator=plan, run=run)
             return epochs_of(
-                learner,
-                rows,
-                places,
-                estimator=plan,
-                rates=rates,
-                random_state=random_state,
-                run=run,
-                targets=targets,
-                weights=problem.weights,
-                shuffle=self.shuffle,
-                done=done,
+                learner, parts, estimator=plan, rates=rates, run=run, done=done
             )
 
         def refit(done):
@@ -295,14 +297,11 @@ class Perceptron(MaskMixin, TrainingMixin, BaseEstimator, ABC):
             return epochs(self.refit_epochs, falling, done)
 
         n_first = 1 if one_epoch else self.max_iter
-        in_steps = self.solver != "lbfgs"
-        n_second = self.refit_epochs if in_steps and not one_epoch else 0
+        n_second = 0 if full or one_epoch else self.refit_epochs
         with stream(self.n_jobs) as run:
             score = None
-            if held_out is not None:
-                score = functools.partial(
-                    self._score_rows, problem, held_out, learner.network, run
-                )
+            if self.early_stopping:
+                score = functools.partial(self._score_held_out, samples, learner, run)
             training = InPhases(
                 learner,
                 epochs(n_first, rates, len(past["history"]["loss"]) if past else 0),
@@ -316,31 +315,31 @@ class Perceptron(MaskMixin, TrainingMixin, BaseEstimator, ABC):
                 then=refit,
             )
             make = functools.partial(
-                self._attributes, training, problem, random_state, rates
+                self._attributes, training, samples.coding, random_state, rates
             )
-            n_steps = n_first + n_second
-            self._follow(training, problem.X, problem.y, make, n_steps=n_steps)
+            self._follow(training, X, y, make, n_steps=n_first + n_second)
         vars(self).update(make())
         return training
 
-    def _rates(self, weights, places, past, *, one_epoch):
+    def _rates(self, past, *, one_epoch):
         """The learning rates of the epochs up to `max_iter`."""
         kind = self.learning_rate
         if self.solver == "lbfgs" or (one_epoch and kind != "invscaling"):
             kind = "constant"
-        return Rates(
-            kind,
-            self.learning_rate_init,
-            power=self.power_t,
-            mass=float(places.size if weights is None else weights[places].sum()),
-            seen=past["seen"] if past else 0.0,
+        seen = past["seen"] if past else 0.0
+        return Rates(kind, self.learning_rate_init, power=self.power_t, seen=seen)
+
+    def _score_held_out(self, samples, learner, run):
+        found = functools.partial(
+            _held_out_sums,
+            sums=self._score_sums,
+            activation=SIGMOID.get(self.activation, self.activation),
+            weights=learner.network.weights,
+            biases=learner.network.biases,
         )
+        return samples.total(found, run).score()
 
-    def _hold_out(self, problem, places, random_state):
-        strata = None if problem.strata is None else problem.strata[places]
-        return split(places, self.validation_fraction, random_state, classes=strata)
-
-    def _attributes(self, training, problem, random_state, rates):
+    def _attributes(self, training, coding, random_state, rates):
         """What `fit` sets, if `training` ends as it is."""
         learner = training.learner
         kept = training.kept(random_state)
@@ -356,8 +355,8 @@ class Perceptron(MaskMixin, TrainingMixin, BaseEstimator, ABC):
             "n_iter_": training.n_epochs,
             "best_epoch_": training.best_epoch,
             "n_layers_": len(learner.network.sizes),
-            "n_outputs_": problem.coding.n_outputs,
-            "out_activation_": OUTPUTS[problem.coding.activation],
+            "n_outputs_": coding.n_outputs,
+            "out_activation_": OUTPUTS[coding.activation],
             "_past": kept,
         }
 
@@ -424,42 +423,19 @@ class Perceptron(MaskMixin, TrainingMixin, BaseEstimator, ABC):
         with stream(self.n_jobs) as run:
             return forward(X, None, network, name, run, finite_check(self))
 
-    def _score_rows(self, problem, places, network, run):
-        """The score of `network`, as it is, on some rows of `problem`."""
-        name = SIGMOID.get(self.activation, self.activation)
-        outputs = forward(problem.X, places, network, name, run)
-        weights = None if problem.weights is None else problem.weights[places]
-        predictions = problem.coding.decide(outputs)
-        return self._score_of(predictions, problem.y[places], weights)
-
     @property
     def _sizes(self):
         return (self.coefs_[0].shape[0], *(w.shape[1] for w in self.coefs_))
 
 
-def _of_all(learner, rows, places, targets, weights, plan, run):
-    """Epochs that are iterations of L-BFGS on all rows."""
-
-    def in_batches():
-        return Pass(rows, places, ROWS, targets=targets, weights=weights)
-
-    found = minimize(
-        learner, in_batches, n_epochs=plan.max_iter, run=run, max_time=plan.max_time
-    )
-    for epoch in found:
-        # The loss alone may rise while the objective falls.
-        penalty = epoch.figures["objective"] - epoch.loss
-        figures = learner.end_epoch(run) | {"penalty": penalty}
-        yield epoch._replace(figures=figures)
-
-
-@contextmanager
-def _all_or_nothing(estimator):
-    """Leave `estimator` as it was if what is inside fails, or is interrupted."""
-    before = dict(vars(estimator))
-    try:
-        yield
-    except BaseException:
-        vars(estimator).clear()
-        vars(estimator).update(before)
-        raise
+def _held_out_sums(samples, run, *, sums, activation, weights, biases):
+    """What scores a network on the samples that are held out, or None."""
+    at = samples.held_out
+    if not at.size:
+        return None
+    sizes = weights[0].shape[0], *(w.shape[1] for w in weights)
+    network = Network(sizes, weights[0].dtype)
+    fill(network, weights, biases)
+    outputs = forward(samples.X, at, network, activation, run)
+    predicted = samples.coding.decide(outputs)
+    return sums.of(samples.y[at], predicted, samples.weights_of(at))

@@ -2,16 +2,19 @@
 
 import numpy as np
 from sklearn.base import ClassifierMixin
-from sklearn.metrics import accuracy_score
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted
 
 from sparselearn._compat import StrOptions, fit_context
-from sparselearn._dask import lazily
-from sparselearn.neural_network._mlp import Perceptron, Problem, has_steps
+from sparselearn._dask import is_collection, lazily
+from sparselearn._scoring import ScoresAccuracy
+from sparselearn._solvers._score_sums import AccuracySums
+from sparselearn.neural_network._mlp import Perceptron, has_steps
 from sparselearn.neural_network._targets import (
     ClassCoding,
+    TargetFacts,
+    balanced,
     check_labels,
     find_classes,
     weigh_classes,
@@ -20,7 +23,7 @@ from sparselearn.neural_network._targets import (
 __all__ = ["SparseMLPClassifier"]
 
 
-class SparseMLPClassifier(ClassifierMixin, Perceptron):
+class SparseMLPClassifier(ScoresAccuracy, ClassifierMixin, Perceptron):
     r"""A multilayer perceptron with sparse weights that tells classes apart.
 
     Layers :math:`a_l = g(a_{l-1} W_l + b_l)`, from :math:`a_0 = x`, lead to the outputs
@@ -214,6 +217,7 @@ class SparseMLPClassifier(ClassifierMixin, Perceptron):
     (0.97, 0.5)
     """
 
+    _score_sums = AccuracySums
     _parameter_constraints = {
         **Perceptron._parameter_constraints,
         "class_weight": [dict, StrOptions({"balanced"}), None],
@@ -290,7 +294,14 @@ class SparseMLPClassifier(ClassifierMixin, Perceptron):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Sparse X is made dense a batch at a time.
+            Sparse X is made dense a batch at a time. Of a dask array or data frame one
+            round counts the samples and finds their classes where chunks lie.
+            Then each epoch brings all chunks here, one after another in a new random
+            order, two of them here at a time: as `partial_fit` of chunk after chunk,
+            with the rates and the stopping of one fit. A batch is of one chunk, so let
+            chunks hold many. With `early_stopping` a share of each chunk's samples is
+            held out, and scored where it lies: a round an epoch, to which the network
+            goes and from which sums come back. Not with "lbfgs".
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
             Classes; or labels, each 0 or 1.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -315,6 +326,8 @@ class SparseMLPClassifier(ClassifierMixin, Perceptron):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Chunks of a dask array or data frame come here one after another, in a
+            random order if `shuffle`, after a round in which they are checked.
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
         sample_weight : array-like of shape (n_samples,), default=None
         classes : array-like of shape (n_classes,), default=None
@@ -331,7 +344,7 @@ class SparseMLPClassifier(ClassifierMixin, Perceptron):
                 "give a dict."
             )
         first = classes is None and not hasattr(self, "coefs_")
-        if first and not type_of_target(y).startswith("multilabel"):
+        if first and not _has_labels(y):
             raise ValueError(
                 "classes has to be given to the first call of partial_fit: y may not "
                 "have all of them."
@@ -345,9 +358,15 @@ class SparseMLPClassifier(ClassifierMixin, Perceptron):
             self.classes_, self.out_activation_ == "logistic" and self.n_outputs_ > 1
         )
 
-    def _make_problem(self, X, y, weights, *, first, classes):
-        y = check_labels(y)
-        weights = weigh_classes(self.class_weight, y, weights)
+    def _checked(self, y, weights, *, partly):
+        y = check_labels(y, partly=partly)
+        class_weight = self.class_weight
+        if partly and class_weight == "balanced" and y.ndim == 1:
+            class_weight = None  # until it is known what balances all rows
+        weights = weigh_classes(class_weight, y, weights, partly=partly)
+        return y, weights, None if y.ndim == 2 else y
+
+    def _coding_of(self, facts, *, first, classes=None):
         if not first:
             coding = self._coding
             if classes is not None and not np.array_equal(classes, coding.classes):
@@ -355,19 +374,20 @@ class SparseMLPClassifier(ClassifierMixin, Perceptron):
                     f"classes={classes!r} are not those of the first call, "
                     f"{coding.classes.tolist()}."
                 )
-        elif classes is None or y.ndim == 2:
-            coding = find_classes(y, weights)
+        elif classes is None or facts.n_columns is not None:
+            coding = find_classes(facts)
         else:
-            coding = find_classes(np.asarray(classes))
-        if weights is not None and not coding.multilabel:
-            # Rows that are absent need some class.
-            y = np.where(weights > 0.0, y, coding.classes[0])
+            coding = find_classes(TargetFacts.of(np.asarray(classes)))
+        if not coding.multilabel and facts.n_columns is None:
+            coding.codes(facts.classes)  # refuses others
         self.classes_ = coding.classes
-        strata = None if coding.multilabel else y
-        return Problem(X, y, coding, weights, strata)
+        return coding
 
-    def _score_of(self, predictions, y, weights):
-        return accuracy_score(y, predictions, sample_weight=weights)
+    def _weigh(self, samples):
+        facts = samples.seen.targets
+        if self.class_weight == "balanced":
+            samples.read.estimator.class_weight = balanced(facts)
+        return facts
 
     @lazily
     def predict(self, X):
@@ -426,3 +446,10 @@ class SparseMLPClassifier(ClassifierMixin, Perceptron):
         log_p : ndarray of shape (n_samples, n_classes)
         """
         return self._coding.log_probabilities(self._outputs(X))
+
+
+def _has_labels(y):
+    """Whether y has a column for each of several labels."""
+    if is_collection(y):
+        return getattr(y, "ndim", 1) == 2 and y.shape[1] > 1
+    return type_of_target(y).startswith("multilabel")

@@ -1,18 +1,21 @@
 """Multilayer perceptron with sparse weights, of one number or several."""
 
 from sklearn.base import MultiOutputMixin, RegressorMixin
-from sklearn.metrics import r2_score
 from sklearn.utils.metaestimators import available_if
 
 from sparselearn._compat import fit_context
 from sparselearn._dask import lazily
-from sparselearn.neural_network._mlp import Perceptron, Problem, has_steps
+from sparselearn._scoring import ScoresDetermination
+from sparselearn._solvers._score_sums import ErrorSums
+from sparselearn.neural_network._mlp import Perceptron, has_steps
 from sparselearn.neural_network._targets import NumberCoding, check_numbers
 
 __all__ = ["SparseMLPRegressor"]
 
 
-class SparseMLPRegressor(RegressorMixin, MultiOutputMixin, Perceptron):
+class SparseMLPRegressor(
+    ScoresDetermination, RegressorMixin, MultiOutputMixin, Perceptron
+):
     r"""A multilayer perceptron with sparse weights that predicts numbers.
 
     Layers :math:`a_l = g(a_{l-1} W_l + b_l)`, from :math:`a_0 = x`, lead to the outputs
@@ -205,6 +208,8 @@ class SparseMLPRegressor(RegressorMixin, MultiOutputMixin, Perceptron):
     (0.5, 0.7)
     """
 
+    _score_sums = ErrorSums
+
     def __init__(
         self,
         hidden_layer_sizes=(100,),
@@ -269,7 +274,14 @@ class SparseMLPRegressor(RegressorMixin, MultiOutputMixin, Perceptron):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Sparse X is made dense a batch at a time.
+            Sparse X is made dense a batch at a time. Of a dask array or data frame one
+            round counts the samples where chunks lie.
+            Then each epoch brings all chunks here, one after another in a new random
+            order, two of them here at a time: as `partial_fit` of chunk after chunk,
+            with the rates and the stopping of one fit. A batch is of one chunk, so let
+            chunks hold many. With `early_stopping` a share of each chunk's samples is
+            held out, and scored where it lies: a round an epoch, to which the network
+            goes and from which sums come back. Not with "lbfgs".
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative, not all zero: a sample of weight 0 is absent.
@@ -293,6 +305,8 @@ class SparseMLPRegressor(RegressorMixin, MultiOutputMixin, Perceptron):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Chunks of a dask array or data frame come here one after another, in a
+            random order if `shuffle`, after a round in which they are checked.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
         sample_weight : array-like of shape (n_samples,), default=None
 
@@ -302,16 +316,14 @@ class SparseMLPRegressor(RegressorMixin, MultiOutputMixin, Perceptron):
         """
         return self._partial_fit(X, y, sample_weight)
 
-    def _make_problem(self, X, y, weights, *, first, classes):
-        y = check_numbers(y)
-        flat = y.ndim == 1
-        n_outputs = 1 if flat else y.shape[1]
-        return Problem(
-            X, y, NumberCoding(n_outputs if first else self.n_outputs_, flat), weights
-        )
+    def _checked(self, y, weights, *, partly):
+        return check_numbers(y, partly=partly), weights, None
 
-    def _score_of(self, predictions, y, weights):
-        return r2_score(y, predictions, sample_weight=weights)
+    def _coding_of(self, facts, *, first, classes=None):
+        n_outputs = facts.n_columns or 1
+        return NumberCoding(
+            n_outputs if first else self.n_outputs_, facts.n_columns is None
+        )
 
     @lazily
     def predict(self, X):

@@ -24,15 +24,13 @@ class Rates:
         The rate to begin with.
     power : float
         The p above.
-    mass : float
-        Sum of the weights of the rows of an epoch.
     seen : float
-        That of the rows that were seen before.
+        Sum of the weights of the rows that were seen before.
     """
 
-    def __init__(self, kind, first, *, power=0.5, mass=0.0, seen=0.0):
+    def __init__(self, kind, first, *, power=0.5, seen=0.0):
         self.kind, self.first, self.power = kind, first, power
-        self.mass, self.seen = mass, seen
+        self.seen = seen
         self.now = first
         if seen > 0.0:
             self._scale()
@@ -41,9 +39,9 @@ class Rates:
         """The rate after `share_done` of all steps."""
         return annealed(self.now, share_done) if self.kind == "annealed" else self.now
 
-    def end_epoch(self):
-        """What follows from the end of an epoch for the next one."""
-        self.seen += self.mass
+    def end_epoch(self, mass):
+        """What follows for the next epoch from the weight of the rows of this one."""
+        self.seen += mass
         self._scale()
 
     def _scale(self):

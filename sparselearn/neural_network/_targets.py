@@ -17,11 +17,17 @@ from sparselearn._solvers._batches import OneHot
 __all__ = [
     "ClassCoding",
     "NumberCoding",
+    "TargetFacts",
+    "balanced",
     "check_labels",
     "check_numbers",
     "find_classes",
     "weigh_classes",
 ]
+
+
+# Different classes that are checked at a time.
+FEW = 20
 
 
 class NumberCoding(NamedTuple):
@@ -49,6 +55,10 @@ class NumberCoding(NamedTuple):
                 f"{self.n_outputs}."
             )
         return rows
+
+    def present(self, y, weights):
+        """Y with something allowed where rows are absent."""
+        return y
 
     def decide(self, outputs):
         """The predictions."""
@@ -109,6 +119,12 @@ class ClassCoding(NamedTuple):
             return codes.astype(dtype)[:, None]
         return OneHot(codes, self.classes.size, dtype)
 
+    def present(self, y, weights):
+        """Y with some class where rows are absent."""
+        if weights is None or self.multilabel:
+            return y
+        return np.where(weights > 0.0, y, self.classes[0])
+
     def decide(self, logits):
         """The classes, or the labels as 0 and 1, that are the most likely."""
         if self.multilabel:
@@ -134,12 +150,64 @@ class ClassCoding(NamedTuple):
         return np.hstack([log_expit(-logits), log_expit(logits)])
 
 
-def check_labels(y):
-    """Bring y to classes (n_rows,), or of labels (n_rows, n_labels), dense."""
+class TargetFacts(NamedTuple):
+    """What there is in y, of rows of positive weight; it adds up.
+
+    Attributes
+    ----------
+    n_columns : int or None
+        None for y of one dimension.
+    classes : ndarray (n_classes,), sorted
+        The different entries of such a y, if they are classes; else none.
+    masses : float64 ndarray (n_classes,)
+        The weight of each.
+    """
+
+    n_columns: int | None
+    classes: np.ndarray
+    masses: np.ndarray
+
+    @classmethod
+    def of(cls, y, weights=None, *, classified=True):
+        """Those of some rows; `classified` is whether y has classes or labels."""
+        weights = np.ones(y.shape[0]) if weights is None else weights
+        if y.ndim == 2 or not classified:
+            n_columns = y.shape[1] if y.ndim == 2 else None
+            return cls(n_columns, np.empty(0), np.empty(0))
+        there = weights > 0.0
+        classes, codes = np.unique(y[there], return_inverse=True)
+        masses = np.bincount(codes, weights[there], minlength=classes.size)
+        return cls(None, classes, masses)
+
+    def __add__(self, other):
+        """Those of both; ValueError if their y differ in shape."""
+        if self.n_columns != other.n_columns:
+            raise ValueError(
+                "Columns of y (None: one dimension) of chunks differ: "
+                f"{self.n_columns}, and {other.n_columns}."
+            )
+        classes = np.unique(np.concatenate([self.classes, other.classes]))
+        masses = np.zeros(classes.size)
+        for part in (self, other):
+            masses[np.searchsorted(classes, part.classes)] += part.masses
+        return TargetFacts(self.n_columns, classes, masses)
+
+
+def check_labels(y, *, partly=False):
+    """Bring y to classes (n_rows,), or of labels (n_rows, n_labels), dense.
+
+    `partly` is whether there are other rows, so that this may have few of the classes.
+    """
     if sp.issparse(y):
         y = y.toarray()
     if y.ndim == 2 and y.shape[1] == 1:
-        y = column_or_1d(y, warn=True)
+        y = column_or_1d(y, warn=not partly)
+    if partly and y.ndim == 1:
+        # That so few rows have so many classes says nothing.
+        distinct = np.unique(y)
+        for start in range(0, distinct.size, FEW):
+            check_classification_targets(distinct[start : start + FEW])
+        return y
     check_classification_targets(y)
     if type_of_target(y) == "multiclass-multioutput":
         raise ValueError(
@@ -149,31 +217,34 @@ def check_labels(y):
     return y
 
 
-def check_numbers(y):
+def check_numbers(y, *, partly=False):
     """Bring y to numbers (n_rows,) or (n_rows, n_outputs), dense."""
     if sp.issparse(y):
         y = y.toarray()
     if y.ndim == 2 and y.shape[1] == 1:
-        y = column_or_1d(y, warn=True)
+        y = column_or_1d(y, warn=not partly)
     return y
 
 
-def find_classes(y, weights=None):
-    """The `ClassCoding` of what `check_labels` gave, of rows of positive weight."""
-    if weights is not None:
-        y = y[weights > 0.0]
-    if y.ndim == 2:
-        return ClassCoding(np.arange(y.shape[1]), True)
-    classes = np.unique(y)
-    if classes.size < 2:
+def find_classes(facts):
+    """The `ClassCoding` of the `TargetFacts` of what `check_labels` gave."""
+    if facts.n_columns is not None:
+        return ClassCoding(np.arange(facts.n_columns), True)
+    if facts.classes.size < 2:
         raise ValueError(
             "Classification needs at least two classes of positive weight; y has one "
-            f"class: {classes.tolist()}."
+            f"class: {facts.classes.tolist()}."
         )
-    return ClassCoding(classes, False)
+    return ClassCoding(facts.classes, False)
 
 
-def weigh_classes(class_weight, y, weights):
+def balanced(facts):
+    """What each class is to count, so that all weigh the same: a dict."""
+    factors = facts.masses.sum() / (facts.classes.size * facts.masses)
+    return dict(zip(facts.classes.tolist(), factors.tolist()))
+
+
+def weigh_classes(class_weight, y, weights, *, partly=False):
     """Row weights that count each class as `class_weight` says.
 
     Parameters
@@ -181,6 +252,8 @@ def weigh_classes(class_weight, y, weights):
     class_weight : dict, "balanced" or None
     y : ndarray (n_rows,) or (n_rows, n_labels)
     weights : ndarray (n_rows,) or None
+    partly : bool
+        Whether there are other rows, so that these may come to have no weight.
 
     Returns
     -------
@@ -194,21 +267,16 @@ def weigh_classes(class_weight, y, weights):
             "row may have several, give sample_weight."
         )
     everything = np.ones(y.size) if weights is None else weights
+    if not isinstance(class_weight, dict):
+        class_weight = balanced(TargetFacts.of(y, weights))
+    for label, weight in class_weight.items():
+        if not (weight >= 0.0 and np.isfinite(weight)):
+            raise ValueError(
+                f"class_weight must be finite and >= 0; class {label!r} has {weight}."
+            )
     classes, codes = np.unique(y, return_inverse=True)
-    if isinstance(class_weight, dict):
-        for label, weight in class_weight.items():
-            if not (weight >= 0.0 and np.isfinite(weight)):
-                raise ValueError(
-                    "class_weight must be finite and >= 0; class "
-                    f"{label!r} has {weight}."
-                )
-        factors = np.array([class_weight.get(c, 1.0) for c in classes.tolist()])
-    else:
-        mass = np.bincount(codes, weights=everything)
-        there = mass > 0.0
-        factors = np.zeros(classes.size)
-        factors[there] = mass.sum() / (np.count_nonzero(there) * mass[there])
+    factors = np.array([class_weight.get(c, 1.0) for c in classes.tolist()])
     weights = everything * factors[codes]
-    if not weights.sum() > 0.0:
+    if not partly and not weights.sum() > 0.0:
         raise ValueError("class_weight and sample_weight leave no row any weight.")
     return weights

@@ -26,6 +26,7 @@ from sparselearn.metrics import match_atoms
 from sparselearn.neural_network import SparseAutoencoder
 from sparselearn.neural_network._course import Course
 from sparselearn.neural_network._design import make_design, make_learner
+from sparselearn.neural_network._samples import Samples
 
 COMMON = {
     "n_components": 10,
@@ -408,7 +409,7 @@ def test_who_learned_with_noise_rebuilds_without(kind, unit, rng):
 def test_noise_is_in_units_of_the_spread(kind, X):
     model, spread = make(kind, noise=0.3), np.sqrt(X.var(axis=0).mean())
     design, state = make_design(model, X.shape[1]), np.random.RandomState(0)
-    course = Course(design, X, np.ones(len(X)), state, None)
+    course = Course(design, Samples.of(X, None), state, None)
     rows = np.zeros((500, X.shape[1]))
     noise = course.noise().added_to(rows, 100) * course.sigma
     assert noise.std() == pytest.approx(0.3 * spread, rel=0.05)

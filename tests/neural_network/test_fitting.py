@@ -14,10 +14,14 @@ from sparselearn.neural_network._fitting import (
     Training,
     epochs_of,
     own_random_state,
-    split,
 )
 from sparselearn.neural_network._rates import Rates
-from sparselearn.neural_network._targets import NumberCoding, find_classes
+from sparselearn.neural_network._samples import Samples, split
+from sparselearn.neural_network._targets import (
+    NumberCoding,
+    TargetFacts,
+    find_classes,
+)
 
 
 class Counter(Learner):
@@ -122,25 +126,20 @@ def test_history_goes_on():
 
 
 def options(**changes):
-    defaults = {
-        "batch_size": 4,
-        "max_iter": 5,
-        "max_time": None,
-    }
+    defaults = {"max_iter": 5, "max_time": None}
     return SimpleNamespace(**(defaults | changes))
 
 
 def all_epochs(X, *, places=None, seed=0, rates=None, **changes):
-    learner = Counter()
+    learner, drawn = Counter(), np.random.RandomState(seed)
+    places = np.arange(len(X)) if places is None else places
+    samples = Samples(X, np.arange(1.0, len(X) + 1.0), places)
     epochs = epochs_of(
         learner,
-        Rows(X),
-        np.arange(len(X)) if places is None else places,
+        lambda: samples.parts(Rows, 4, random_state=drawn),
         estimator=options(**changes),
         rates=rates or Rates("annealed", 0.5),
-        random_state=np.random.RandomState(seed),
         run=map,
-        weights=np.arange(1.0, len(X) + 1.0),
     )
     return learner, list(epochs)
 
@@ -175,12 +174,12 @@ def test_the_rate_is_annealed_or_constant(rng):
 
 def test_a_rate_falls_with_the_rows_that_were_seen(rng):
     X = rng.standard_normal((10, 2))
-    rates = Rates("invscaling", 0.5, power=0.7, mass=55.0, seen=20.0)
+    rates = Rates("invscaling", 0.5, power=0.7, seen=20.0)
     learner, _ = all_epochs(X, rates=rates)
     seen = 20.0 + 55.0 * np.arange(5)
     np.testing.assert_allclose(learner.rates, np.repeat(0.5 / (seen + 1) ** 0.7, 3))
     assert rates.seen == 20.0 + 5 * 55.0
-    assert Rates("invscaling", 0.5, mass=55.0)(0.0) == 0.5
+    assert Rates("invscaling", 0.5)(0.0) == 0.5
 
 
 def test_a_rate_falls_where_training_stands_still():
@@ -209,13 +208,12 @@ def test_time_ends_it_in_the_middle_of_an_epoch(rng):
 
 
 def test_epochs_count_on(rng):
+    samples = Samples.of(rng.standard_normal((4, 2)), None)
     epochs = epochs_of(
         Counter(),
-        Rows(rng.standard_normal((4, 2))),
-        np.arange(4),
+        lambda: samples.parts(Rows, 4),
         estimator=options(max_iter=2),
         rates=Rates("constant", 0.5),
-        random_state=np.random.RandomState(0),
         run=map,
         done=3,
     )
@@ -302,7 +300,9 @@ def test_targets_are_as_kernels_read_them(rng, kind):
     y = np.asfortranarray(rng.integers(2, size=(12, 3)))
     if kind in ("binary", "multiclass"):
         y = np.arange(12) % (2 if kind == "binary" else 3)
-    coding = NumberCoding(3, False) if kind == "numbers" else find_classes(y)
+    coding = (
+        NumberCoding(3, False) if kind == "numbers" else find_classes(TargetFacts.of(y))
+    )
     targets = coding.targets(y, np.float32)
     rows = Rows(np.zeros((12, 2), np.float32))
     assert Pass(rows, np.arange(12), 4, targets=targets).is_plain

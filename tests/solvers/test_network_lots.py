@@ -16,7 +16,7 @@ from sparselearn._solvers._network import (
     NetworkSpec,
     glorot,
 )
-from sparselearn._solvers._training import annealed, train
+from sparselearn._solvers._training import Part, annealed, train
 from sparselearn._solvers._workspace import lot_of_pass
 
 N_ROWS, N_FEATURES = 150, 30
@@ -227,7 +227,7 @@ def test_rates_and_losses_of_training(rng):
     epochs = list(
         train(
             make_learner(),
-            lambda: Pass(rows, np.arange(N_ROWS), SIZE),
+            lambda: [Part(Pass(rows, np.arange(N_ROWS), SIZE))],
             n_epochs=3,
             rate=lambda share: annealed(0.01, share),
             run=map,
