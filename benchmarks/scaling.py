@@ -91,7 +91,7 @@ def kmeans(start):
 
 def dictionary(start):
     return MiniBatchDictionaryLearning(
-        100, n_nonzero_coefs=5, batch_size=5000, max_iter=1, init=start[:100]
+        100, n_nonzero_coefs=5, batch_size=40_000, max_iter=1, init=start[:100]
     )
 
 
@@ -102,11 +102,11 @@ def autoencoder(start):
 TASKS = {
     "Lasso": Task(160_000, 500, 16, lasso, True, once, once),
     "LassoCV": Task(160_000, 300, 16, lasso_cv, True, once, once),
-    "KMeansCoder": Task(320_000, 64, 16, kmeans, False, iterations, iterations),
+    "KMeansCoder": Task(1_600_000, 64, 16, kmeans, False, iterations, iterations),
     "MiniBatchDictionaryLearning": Task(
-        80_000, 64, 32, dictionary, False, once, batches
+        320_000, 64, 32, dictionary, False, once, batches
     ),
-    "SparseAutoencoder": Task(80_000, 64, 16, autoencoder, False, iterations, None),
+    "SparseAutoencoder": Task(160_000, 64, 16, autoencoder, False, iterations, None),
 }
 
 
