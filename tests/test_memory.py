@@ -24,7 +24,14 @@ from sparselearn import (
     neural_network,
     pruning,
 )
-from sparselearn._solvers import _centroid_start, _lloyd, _maps, _moments, _working_set
+from sparselearn._solvers import (
+    _centroid_start,
+    _lloyd,
+    _maps,
+    _moments,
+    _nearest,
+    _working_set,
+)
 from sparselearn.cluster import _learning
 from sparselearn.linear_model import _streaming
 
@@ -169,6 +176,7 @@ def larger_than_memory(monkeypatch):
     monkeypatch.setattr(_working_set, "ROOM", 64)
     for module in (_lloyd, _centroid_start):
         monkeypatch.setattr(module, "PART", 512)
+    monkeypatch.setattr(_nearest, "CALL", 512)
     monkeypatch.setattr(_learning, "STARTING_NUMBERS", 2**17)
     monkeypatch.setattr(_learning, "STARTERS", 64)
 
