@@ -24,7 +24,7 @@ def found(run_script):
 )
 def test_a_cluster_finds_the_same_and_gets_the_data_once(found, assert_same, name):
     alone, there, copies = found[name]
-    assert_same(alone, there)
+    assert_same(alone, there, rtol=1e-9)  # an array may lie otherwise in memory
     assert 2.0 < copies < 5.0
 
 
@@ -71,4 +71,4 @@ def test_workers_load_kernels_and_compile_none(found):
 def test_jobs_of_workers_that_died_are_done_again(found):
     alone, there, n_survived = found["killed_workers"]
     assert n_survived < 2
-    np.testing.assert_array_equal(alone, there)
+    np.testing.assert_allclose(alone, there, rtol=1e-9)
