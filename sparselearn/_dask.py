@@ -192,7 +192,8 @@ def _added(left, right):
 def reduced(function, chunks, notes=None, order=None, *, beside=False):
     """The sum of ``function(*chunk)``, formed where chunks lie, in a tree.
 
-    The tree depends on the number of chunks alone, and so do the bits of the sum.
+    The tree depends on the number of chunks alone: what workers there are, and which of
+    them die, changes no more than the rounding of what a chunk gives.
 
     Parameters
     ----------
