@@ -17,6 +17,8 @@ threads, hence all results. To wake a thread takes as long as a small step: they
 awake for some.
 """
 
+import numpy as np
+
 from sparselearn._kernels._activations import loss_and_slope
 from sparselearn._kernels._adam import ADD, GRADIENT, SIZES, Rule, improve
 from sparselearn._kernels._codes import (
@@ -28,7 +30,7 @@ from sparselearn._kernels._codes import (
     measure_norms,
     select,
 )
-from sparselearn._kernels._jit import inlined, kernel
+from sparselearn._kernels._jit import REASSOCIATE, inlined, kernel
 from sparselearn._kernels._layers import (
     THIN,
     ahead,
@@ -310,9 +312,38 @@ def steps(part, n_parts, plan, code, rule, mask, lot, work):
 
 
 @kernel(borrowing=True)
-def forward(layers, values, rows, acts, last):
-    """Values of the layers up to `last`, of as many rows as there are."""
-    n_rows = rows.size // layers[0, N_IN]
-    for level in range(last + 1):
-        multiply(layers, values, rows, acts, level, 0, n_rows)
-        shift_and_activate(layers, values, acts, level, 0, n_rows)
+def forward(layers, values, rows, rest, acts, last, n_at_once, found):
+    """Values of the layer `last`, some rows at a time.
+
+    Always as many, so that a row's values do not depend on those that come with it.
+    `rest` are the last ones, filled up.
+
+    Returns
+    -------
+    finite : bool
+        Whether the sums of squares of the rows are, which is to say the rows, unless
+        they are huge. To find out brings them to the cache.
+    """
+    finite = True
+    n_in, n_out, place = layers[0, N_IN], layers[last, N_OUT], layers[last, PLACE]
+    n_rows = found.size // n_out
+    for start in range(0, n_rows, n_at_once):
+        stop = min(start + n_at_once, n_rows)
+        part = rows[start * n_in : stop * n_in]
+        if stop - start < n_at_once:
+            part = rest
+        finite &= np.isfinite(sum_of_squares(part))
+        for level in range(last + 1):
+            multiply(layers, values, part, acts, level, 0, n_at_once)
+            shift_and_activate(layers, values, acts, level, 0, n_at_once)
+        for i in range((stop - start) * n_out):
+            found[start * n_out + i] = acts[place + i]
+    return finite
+
+
+@inlined(fastmath=REASSOCIATE)
+def sum_of_squares(values):
+    total = values.dtype.type(0.0)
+    for i in range(values.size):
+        total += values[i] * values[i]
+    return total

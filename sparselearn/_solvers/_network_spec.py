@@ -37,8 +37,9 @@ ACTIVATIONS = {
     "batchtopk": _activations.SELECTED,
     "jumprelu": _activations.SELECTED,
 }
-# Rows that one call takes through a network whose output is wanted.
-CHUNK = 256
+# Rows that go through a network together where its output is wanted: those that a BLAS
+# for small matrices takes at once.
+CHUNK = 64
 # Multiplications that take as long as to copy a number.
 COPIED = 50
 
@@ -160,11 +161,10 @@ def layer_table(network, codes, capacity):
     return table
 
 
-def layer_values(spec, network, rows, layer, run=map):
+def layer_values(spec, network, rows, layer, check=None):
     """Values of one layer, after its activation; of layers below a selection of codes.
 
-    Every call of the kernel has `CHUNK` rows, the last one's filled up with zeros, so
-    that a row's values do not depend on those that come with it.
+    Those of a row do not depend on the rows that come with it.
 
     Parameters
     ----------
@@ -173,8 +173,8 @@ def layer_values(spec, network, rows, layer, run=map):
     rows : ndarray (n_rows, n_features)
     layer : int
         Negative ones count from the last, which is -1.
-    run : callable
-        See ``_parallel.stream``.
+    check : callable, optional
+        ``check(rows)`` refuses some with NaN or infinity, if there are any.
 
     Returns
     -------
@@ -184,23 +184,23 @@ def layer_values(spec, network, rows, layer, run=map):
     codes = [ACTIVATIONS[name] for name in spec.activations]
     table = layer_table(network, codes, CHUNK)
     dtype = network.values.dtype
-    n_out = network.sizes[layer + 1]
-    found = np.empty((len(rows), n_out), dtype=dtype)
-
-    def compute(start):
-        part = rows[start : start + CHUNK]
-        full = part
-        if len(part) < CHUNK:
-            full = np.zeros((CHUNK, part.shape[1]), dtype=dtype)
-            full[: len(part)] = part
-        acts = np.empty(CHUNK * sum(network.sizes[1:]), dtype=dtype)
-        _network.forward(table, network.values, flat(full, dtype), acts, layer)
-        at = table[layer, _plan.PLACE]
-        values = acts[at : at + CHUNK * n_out].reshape(CHUNK, n_out)
-        found[start : start + CHUNK] = values[: len(part)]
-
-    for _ in run(compute, range(0, len(rows), CHUNK)):
-        pass
+    found = np.empty((len(rows), network.sizes[layer + 1]), dtype=dtype)
+    n_left = len(rows) % CHUNK
+    rest = np.zeros((CHUNK if n_left else 0, network.sizes[0]), dtype=dtype)
+    rest[:n_left] = rows[len(rows) - n_left :]
+    acts = np.empty(CHUNK * sum(network.sizes[1:]), dtype=dtype)
+    finite = _network.forward(
+        table,
+        network.values,
+        flat(rows, dtype),
+        rest.reshape(-1),
+        acts,
+        layer,
+        CHUNK,
+        found.reshape(-1),
+    )
+    if check is not None and not finite:
+        check(rows)
     return found
 
 

@@ -47,11 +47,11 @@ def forward(X, places, network, activation, run, check=None):
 
     def compute(chunk):
         found = gathered(chunk)
+        if used is None:
+            return layer_values(spec, network, found, -1, check)
         if check is not None:
             check(found)
-        if used is not None:
-            found = np.take(found, used, axis=1)
-        return layer_values(spec, network, found, -1)
+        return layer_values(spec, network, np.take(found, used, axis=1), -1)
 
     n_rows = X.shape[0] if places is None else places.size
     return np.concatenate(list(run(compute, row_chunks(n_rows, CHUNK))))
