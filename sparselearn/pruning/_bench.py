@@ -255,7 +255,7 @@ def _path(tried, n_parts, base_score):
     scores = [tried[count][0] for count in counts.tolist()]
     thresholds = [tried[count][1] for count in counts.tolist()]
     return {
-        "sparsity": np.append(0.0, (n_parts - counts) / max(n_parts, 1)),
+        "sparsity": np.append(0.0, 1.0 - counts / n_parts),
         "n_nonzero_coefs": np.append(n_parts, counts),
         "score": np.append(base_score, scores),
         "threshold": np.append(-np.inf, thresholds),

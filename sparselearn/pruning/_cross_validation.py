@@ -133,7 +133,7 @@ def cross_validated(folds, plan, sparsities):
         # The same shares on all folds, though trees differ in size.
         n_parts = min(_n_parts(subject.blocks, plan) for subject in dense)
         counts = np.array([n_parts, *counts_down(n_parts)])
-        sparsities = (n_parts - counts) / max(n_parts, 1)
+        sparsities = 1 - counts / n_parts if n_parts else np.zeros(1)
     sparsities = checked_sparsities(sparsities)
     jobs = []
     for k, bench in enumerate(benches):
@@ -236,6 +236,10 @@ def chosen(results, tolerance, bench):
         passes[:, 1:] &= passes[:, :-1]
         if results.sparsities[0] > 0:
             passes[:, 0] &= base >= enough
+    # Where a floor holds, more is asked for than is removed.
+    zeros = results.zeros
+    same = (zeros[:, :, 1:] == zeros[:, :, :-1]).all(axis=0)
+    passes[:, 1:] &= ~same | (zeros.mean(axis=0)[:, 1:] >= results.sparsities[1:])
     found = [
         (level, mean[k, level], -k) for k in real for level in np.flatnonzero(passes[k])
     ]

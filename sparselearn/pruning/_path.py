@@ -196,7 +196,7 @@ def pruning_path(
     kept, masked, finished, threshold, masks = map(list, zip(*found))
     kept = np.array(kept)
     return PruningPath(
-        (n_parts - kept) / max(n_parts, 1),
+        1 - kept / n_parts if n_parts else np.zeros(kept.size),
         kept,
         np.array(masked),
         np.array(finished),

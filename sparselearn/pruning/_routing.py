@@ -1,6 +1,8 @@
 """Who gets which of the metadata that `fit` is given."""
 
-import numpy as np
+from numbers import Real
+from types import NoneType
+
 from sklearn import get_config
 from sklearn.pipeline import Pipeline
 from sklearn.utils.metadata_routing import (
@@ -27,7 +29,7 @@ class RoutesMixin:
 
     def _routed(self, X, sample_weight, groups, fit_params):
         """What the estimator's `fit`, the calibration, and `cv` get."""
-        if sample_weight is not None and np.ndim(sample_weight):
+        if not isinstance(sample_weight, (Real, NoneType)):
             check_consistent_length(X, sample_weight)
         if get_config()["enable_metadata_routing"]:
             given = {"sample_weight": sample_weight, "groups": groups}

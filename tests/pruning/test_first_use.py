@@ -210,6 +210,15 @@ def test_a_second_pruning_keeps_the_first(X, y, kind, refit, again):
         assert not after[before == 0].any()
 
 
+def test_no_more_is_chosen_than_a_floor_lets_go(X, y):
+    network = FrozenEstimator(MLPClassifier((5,), max_iter=5, random_state=0).fit(X, y))
+    pruner = Pruner(network, criterion="magnitude", min_density=0.5)
+    levels = [0, 0.2, 0.5, 0.8, 0.9]
+    search = PrunerCV(pruner, sparsities=levels, tolerance=1.0, cv=2).fit(X, y)
+    assert search.best_sparsity_ == 0.5
+    assert search.sparsity_ == pytest.approx(17 / 35)
+
+
 def test_masks_of_a_second_pruning_lie_within_the_first(X, y):
     network = MLPClassifier((8, 5), max_iter=5, random_state=0)
     pruner = Pruner(network, criterion="lamp", sparsity=0.8, random_state=0)
