@@ -72,7 +72,7 @@ class Course:
     def __post_init__(self):
         found, past = self.samples.spread(), self.past
         self.mean, self.deviations = found.mean, found.deviations
-        self.size, self.mass = found.size(self.samples.dtype), found.mass
+        self.size, self.mass = found.size(self.samples.dtype), found.weight
         if past is not None:
             self.shift, self.sigma = past["shift"], past["sigma"]
         elif self.design.loss == "squared_error":
