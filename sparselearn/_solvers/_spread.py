@@ -37,9 +37,9 @@ __all__ = [
 # Rows in a chunk, at least; and as many as there are features, so that the covariance
 # of a chunk is made of no fewer numbers than it has.
 CHUNK = 1024
-# Numbers, and rows at least, of a chunk of which only squares are summed.
+# Numbers of a chunk of which only squares are summed, and rows, within limits.
 NUMBERS = 2**18
-FEWEST = 16
+FEWEST, MOST = 16, 4096
 # The spread of what is constant is not 0 but the rounding error of its mean.
 CONSTANT = (64.0 * np.finfo(np.float64).eps) ** 2
 # Where less than this is left of a sum of squares about 0 when it is taken about the
@@ -133,13 +133,15 @@ class Spread(NamedTuple):
             return cls.of_none(rows.shape[1])
         if sp.issparse(rows):
             mean = rows.T @ weights / weight
-            size, inside = mean.size, np.repeat(weights, np.diff(rows.indptr))
+            inside = np.repeat(weights, np.diff(rows.indptr))
             apart = rows.data - mean[rows.indices]
-            zeros = weight - np.bincount(rows.indices, inside, size)
-            zeros = np.maximum(zeros, 0.0)
-            rest = np.bincount(rows.indices, inside * apart, size) - zeros * mean
-            scatter = np.bincount(rows.indices, inside * apart**2, size)
-            scatter += zeros * mean**2
+
+            def summed(values):
+                return np.bincount(rows.indices, values, mean.size)
+
+            zeros = np.maximum(weight - summed(inside), 0.0)
+            rest = summed(inside * apart) - zeros * mean
+            scatter = summed(inside * apart**2) + zeros * mean**2
         else:
             rows = np.array(rows, dtype=np.float64)
             mean = weights @ rows / weight
@@ -248,7 +250,7 @@ def spread_of(X, weights=None, run=map):
     if sp.issparse(X):
         step = max(CHUNK, n_features)
     else:
-        step = max(FEWEST, NUMBERS // max(1, n_features))
+        step = int(np.clip(NUMBERS // max(1, n_features), FEWEST, MOST))
     return _summed(Spread, X, weights, step, run)
 
 

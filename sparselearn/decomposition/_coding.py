@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn import get_config
 from sklearn.base import (
     BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
@@ -15,6 +14,7 @@ from sklearn.base import (
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
+from sparselearn._compat import container_of
 from sparselearn._dask import chunks_of, is_collection, lazily, reduced
 from sparselearn._parallel import bounded, map_chunks
 from sparselearn._solvers._coding import (
@@ -239,9 +239,7 @@ class CodesMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         stacked = stack_codes(
             codes, self.components_.shape[0], dtype, split_sign=coding.split_sign
         )
-        config = getattr(self, "_sklearn_output_config", {})
-        container = config.get("transform", get_config()["transform_output"])
-        sparse = coding.sparse_output and container == "default"
+        sparse = coding.sparse_output and container_of(self) == "default"
         return stacked if sparse else stacked.toarray()
 
     @lazily

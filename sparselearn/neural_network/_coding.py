@@ -4,11 +4,11 @@ import functools
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn import get_config
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
+from sparselearn._compat import container_of
 from sparselearn._dask import is_collection, lazily
 from sparselearn._parallel import map_chunks, row_chunks, stream
 from sparselearn._solvers._reconstruction import (
@@ -108,12 +108,10 @@ class AutoencoderCodes(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         check_is_fitted(self, "components_")
         X = check_rows(self, X)
         model = self._model()
-        config = getattr(self, "_sklearn_output_config", {})
-        container = config.get("transform", get_config()["transform_output"])
         parts = self._map(model.encode, X)
         if not model.selects:
             codes = np.concatenate(parts)
-        elif container == "default":
+        elif container_of(self) == "default":
             codes = sp.vstack(parts, "csr")
         else:
             codes = np.concatenate([part.toarray() for part in parts])

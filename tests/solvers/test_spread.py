@@ -170,6 +170,13 @@ def test_one_row_has_no_scatter(of, X, sparse):
 
 @EACH
 @SPARSE
+def test_zeros(of, sparse):
+    found = entries(of(stored(np.zeros((5, 4)), sparse), np.ones(5)))
+    assert_same(found, by_definition(of, np.zeros((5, 4)), np.ones(5)), rtol=0.0)
+
+
+@EACH
+@SPARSE
 @pytest.mark.usefixtures("_short_chunks")
 @pytest.mark.parametrize("scale", [2.0**-200, 1.0, 2.0**200])
 def test_far_from_the_origin(of, X, weights, sparse, scale):
