@@ -10,7 +10,7 @@ import numpy as np
 
 from sparselearn._solvers._spread import Spread, is_constant, spread_of
 
-__all__ = ["AccuracySums", "ErrorSums"]
+__all__ = ["AccuracySums", "ErrorSums", "ReconstructionSums"]
 
 
 class AccuracySums(NamedTuple):
@@ -89,3 +89,32 @@ class ErrorSums(NamedTuple):
         varies = ~is_constant(square / weight, mean)
         explained[varies] = 1.0 - self.error[varies] / square[varies]
         return float(explained.mean())
+
+
+class ReconstructionSums(NamedTuple):
+    """Weighted sums of squares over entries of rows, of which R2 is made.
+
+    Attributes
+    ----------
+    error : float
+        Of X less what it is rebuilt as.
+    variation : float
+        Of X less the mean of the training data: known, so that these sums just add up.
+    square : float
+        Of X, to which rounding is in proportion.
+    """
+
+    error: float
+    variation: float
+    square: float
+
+    def __add__(self, other):
+        """Those of both."""
+        return ReconstructionSums(*(a + b for a, b in zip(self, other)))
+
+    def score(self):
+        """R2 about the mean, weighted by variance."""
+        if self.variation == 0.0:
+            # An error of so small a share of all is rounding.
+            return float(self.error <= 64.0 * np.finfo(np.float64).eps * self.square)
+        return float(1.0 - self.error / self.variation)
