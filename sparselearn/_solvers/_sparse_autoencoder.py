@@ -31,8 +31,8 @@ from sparselearn._solvers._selections import (
     first_threshold,
     join,
     make_selection,
-    parts_of,
 )
+from sparselearn._solvers._slices import slices
 from sparselearn._solvers._training import Learner
 from sparselearn._solvers._unit_steps import move_units
 
@@ -268,7 +268,7 @@ class SparseLearner(Learner):
         products, errors = self._room(n_rows)
         encoder = units.decoder if self.spec.tied else units.encoder
         self._encoding.multiply(batch.rows, encoder, products, run)
-        parts = parts_of(n_rows, ROWS)
+        parts = slices(0, n_rows, ROWS)
         pick = self.selection.look(products, units, parts, run)
         rounded = shares.astype(products.dtype)
         losses = np.empty(n_rows)

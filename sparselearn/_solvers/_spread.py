@@ -22,6 +22,8 @@ from typing import NamedTuple
 import numpy as np
 import scipy.sparse as sp
 
+from sparselearn._solvers._slices import slices
+
 __all__ = [
     "CHUNK",
     "Covariance",
@@ -257,6 +259,6 @@ def spread_of(X, weights=None, run=map):
 def _summed(kind, X, weights, step, run):
     n_rows, n_features = X.shape
     weights = np.ones(n_rows) if weights is None else weights
-    chunks = [slice(start, start + step) for start in range(0, n_rows, step)]
+    chunks = slices(0, n_rows, step)
     parts = run(lambda chunk: kind.of(X[chunk], weights[chunk]), chunks)
     return functools.reduce(operator.add, parts, kind.of_none(n_features))

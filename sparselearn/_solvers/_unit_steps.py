@@ -11,7 +11,7 @@ import numpy as np
 from sparselearn._kernels._topk import by_unit
 from sparselearn._kernels._units import Pairs, descend, move_all, slopes
 from sparselearn._kernels._vectors import aligned_zeros
-from sparselearn._solvers._selections import parts_of
+from sparselearn._solvers._slices import slices
 
 __all__ = ["move_units"]
 
@@ -56,7 +56,7 @@ def move_units(units, first, second, moved, signals, kept, rule, run):
     dense = kept.data.size > DENSE * signals.inputs.shape[0] * n_units
     move = _by_products if dense else _by_pairs
     state = pairs, signals, units, first, second, rule, moved
-    parts = parts_of(n_units, max(UNITS, -(-n_units // PARTS)))
+    parts = slices(0, n_units, max(UNITS, -(-n_units // PARTS)))
     list(run(lambda part: move(part, state, times_kept), parts))
     return times_kept
 
