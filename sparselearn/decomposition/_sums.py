@@ -47,14 +47,15 @@ class FeatureSums(NamedTuple):
 
     @classmethod
     def of(cls, X, weights):
+        """Those of a part, whose weights may all be 0."""
         if sp.issparse(X):
-            total = weights.sum()
-            return cls(np.full(X.shape[1], total), X.T @ weights / total)
-        sums, masses = np.zeros((2, X.shape[1]))
-        for rows in row_chunks(X.shape[0], chunk_rows(X)):
-            seen = ~np.isnan(X[rows])
-            sums += weights[rows] @ np.where(seen, X[rows], 0.0)
-            masses += weights[rows] @ seen
+            sums, masses = X.T @ weights, np.full(X.shape[1], weights.sum())
+        else:
+            sums, masses = np.zeros((2, X.shape[1]))
+            for rows in row_chunks(X.shape[0], chunk_rows(X)):
+                seen = ~np.isnan(X[rows])
+                sums += weights[rows] @ np.where(seen, X[rows], 0.0)
+                masses += weights[rows] @ seen
         return cls(masses, np.divide(sums, masses, out=sums, where=masses > 0.0))
 
     def __add__(self, other):

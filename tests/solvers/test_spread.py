@@ -6,6 +6,7 @@ import operator
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from scipy.special import xlogy
 
 from sparselearn._parallel import bounded, stream
 from sparselearn._solvers import _spread
@@ -13,6 +14,8 @@ from sparselearn._solvers._moments import batch_moments
 from sparselearn._solvers._score_sums import ErrorSums
 from sparselearn._solvers._spread import covariance_of, is_constant, spread_of
 from sparselearn._validation import column_major
+from sparselearn.decomposition._sums import FeatureSums
+from sparselearn.linear_model._deviance import DevianceSums
 
 PARTS = [slice(0, 7), slice(7, 7), slice(7, 8), slice(8, 30), slice(30, 50)]
 FAR = 1e8
@@ -35,13 +38,24 @@ def errors_of(X, weights):
     return ErrorSums.of(y, y + 0.5, weights)
 
 
-SUMS = {
+def means_of(X, weights):
+    return FeatureSums.of(X, weights)
+
+
+def deviances_of(X, weights):
+    y = targets_of(X)[:, 0] ** 2
+    return DevianceSums.of(y, y + 0.5, weights)
+
+
+SQUARES = {
     "spread": spread_of,
     "covariance": covariance_of,
     "moments": moments_of,
     "errors": errors_of,
 }
+SUMS = SQUARES | {"means": means_of, "deviances": deviances_of}
 EACH = pytest.mark.parametrize("of", SUMS.values(), ids=SUMS)
+EACH_OF_SQUARES = pytest.mark.parametrize("of", SQUARES.values(), ids=SQUARES)
 SPARSE = pytest.mark.parametrize("sparse", [False, True], ids=["dense", "sparse"])
 
 
@@ -97,6 +111,15 @@ def by_definition(of, X, weights):
             "scatter": y_square,
             "error": np.full(2, 0.25 * total),
         }
+    if of is means_of:
+        return {"masses": np.full(X.shape[1], total), "mean": x_mean}
+    if of is deviances_of:
+        y = y[:, 0] ** 2
+        mean = weights @ y / total
+        spread, error = (
+            weights @ (xlogy(y, y) - xlogy(y, m) - y + m) for m in (mean, y + 0.5)
+        )
+        return {"weight": total, "mean": mean, "spread": spread, "error": error}
     if of is spread_of:
         x_scatter = np.diagonal(x_scatter)
     return {"weight": total, "mean": x_mean, "scatter": x_scatter}
@@ -163,8 +186,8 @@ def test_a_weight_is_how_often_a_row_occurs(of, X, weights, sparse):
 @SPARSE
 def test_one_row_has_no_scatter(of, X, sparse):
     found = entries(of(stored(X[:1], sparse), np.full(1, 3.0)))
-    assert found["weight"] == 3.0
-    for name in {"scatter", "cross", "square"} & found.keys():
+    assert np.all(found["masses" if of is means_of else "weight"] == 3.0)
+    for name in {"scatter", "cross", "square", "spread"} & found.keys():
         assert not np.any(found[name]), name
 
 
@@ -175,7 +198,7 @@ def test_zeros(of, sparse):
     assert_same(found, by_definition(of, np.zeros((5, 4)), np.ones(5)), rtol=0.0)
 
 
-@EACH
+@EACH_OF_SQUARES
 @SPARSE
 @pytest.mark.usefixtures("_short_chunks")
 @pytest.mark.parametrize("scale", [2.0**-200, 1.0, 2.0**200])
@@ -196,7 +219,7 @@ def test_far_from_the_origin(of, X, weights, sparse, scale):
         np.testing.assert_allclose(found[name] / scale, exact, rtol=1e-15)
 
 
-@EACH
+@EACH_OF_SQUARES
 @SPARSE
 def test_what_is_constant_is_found_to_be(of, sparse, rng):
     """However many rows there are: also where their mean is rounded a lot."""
