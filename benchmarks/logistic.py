@@ -25,7 +25,13 @@ def judge(problem, coefs, intercepts):
 def main():
     names = [*libraries.NAMES, "liblinear"]
     parser = measure.arguments(__doc__, libraries=names)
-    parser.add_argument("problems", nargs="*", default=["logistic"], metavar="PROBLEM")
+    parser.add_argument(
+        "problems",
+        nargs="*",
+        default=["logistic"],
+        metavar="PROBLEM",
+        help=problems.HELP,
+    )
     options = parser.parse_args()
     found = measure.start(options.libraries, options.limit, "logistic_path")
     records = {}

@@ -341,12 +341,19 @@ def machine():
 
 def arguments(description, **defaults):
     """The options that all tables have; a table adds its own and parses."""
-    parser = argparse.ArgumentParser(description=description.split("\n")[0])
-    parser.add_argument("--libraries", nargs="*", default=list(libraries.NAMES))
-    parser.add_argument("--gap", type=float, default=1e-6)
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--limit", type=float, default=120.0, help="seconds a solve")
-    parser.add_argument("--out", type=Path, help="write the results as JSON")
+    parser = argparse.ArgumentParser(
+        description=description.split("\n")[0],
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+
+    def add(name, help, **how):
+        parser.add_argument(name, help=help, **how)
+
+    add("--libraries", "those to compare", nargs="*", default=list(libraries.NAMES))
+    add("--gap", "the duality gap to reach", type=float, default=1e-6)
+    add("--repeats", "how often each is timed", type=int, default=5)
+    add("--limit", "seconds a solve", type=float, default=120.0)
+    add("--out", "write the results as JSON", type=Path)
     parser.set_defaults(**defaults)
     return parser
 

@@ -206,11 +206,17 @@ GROUPS = {
     "grouped": GROUPED,
 }
 PROBLEMS = SMALL | MADE | REAL | NONCONVEX | CROSS_VALIDATED | LOGISTIC | GROUPED
+# Of the argument that takes them.
+HELP = f"a name, or that of a group: {', '.join(GROUPS)}; all: {', '.join(PROBLEMS)}"
 
 
 def names(given):
     """The names of problems, those of a group in place of the group's name."""
-    return [name for word in given for name in GROUPS.get(word, [word])]
+    found = [name for word in given for name in GROUPS.get(word, [word])]
+    for name in found:
+        if name not in PROBLEMS:
+            raise SystemExit(f"no problem {name!r}; {HELP}")
+    return found
 
 
 def load(name):

@@ -16,7 +16,13 @@ DIVISORS = (10, 20, 100)
 
 def main():
     parser = measure.arguments(__doc__)
-    parser.add_argument("problems", nargs="*", default=["small"], metavar="PROBLEM")
+    parser.add_argument(
+        "problems",
+        nargs="*",
+        default=["small"],
+        metavar="PROBLEM",
+        help=problems.HELP,
+    )
     options = parser.parse_args()
     found = measure.start(options.libraries, options.limit, "fit")
     records = {}

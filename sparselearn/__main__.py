@@ -42,7 +42,7 @@ def main(arguments=None):
         from sparselearn._report import ReportError, run
 
         try:
-            return run(options, shlex.join([parser.prog, *arguments]))
+            return run(options, f"{parser.prog} {shlex.join(arguments)}".rstrip())
         except (ReportError, OSError) as error:
             parser.error(str(error))
     except KeyboardInterrupt:

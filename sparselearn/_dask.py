@@ -11,8 +11,8 @@ import sys
 import uuid
 
 import numpy as np
-from sklearn import get_config
 
+from sparselearn._compat import container_of
 from sparselearn._parallel import ahead, bounded
 
 __all__ = [
@@ -397,9 +397,7 @@ def lazily(method):
 
 def _makes_frames(estimator, method):
     """Whether scikit-learn makes a data frame of what `method` returns."""
-    config = getattr(estimator, "_sklearn_output_config", {})
-    container = config.get("transform", get_config()["transform_output"])
-    return method == "transform" and container != "default"
+    return method == "transform" and container_of(estimator) != "default"
 
 
 def _lazy(function, X):

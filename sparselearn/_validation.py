@@ -202,14 +202,16 @@ def check_part_weights(sample_weight, X):
     return check_weights(sample_weight, X)
 
 
-def check_codes(X, n_columns):
+def check_codes(X, n_columns, *, order=None):
     """What `inverse_transform` is given, of as many columns as `transform` gives."""
-    codes = check_array(X, accept_sparse="csr", dtype=FLOATS, input_name="codes")
+    codes = check_array(
+        X, accept_sparse="csr", dtype=FLOATS, order=order, input_name="codes"
+    )
     if codes.shape[1] != n_columns:
         raise ValueError(
             f"codes have {codes.shape[1]} columns; transform gives {n_columns}."
         )
-    return codes
+    return sp.csr_array(codes) if sp.issparse(codes) else codes
 
 
 def check_penalty_weights(penalty_weights, n_features, *, of="feature"):

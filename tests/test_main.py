@@ -3,8 +3,10 @@
 import base64
 import csv
 import errno
+import html
 import os
 import re
+import shlex
 import sys
 import warnings
 from types import SimpleNamespace
@@ -177,7 +179,8 @@ def test_lasso_row_is_what_scikit_learn_recomputes(run, out, wine):
 
 
 def test_page_is_one_file_that_says_everything(run, out, wine):
-    status, _, _ = run(wine, "--models", "kmeans-codes", "lasso", "pruned-linear")
+    chosen = ("--models", "kmeans-codes", "lasso", "pruned-linear")
+    status, _, _ = run(wine, *chosen)
     page = page_of(out)
     assert status == 0
     assert sorted(path.name for path in out.iterdir()) == [
@@ -195,7 +198,10 @@ def test_page_is_one_file_that_says_everything(run, out, wine):
     assert "alcohol" in page
     assert "Held out for the last score: 45 of 178 rows" in page
     assert "entries of a code in kmeans-codes" in page
-    assert "python -m sparselearn" in page
+    (command,) = re.findall("<footer><code>(.*?)</code>", page)
+    words = shlex.split(html.unescape(command))  # as a shell reads it
+    assert words[:3] == ["python", "-m", "sparselearn"]
+    assert words[3:] == [str(wine), *chosen, "--out", str(out), "--jobs", "1"]
 
 
 def test_saved_pipeline_predicts_the_same_from_the_file_itself(run, out, wine):

@@ -26,10 +26,10 @@ from sparselearn import (
 )
 from sparselearn._solvers import (
     _centroid_start,
-    _lloyd,
     _maps,
     _moments,
     _nearest,
+    _spread,
     _working_set,
 )
 from sparselearn.cluster import _learning
@@ -174,8 +174,8 @@ def larger_than_memory(monkeypatch):
         monkeypatch.setattr(module, "BLOCK", 2**17)
     # Room that is set aside, but where nothing is written, takes no memory.
     monkeypatch.setattr(_working_set, "ROOM", 64)
-    for module in (_lloyd, _centroid_start):
-        monkeypatch.setattr(module, "PART", 512)
+    monkeypatch.setattr(_centroid_start, "PART", 512)
+    monkeypatch.setattr(_spread, "NUMBERS", 2**17)
     monkeypatch.setattr(_nearest, "CALL", 512)
     monkeypatch.setattr(_learning, "STARTING_NUMBERS", 2**17)
     monkeypatch.setattr(_learning, "STARTERS", 64)

@@ -173,12 +173,14 @@ def take_newton_steps(
     """
     weights, n = data.weights, data.target.size
     u, along = np.empty(n), np.empty(n)
-    new_predictor, new_residual, new_curvatures = np.empty((3, n))
+    # One by one: the rows of a matrix would not be known to be contiguous.
+    new_predictor, new_residual, new_curvatures = np.empty(n), np.empty(n), np.empty(n)
     m = coef.size
-    before, pull, moment, l1, floor = np.empty((5, m))
-    l2 = np.zeros(m)
+    before, pull, moment, l1 = np.empty(m), np.empty(m), np.empty(m), np.empty(m)
+    floor, new, expected, l2 = np.empty(m), np.empty(m), np.empty(m), np.zeros(m)
     n_steps, n_rounds, drift, foreseen, last = 0, 0, 0.0, 0.0, np.inf
-    change = np.zeros(m)
+    change, by = np.zeros(m), np.empty(m)
+    moved = np.empty(m, dtype=np.int64)
     while True:
         sum_u, now = 0.0, 0.0
         for i in range(n):
@@ -205,29 +207,32 @@ def take_newton_steps(
             return STALE, n_steps, n_rounds, size, scale, drift, objective
         last = left
         total = (now + model.added) * scale
-        before[:] = correlation
-        pull[:] = correlation / total
-        l1[:] = data.l1 / total
+        # In loops, here and below: slices and whole arrays take seconds to compile.
+        for k in range(m):
+            before[k] = correlation[k]
+            pull[k] = expected[k] = correlation[k] / total
+            l1[k] = data.l1[k] / total
+            new[k] = coef[k]
         _moment_and_floor(model, pull, l1, coef, moment, floor)
-        new, expected = coef.copy(), pull.copy()
         problem = Quadratic(model.gram, moment, l1, l2, floor, data.positive)
         size, rounds, settled = settle(
             problem, support, size, new, expected, limits.n_rounds - n_rounds
         )
-        foreseen, moved = 0.0, 0
+        foreseen, n_moved = 0.0, 0
         shift = sum_u / total if data.fit_intercept else 0.0
         for k in range(m):
             change[k] = new[k] - coef[k]
             if change[k] != 0.0:
-                moved += 1
+                moved[n_moved], by[n_moved] = data.features[k], change[k]
+                n_moved += 1
                 foreseen += total * change[k] * (pull[k] - expected[k])
                 if data.fit_intercept:
                     shift -= model.design.means[data.features[k]] * change[k]
-        if moved == 0:
+        if n_moved == 0:
             return REFUSED, n_steps, n_rounds, size, scale, drift, objective
-        along[:] = shift
-        on = np.flatnonzero(change)
-        add_columns(model.design, data.features[on], change[on], along)
+        for i in range(n):
+            along[i] = shift
+        add_columns(model.design, moved[:n_moved], by[:n_moved], along)
         found = _measure(
             loss, data, predictor, along, new_predictor, new_residual, new_curvatures
         )
@@ -235,10 +240,12 @@ def take_newton_steps(
         if not found + _penalised(data, new) <= most:
             return REFUSED, n_steps, n_rounds, size, scale, drift, objective
         n_rounds += rounds
-        coef[:] = new
-        predictor[:] = new_predictor
-        residual[:] = new_residual
-        curvatures[:] = new_curvatures
+        for k in range(m):
+            coef[k] = new[k]
+        for i in range(n):
+            predictor[i] = new_predictor[i]
+            residual[i] = new_residual[i]
+            curvatures[i] = new_curvatures[i]
         drift += shift
         objective = found
         n_steps += 1

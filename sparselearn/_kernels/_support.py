@@ -123,7 +123,9 @@ def join_many(problem, support, size, features, signs):
         first = size
         for k in range(block.size):
             if known > 0 and first + k > size:
-                factor[size, :known] = factor[first + k, :known]
+                # In a loop: to assign a slice takes numba a second to compile.
+                for i in range(known):
+                    factor[size, i] = factor[first + k, i]
             if join(problem, support, size, block[k], known):
                 support.signs[block[k]] = signs[start + k]
                 size += 1
@@ -160,7 +162,8 @@ def leave(support, size, place):
         above, r0 = factor[first - 1], factor[first]
         t0 = r0[place]
         if first + 3 >= size:
-            above[:place] = r0[:place]
+            for k in range(place):
+                above[k] = r0[k]
             _rotate_row(r0, above, t0, place, first, cosines, sines)
             first += 1
             continue
@@ -226,7 +229,7 @@ def _solve_on_support(problem, support, size, coef, careful):
             if problem.l1[j] > 0.0:
                 solution[k] -= problem.l1[j] * signs[j]
         _solve(support.factor, size, solution)
-        first, step = -1, np.inf
+        first, step = np.int64(-1), np.inf
         for k in range(size - 1, -1, -1):
             j = order[k]
             bound = problem.l1[j] > 0.0 or problem.positive
@@ -286,7 +289,7 @@ def _exchange(problem, support, size, j, sign, coef):
     for k in range(size):
         move[k] = -sign * support.factor[size, k]
     _solve_transposed(support.factor, size, move)
-    first, step = -1, np.inf
+    first, step = np.int64(-1), np.inf
     for k in range(size):
         i = order[k]
         bound = problem.l1[i] > 0.0 or problem.positive
@@ -301,6 +304,44 @@ def _exchange(problem, support, size, j, sign, coef):
         return size, False
     coef[j] = step * sign
     return size + 1, True
+
+
+@kernel
+def _sift(features, gains, top, n):
+    """Let entry `top` of a heap sink to its place; of equals the first is up."""
+    j, gain = features[top], gains[top]
+    while 2 * top + 1 < n:
+        below = 2 * top + 1
+        if below + 1 < n and (
+            gains[below + 1] > gains[below]
+            or (
+                gains[below + 1] == gains[below]
+                and features[below + 1] < features[below]
+            )
+        ):
+            below += 1
+        if gain > gains[below] or (gain == gains[below] and j < features[below]):
+            break
+        features[top], gains[top] = features[below], gains[below]
+        top = below
+    features[top], gains[top] = j, gain
+
+
+@kernel
+def _put_worst_first(features, gains, n, room):
+    """Bring the `room` of n features of the largest gains to the front, in order.
+
+    Of equal gains the lower feature comes first. What is left of `gains` is scratch.
+    A heap, which takes a fraction of a second to compile; `np.argsort` takes two.
+    """
+    for k in range(n // 2 - 1, -1, -1):
+        _sift(features, gains, k, n)
+    for last in range(n - 1, n - 1 - room, -1):
+        features[0], features[last] = features[last], features[0]
+        gains[0], gains[last] = gains[last], gains[0]
+        _sift(features, gains, 0, last)
+    for k in range(n // 2):
+        features[k], features[n - 1 - k] = features[n - 1 - k], features[k]
 
 
 @kernel
@@ -324,9 +365,11 @@ def _take_in(problem, support, size, coef, correlation, careful):
                 violations[n], gains[n] = j, excess * excess / curvature
                 n += 1
     room = n if careful else min(n, max(FEWEST, size))
-    worst = np.argsort(-gains[:n]) if careful or room < n else np.arange(n)
-    features = violations[worst[:room]]
-    directions = np.sign(correlation[features])
+    if careful or room < n:
+        _put_worst_first(violations, gains, n, room)
+    features, directions = violations[:room], gains[:room]
+    for k in range(room):
+        directions[k] = np.sign(correlation[features[k]])
     if not careful:
         joined = join_many(problem, support, size, features, directions) - size
         return size + joined, n, joined
@@ -359,9 +402,22 @@ def settle(problem, support, size, coef, correlation, max_rounds):
     settled : bool
         Whether nothing is left but rounding.
     """
-    before, careful = np.inf, False
-    size, _, _ = _take_in(problem, support, size, coef, correlation, careful)
-    for n_rounds in range(1, max_rounds + 1):
+    # Not a literal, for which numba would compile all that is called once more.
+    before, careful, n_rounds = np.inf, np.bool_(False), 0
+    while True:
+        size, n_violations, n_joined = _take_in(
+            problem, support, size, coef, correlation, careful
+        )
+        if n_rounds > 0 and n_violations == 0:
+            return size, n_rounds, True
+        if n_rounds > 0 and n_joined == 0:
+            if careful:
+                return size, n_rounds, False
+            # The same support again, now with an exchange: nothing falls before it.
+            before, careful = np.inf, True
+        if n_rounds >= max_rounds:
+            return size, n_rounds, False
+        n_rounds += 1
         size = _solve_on_support(problem, support, size, coef, careful)
         objective = _correlate(problem, support, size, coef, correlation)
         if objective >= before:
@@ -369,14 +425,3 @@ def settle(problem, support, size, coef, correlation, max_rounds):
                 return size, n_rounds, False
             careful = True
         before = objective
-        size, n_violations, n_joined = _take_in(
-            problem, support, size, coef, correlation, careful
-        )
-        if n_violations == 0:
-            return size, n_rounds, True
-        if n_joined == 0:
-            if careful:
-                return size, n_rounds, False
-            # The same support again, now with an exchange: nothing falls before it.
-            before, careful = np.inf, True
-    return size, max_rounds, False

@@ -27,6 +27,7 @@ import scipy.sparse as sp
 from sparselearn._kernels import _dictionary, _ksvd
 from sparselearn._solvers._coding import Atoms, has_gaps, squared_errors, stack_rows
 from sparselearn._solvers._dictionary import AtomSet, update_dictionary
+from sparselearn._solvers._slices import slices
 
 __all__ = [
     "DescentUpdate",
@@ -67,8 +68,7 @@ def _errors(X, stacked, atoms):
 
 
 def _row_chunks(X):
-    size = max(1, CHUNK // X.shape[1])
-    return [slice(at, at + size) for at in range(0, X.shape[0], size)]
+    return slices(0, X.shape[0], max(1, CHUNK // X.shape[1]))
 
 
 def _moments(X, weights, atoms, codes):

@@ -7,7 +7,8 @@ import scipy.sparse as sp
 
 from sparselearn._kernels import _lloyd as kernels
 from sparselearn._solvers._lloyd import directions
-from sparselearn._solvers._nearest import dense, slices, tasks
+from sparselearn._solvers._nearest import dense, tasks
+from sparselearn._solvers._slices import slices
 
 __all__ = ["initial_centroids"]
 

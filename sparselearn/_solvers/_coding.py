@@ -21,6 +21,8 @@ from typing import NamedTuple
 import numpy as np
 import scipy.sparse as sp
 
+from sparselearn._solvers._slices import slices
+
 __all__ = [
     "Atoms",
     "Coder",
@@ -368,8 +370,7 @@ def squared_errors(rows, codes, atoms, observed=None):
     """
     errors = np.empty(rows.shape[0])
     few = max(1, NUMBERS // max(1, rows.shape[1]))
-    for start in range(0, errors.size, few):
-        part = slice(start, start + few)
+    for part in slices(0, errors.size, few):
         residuals = np.asarray(rows[part] - codes[part] @ atoms.components)
         if observed is not None:
             residuals[~observed[part]] = 0.0

@@ -15,6 +15,7 @@ import scipy.sparse as sp
 from sparselearn._solvers._moments import batch_moments, moments_of
 from sparselearn._solvers._path import solve_path
 from sparselearn._solvers._problem import make_problem
+from sparselearn._solvers._slices import slices
 from sparselearn._solvers._task_path import solve_task_path
 from sparselearn._solvers._tasks import make_tasks
 
@@ -212,8 +213,7 @@ def _test_errors(X, y, weights, test, coefs, intercepts):
     rows, coefs = rows.astype(np.float64), coefs[support].toarray()
     errors = np.zeros(intercepts.size)
     size = max(1, BLOCK // intercepts.size)
-    for start in range(0, test.size, size):
-        block = slice(start, start + size)
+    for block in slices(0, test.size, size):
         predicted = (rows[block] @ coefs).reshape(-1, *intercepts.shape) + intercepts
         squares = (y[test[block], None] - predicted) ** 2
         errors += weights[test[block]] @ squares.reshape(-1, intercepts.size)

@@ -19,7 +19,8 @@ And a way to let none die: `level` holds by their biases how often units are kep
 import numpy as np
 
 from sparselearn._kernels._topk import reconstruct
-from sparselearn._solvers._selections import MEMORY, Kept, parts_of
+from sparselearn._solvers._selections import MEMORY, Kept
+from sparselearn._solvers._slices import slices
 
 __all__ = ["Reservoir", "level", "resample", "second_errors"]
 
@@ -83,7 +84,7 @@ def second_errors(products, errors, shares, dead, decoder, run):
         out *= weight
         return kept
 
-    return list(run(part, parts_of(n_seen, ROWS)))
+    return list(run(part, slices(0, n_seen, ROWS)))
 
 
 class Reservoir:

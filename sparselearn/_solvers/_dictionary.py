@@ -12,6 +12,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from sparselearn._kernels import _dictionary as kernels
+from sparselearn._solvers._slices import slices
 
 __all__ = [
     "SAME",
@@ -140,8 +141,7 @@ def update_dictionary(atoms, products, moments, atom_set):
     # What sums are after those of an older window were taken off may be rounding.
     floor = UNUSED**2 * np.mean(np.diagonal(products))
     scratch = np.empty((2, atoms.shape[1]))
-    for start in range(0, atoms.shape[0], BLOCK):
-        block = slice(start, start + BLOCK)
+    for block in slices(0, atoms.shape[0], BLOCK):
         rest = moments[block] - products[block] @ atoms
         kernels.update_atoms(
             rest,

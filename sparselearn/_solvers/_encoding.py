@@ -8,7 +8,7 @@ from sparselearn._kernels._differences import (
     multiply_differences,
 )
 from sparselearn._kernels._vectors import PANEL, VECTOR, aligned_zeros
-from sparselearn._solvers._selections import parts_of
+from sparselearn._solvers._slices import slices
 
 __all__ = ["Encoding"]
 
@@ -66,7 +66,7 @@ class Encoding:
 
         size = -(-len(encoder) // PARTS)
         size = UNITS * -(-size // UNITS) if few else max(PRODUCTS, size)
-        list(run(part, parts_of(len(encoder), size)))
+        list(run(part, slices(0, len(encoder), size)))
 
     def _multiply_listed(self, encoder, units, out):
         n_lanes = PANEL // out.itemsize
@@ -99,7 +99,7 @@ class Encoding:
                 np.empty_like(self.background),
             )
 
-        return all(list(run(part, parts_of(n_rows, ROWS))))
+        return all(list(run(part, slices(0, n_rows, ROWS))))
 
     def _make_room(self, n_rows):
         """Room for the differences of so many rows; the background is listed."""

@@ -9,14 +9,10 @@ from sparselearn._kernels import _lloyd as kernels
 from sparselearn._kernels._tiles import multiplies_integers
 from sparselearn._solvers._sketch import BYTES, SHORTS, Integers, Sketch, rests
 
-__all__ = ["BLOCK", "Coordinates", "Frame", "dense", "frame_near", "slices"]
+__all__ = ["BLOCK", "Coordinates", "Frame", "dense", "frame_near"]
 
 # Rows whose coordinates are made at a time: they stay in the cache.
 BLOCK = 512
-
-
-def slices(start, stop, step):
-    return [slice(i, min(i + step, stop)) for i in range(start, stop, step)]
 
 
 def dense(rows):

@@ -13,8 +13,8 @@ from sparselearn._solvers._blocks import BlockSolver
 from sparselearn._solvers._certificates import GroupCertifier
 from sparselearn._solvers._engine import Route
 from sparselearn._solvers._group_working_set import GroupWorkingSet
-from sparselearn._solvers._moments import MomentProblem, moments_of
-from sparselearn._solvers._squared_loss import sums_pay
+from sparselearn._solvers._moments import MomentProblem
+from sparselearn._solvers._squared_loss import summed_up
 
 __all__ = ["GroupSolver"]
 
@@ -39,13 +39,7 @@ class GroupSolver(BlockSolver):
 
     def __init__(self, problem, penalty, *, start=None, n_solves=1):
         self._intercept = problem.intercept
-        self._sums_formed = 0.0
-        by_rows = not isinstance(problem, MomentProblem)
-        if by_rows and sums_pay(problem.matrix, penalty, n_solves):
-            data = problem.matrix, problem.target, problem.weights
-            sums = moments_of(*data, run=problem.run)
-            problem = sums.problem(fit_intercept=problem.fit_intercept)
-            self._sums_formed = 1.0
+        problem, self._sums_formed = summed_up(problem, penalty, n_solves)
         self.problem = problem
         self.certifier = GroupCertifier(problem, penalty)
         features, starts = self.groups = penalty.groups

@@ -33,11 +33,11 @@ from sparselearn._solvers._nearest import (
     Frame,
     SparseRows,
     dense,
-    slices,
     tasks,
 )
+from sparselearn._solvers._spread import spread_of
 
-__all__ = ["Centroids", "Moves", "Spread", "directions", "learn_centroids", "pass_on"]
+__all__ = ["Centroids", "Moves", "directions", "learn_centroids", "pass_on"]
 
 # What an old direction weighs in a spherical step, in mean energies of a centroid.
 DAMPING = 1e-3
@@ -47,8 +47,6 @@ DAMPING = 1e-3
 PERFECT = 1e-12
 ROUNDING = 1e-28
 SPARSE_ROUNDING = 1e-13
-# Rows whose moments are summed at a time.
-PART = 4096
 
 
 class Centroids(NamedTuple):
@@ -89,41 +87,6 @@ def directions(atoms):
     atoms = atoms / np.where(largest > 0.0, largest, 1.0)  # lengths may not overflow
     lengths = np.sqrt(np.einsum("ij,ij->i", atoms, atoms))[:, None]
     return atoms / np.where(lengths > 0.0, lengths, 1.0)
-
-
-class Spread(NamedTuple):
-    """How large weighted rows are: what thresholds of passes are relative to.
-
-    Attributes
-    ----------
-    weight : float
-    mean : float64 ndarray (n_features,)
-    square : float
-        The weighted sum of squared distances from the mean.
-    """
-
-    weight: float
-    mean: np.ndarray
-    square: float
-
-    def __add__(self, other):
-        """That of both (Chan, Golub and LeVeque, 1983)."""
-        if self.weight == 0.0 or other.weight == 0.0:
-            return self if other.weight == 0.0 else other
-        weight, apart = self.weight + other.weight, other.mean - self.mean
-        share = other.weight / weight
-        between = self.weight * share * (apart @ apart)
-        mean = self.mean + share * apart
-        return Spread(weight, mean, self.square + other.square + between)
-
-    @property
-    def variance(self):
-        return self.square / self.weight
-
-    @property
-    def energy(self):
-        """The mean square."""
-        return self.variance + self.mean @ self.mean
 
 
 class Moves:
@@ -180,39 +143,10 @@ class Passes(Moves):
             deque()
         )  # sums of tasks: to make them anew takes as long as to add
         is_sparse = sp.issparse(X)
-        super().__init__(
-            self._spread(), X.dtype, spherical=spherical, is_sparse=is_sparse
-        )
+        spread = spread_of(X, weights, run)
+        super().__init__(spread, X.dtype, spherical=spherical, is_sparse=is_sparse)
         kind, how = (SparseRows, spherical) if is_sparse else (DenseRows, self.frame)
         self.rows = kind(X, how)
-
-    def _spread(self):
-        """The `Spread` of all rows.
-
-        Sums are about the first row, so that no digits cancel if all are far from 0.
-        """
-        n_features = self.X.shape[1]
-        origin = np.zeros(n_features) if sp.issparse(self.X) else dense(self.X[:1])[0]
-
-        def moments(rows):
-            parts = map(of_part, slices(rows.start, rows.stop, PART))
-            return tuple(sum(values) for values in zip(*parts))
-
-        def of_part(rows):
-            some, weights = self.X[rows], self.weights[rows]
-            if sp.issparse(some):
-                some = some.astype(np.float64)
-                squares = some.power(2).sum(axis=1)
-            else:
-                some = some - origin
-                squares = np.einsum("ij,ij->i", some, some)
-            return weights.sum(), some.T @ weights, weights @ squares
-
-        parts = self.run(moments, self.tasks)
-        weight, total, squares = (sum(values) for values in zip(*parts))
-        mean = total / weight
-        square = max(0.0, squares - weight * (mean @ mean))
-        return Spread(weight, mean + origin, square)
 
     def keep(self, atoms):
         """Get ready for many passes, from `atoms` on."""

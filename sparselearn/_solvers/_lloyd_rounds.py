@@ -18,8 +18,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from sparselearn._solvers._distinct_rows import distinct_rows, project
-from sparselearn._solvers._frame import Frame, slices
-from sparselearn._solvers._lloyd import Moves, Spread
+from sparselearn._solvers._frame import Frame
+from sparselearn._solvers._lloyd import Moves
 from sparselearn._solvers._nearest import (
     Assignment,
     DenseRows,
@@ -28,15 +28,13 @@ from sparselearn._solvers._nearest import (
     room_for,
 )
 from sparselearn._solvers._sketch import choose_integers, choose_products
-from sparselearn._solvers._whitening import Covariance, covariance_of
+from sparselearn._solvers._spread import Covariance, Spread, covariance_of, spread_of
 
 __all__ = ["Rounds", "Survey", "survey_of"]
 
 # Bytes that are kept beside all chunks together, at most.
 KEPT = 2**30
 LABEL = 4
-# Rows at a time of which moments are formed, in float64.
-BLOCK = 4096
 
 
 class Survey(NamedTuple):
@@ -80,8 +78,8 @@ class Survey(NamedTuple):
         if space is None:
             return self.spread
         weight, _, scatter = self.covariance
-        square = np.einsum("ij,ij->", space.matrix, scatter @ space.matrix)
-        return Spread(weight, np.zeros(space.matrix.shape[1]), max(0.0, float(square)))
+        squares = np.einsum("ij,ij->j", space.matrix, scatter @ space.matrix)
+        return Spread(weight, np.zeros(squares.size), np.maximum(0.0, squares))
 
 
 def survey_of(X, weights, *, enough, with_covariance):
@@ -90,7 +88,7 @@ def survey_of(X, weights, *, enough, with_covariance):
     keys = project(X, _direction(X.shape[1]))[with_weight]
     return Survey(
         np.count_nonzero(with_weight),
-        _spread_of(X, weights),
+        spread_of(X, weights),
         covariance_of(X, weights) if with_covariance else None,
         np.unique(keys)[:enough],
         enough,
@@ -100,24 +98,6 @@ def survey_of(X, weights, *, enough, with_covariance):
 
 def _direction(n_features):
     return np.random.default_rng(0).standard_normal(n_features)
-
-
-def _spread_of(X, weights):
-    total = Spread(0.0, np.zeros(X.shape[1]), 0.0)
-    for block in slices(0, X.shape[0], BLOCK):
-        rows, some = X[block].astype(np.float64), weights[block]
-        weight = float(some.sum())
-        if weight == 0.0:
-            continue
-        mean = some @ rows / weight
-        if sp.issparse(rows):
-            squares = rows.power(2).sum(axis=1)
-            square = max(0.0, some @ squares - weight * (mean @ mean))
-        else:
-            rows -= mean
-            square = some @ np.einsum("ij,ij->i", rows, rows)
-        total = total + Spread(weight, mean, float(square))
-    return total
 
 
 class Sums(NamedTuple):

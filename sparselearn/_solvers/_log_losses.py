@@ -6,6 +6,7 @@ from scipy.special import logsumexp
 
 from sparselearn import losses
 from sparselearn._solvers._path import solve_path
+from sparselearn._solvers._slices import slices
 
 __all__ = ["log_losses"]
 
@@ -35,8 +36,7 @@ def log_losses(problem, penalty_at, alphas, test, weights, **stopping):
     rows = X[:, support].tocsr()[test] if sp.issparse(X) else X[np.ix_(test, support)]
     errors = np.zeros(len(alphas))
     size = max(1, BLOCK // coefs.shape[1])
-    for start in range(0, test.size, size):
-        block = slice(start, start + size)
+    for block in slices(0, test.size, size):
         z = rows[block].astype(np.float64) @ coefs + path.intercepts.ravel()
         z = z.reshape(-1, len(alphas), n_classes)
         errors += weights[test[block]] @ _losses(targets[test[block]], z)

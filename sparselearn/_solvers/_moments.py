@@ -21,6 +21,7 @@ import scipy.sparse as sp
 
 from sparselearn._kernels._gram import gather_rows
 from sparselearn._solvers._problem import serially
+from sparselearn._solvers._spread import centre, is_constant, joint, products_about_zero
 
 __all__ = ["MomentProblem", "Moments", "batch_moments", "moments_of"]
 
@@ -28,13 +29,10 @@ __all__ = ["MomentProblem", "Moments", "batch_moments", "moments_of"]
 BLOCK = 2**20
 # Parts for threads, each with sums of its own: in all at most an eighth of X.
 PARTS = 8
-# Where less than this is left of a sum of squares about 0 when it is taken about the
-# mean, rounding is.
-CANCELLED = 1e-3
-# The spread of a constant column or target is not 0 but the rounding error of its mean.
-CONSTANT = (64 * np.finfo(np.float64).eps) ** 2
 
 
+# Not a `Covariance` of rows (x, y): it would have all products of targets, and take
+# nothing off.
 @dataclass(frozen=True)
 class Moments:
     """Weighted sums of a block of rows, about its own means.
@@ -58,11 +56,9 @@ class Moments:
 
     def _joined(self, other, sign):
         """The sums of both blocks, or of this one without `other` (sign = -1)."""
-        weight = self.weight + sign * other.weight
+        weight, share, between = joint(self.weight, sign * other.weight)
         x_step = other.x_mean - self.x_mean
         y_step = other.y_mean - self.y_mean
-        share = sign * other.weight / weight
-        between = sign * self.weight * other.weight / weight
         scatter = self.scatter + sign * other.scatter
         scatter += between * np.outer(x_step, x_step)
         if sign < 0:
@@ -108,8 +104,8 @@ class Moments:
             square += self.y_mean**2
         curvature = np.diagonal(gram).copy()
         if fit_intercept:
-            curvature[curvature <= CONSTANT * self.x_mean**2] = 0.0
-            if square <= CONSTANT * self.y_mean**2:
+            curvature[is_constant(curvature, self.x_mean)] = 0.0
+            if is_constant(square, self.y_mean):
                 moment, square = np.zeros_like(moment), 0.0
         return MomentProblem(
             gram=gram,
@@ -196,21 +192,21 @@ def batch_moments(X, y, weights, run=serially):
     if not sp.issparse(X):
         return moments_of(X, y, weights, run=run)
     s = np.broadcast_to(weights, y.shape[:1])
-    weight, columns = np.sum(s), X.astype(np.float64)
-    x_mean, y_mean = (columns.T @ s) / weight, (s @ y) / weight
-    scatter = (columns.T @ columns.multiply(s[:, None])).toarray()
-    square = np.diagonal(scatter).copy()
-    scatter -= weight * np.outer(x_mean, x_mean)
-    if np.any(np.diagonal(scatter) < CANCELLED * square):
+    columns = X.astype(np.float64)
+    found = products_about_zero(columns, s)
+    if found is None:
         return _part_moments(columns.tocsr(), y, weights, np.flatnonzero(s > 0.0))
-    target = (s * (y - y_mean).T).T
+    x_mean, scatter = found
+    target = np.array(y)
+    y_mean = centre(target, s)
+    weighted = (s * target.T).T
     return Moments(
-        weight=weight,
+        weight=s.sum(),
         x_mean=x_mean,
         y_mean=y_mean,
         scatter=scatter,
-        cross=columns.T @ target,
-        square=np.sum(target * (y - y_mean), axis=0),
+        cross=columns.T @ weighted,
+        square=np.sum(weighted * target, axis=0),
     )
 
 
@@ -228,18 +224,17 @@ def _part_moments(X, y, weights, rows):
 
 def _block_moments(X, y, weights, rows, block):
     s = np.broadcast_to(weights, y.shape[:1])[rows]
-    weight = np.sum(s)
     if sp.issparse(X):
         block[:] = X[rows].toarray()
     else:
         gather_rows(X, rows, block)
-    x_mean, y_mean = (s @ block) / weight, (s @ y[rows]) / weight
+    target = y[rows]
+    x_mean, y_mean = centre(block, s), centre(target, s)
     root = np.sqrt(s)
-    block -= x_mean
     block *= root[:, None]
-    target = (root * (y[rows] - y_mean).T).T
+    target = (root * target.T).T
     return Moments(
-        weight=weight,
+        weight=s.sum(),
         x_mean=x_mean,
         y_mean=y_mean,
         scatter=block.T @ block,

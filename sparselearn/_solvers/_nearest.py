@@ -19,9 +19,9 @@ from sparselearn._solvers._frame import (
     Frame,
     dense,
     frame_near,
-    slices,
 )
 from sparselearn._solvers._sketch import choose_integers, choose_products
+from sparselearn._solvers._slices import slices
 from sparselearn._solvers._whole import WholeTargets, keep_whole, whole_rows
 
 __all__ = [

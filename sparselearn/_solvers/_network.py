@@ -10,6 +10,7 @@ from sparselearn._kernels import _activations, _network, _plan
 from sparselearn._kernels._adam import ADD, GRADIENT, SIZES, Rule
 from sparselearn._solvers._network_spec import (
     ACTIVATIONS,
+    AT_ONCE,
     CodeLayer,
     Network,
     NetworkSpec,
@@ -30,6 +31,7 @@ from sparselearn._solvers._workspace import (
 )
 
 __all__ = [
+    "AT_ONCE",
     "Adam",
     "CodeLayer",
     "DenseLearner",

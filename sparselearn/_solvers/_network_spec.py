@@ -18,6 +18,7 @@ from sparselearn._solvers._batches import flat
 
 __all__ = [
     "ACTIVATIONS",
+    "AT_ONCE",
     "CodeLayer",
     "Network",
     "NetworkSpec",
@@ -39,7 +40,7 @@ ACTIVATIONS = {
 }
 # Rows that go through a network together where its output is wanted: those that a BLAS
 # for small matrices takes at once.
-CHUNK = 64
+AT_ONCE = 64
 # Multiplications that take as long as to copy a number.
 COPIED = 50
 
@@ -182,13 +183,13 @@ def layer_values(spec, network, rows, layer, check=None):
     """
     layer = range(len(spec.activations))[layer]
     codes = [ACTIVATIONS[name] for name in spec.activations]
-    table = layer_table(network, codes, CHUNK)
+    table = layer_table(network, codes, AT_ONCE)
     dtype = network.values.dtype
     found = np.empty((len(rows), network.sizes[layer + 1]), dtype=dtype)
-    n_left = len(rows) % CHUNK
-    rest = np.zeros((CHUNK if n_left else 0, network.sizes[0]), dtype=dtype)
+    n_left = len(rows) % AT_ONCE
+    rest = np.zeros((AT_ONCE if n_left else 0, network.sizes[0]), dtype=dtype)
     rest[:n_left] = rows[len(rows) - n_left :]
-    acts = np.empty(CHUNK * sum(network.sizes[1:]), dtype=dtype)
+    acts = np.empty(AT_ONCE * sum(network.sizes[1:]), dtype=dtype)
     finite = _network.forward(
         table,
         network.values,
@@ -196,7 +197,7 @@ def layer_values(spec, network, rows, layer, check=None):
         rest.reshape(-1),
         acts,
         layer,
-        CHUNK,
+        AT_ONCE,
         found.reshape(-1),
     )
     if check is not None and not finite:

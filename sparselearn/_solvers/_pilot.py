@@ -5,6 +5,7 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from sparselearn import penalties
 from sparselearn._solvers._certificates import critical_alpha
+from sparselearn._solvers._slices import slices
 from sparselearn._solvers._squared_loss import Solver
 from sparselearn._solvers._working_set import GramWorkingSet
 
@@ -44,8 +45,7 @@ def least_squares_pilot(problem, features, ridge):
     scale = np.sqrt(np.broadcast_to(problem.weights, n_samples))
     products = np.zeros((n_samples, n_samples))
     size = max(1, BLOCK // n_samples)
-    for start in range(0, features.size, size):
-        block = slice(start, start + size)
+    for block in slices(0, features.size, size):
         Z = problem.centred_columns(features[block]) * scale[:, None] / root[block]
         products += Z @ Z.T
     if problem.fit_intercept:

@@ -16,6 +16,7 @@ import scipy.sparse as sp
 
 from sparselearn._kernels._coordinate_descent import add_product, column_curvatures
 from sparselearn._kernels._design import Compressed, Dense
+from sparselearn._solvers._slices import slices
 
 __all__ = ["Problem", "correlate", "frozen", "make_problem", "multiply", "serially"]
 
@@ -178,8 +179,7 @@ def correlate(X, u):
 
 
 def _blocks(n_columns, n_rows):
-    size = max(1, BLOCK // n_rows)
-    return [slice(start, start + size) for start in range(0, n_columns, size)]
+    return slices(0, n_columns, max(1, BLOCK // n_rows))
 
 
 def _weighted_sum(weights, y):

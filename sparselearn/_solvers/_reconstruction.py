@@ -21,13 +21,13 @@ import scipy.sparse as sp
 
 from sparselearn._kernels._refine import refine_rows
 from sparselearn._solvers._coding import stack_rows
+from sparselearn._solvers._score_sums import ReconstructionSums
 from sparselearn._solvers._selections import keep_above, keep_top
 
 __all__ = [
     "CHUNK",
     "Autoencoder",
     "Survey",
-    "explained",
     "fold",
     "survey",
 ]
@@ -232,17 +232,14 @@ class Survey(NamedTuple):
         Sums of the codes.
     n_nonzero : float
         Sum of the numbers of non-zeros.
-    error, variation, square : float
-        Sums of squares: of what the reconstruction misses, of X about the mean, of X.
+    errors : ReconstructionSums
     """
 
     mass: float
     fired: np.ndarray
     sizes: np.ndarray
     n_nonzero: float
-    error: float
-    variation: float
-    square: float
+    errors: ReconstructionSums
 
     def __add__(self, other):
         """Those of both."""
@@ -260,9 +257,9 @@ def survey(model, rows, weights, mean):
         fired,
         sizes,
         weights @ lengths,
-        weights @ _squares(rows - found),
-        weights @ _squares(rows - mean),
-        weights @ _squares(rows),
+        ReconstructionSums(
+            *[weights @ _squares(rows - fit) for fit in (found, mean, 0.0)]
+        ),
     )
 
 
@@ -276,11 +273,3 @@ def _totals(codes, weights):
     n_components = codes.shape[1]
     fired = np.bincount(codes.indices, mass, n_components)
     return fired, np.bincount(codes.indices, mass * codes.data, n_components), lengths
-
-
-def explained(found):
-    """R2 about the mean, weighted by variance, of a `Survey`."""
-    if found.variation == 0.0:
-        # An error of so small a share of all is rounding.
-        return float(found.error <= 64.0 * np.finfo(np.float64).eps * found.square)
-    return float(1.0 - found.error / found.variation)

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 import scipy.sparse as sp
 
-from sparselearn._solvers._frame import slices
+from sparselearn._solvers._slices import slices
 
 __all__ = ["Drawn", "draw_rows", "n_wanted"]
 

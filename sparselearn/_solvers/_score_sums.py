@@ -8,7 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["AccuracySums", "ErrorSums"]
+from sparselearn._solvers._spread import Spread, is_constant, spread_of
+
+__all__ = ["AccuracySums", "ErrorSums", "ReconstructionSums"]
 
 
 class AccuracySums(NamedTuple):
@@ -56,47 +58,63 @@ class ErrorSums(NamedTuple):
 
     Attributes
     ----------
-    weight : float
-    mean : ndarray (n_targets,)
+    targets : Spread
         Of y.
-    square : ndarray (n_targets,)
-        Of y less its mean.
     error : ndarray (n_targets,)
-        Of y less what was predicted.
+        Of the squares of y less what was predicted.
     """
 
-    weight: float
-    mean: np.ndarray
-    square: np.ndarray
+    targets: Spread
     error: np.ndarray
 
     @classmethod
     def of(cls, y, predicted, sample_weight=None):
         """Those of a chunk."""
-        y = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
         weights = np.ones(len(y)) if sample_weight is None else sample_weight
         weights = np.asarray(weights, dtype=np.float64)
-        weight = weights.sum()
-        if not weight:
+        if not weights.any():
             return None
-        mean = weights @ y / weight
+        y = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
         error = y - np.reshape(predicted, y.shape)
-        return cls(weight, mean, weights @ (y - mean) ** 2, weights @ error**2)
+        return cls(spread_of(y, weights), weights @ error**2)
 
     def __add__(self, other):
-        """Those of both (Chan, Golub and LeVeque, 1983)."""
-        weight, step = self.weight + other.weight, other.mean - self.mean
-        between = self.weight * other.weight / weight
-        return ErrorSums(
-            weight,
-            self.mean + other.weight / weight * step,
-            self.square + other.square + between * step**2,
-            self.error + other.error,
-        )
+        """Those of both."""
+        return ErrorSums(self.targets + other.targets, self.error + other.error)
 
     def score(self):
         """R2, the mean over the targets; of a constant target 1 if all are right."""
         explained = np.where(self.error > 0.0, 0.0, 1.0)
-        varies = self.square > 0.0
-        explained[varies] = 1.0 - self.error[varies] / self.square[varies]
+        weight, mean, square = self.targets
+        varies = ~is_constant(square / weight, mean)
+        explained[varies] = 1.0 - self.error[varies] / square[varies]
         return float(explained.mean())
+
+
+class ReconstructionSums(NamedTuple):
+    """Weighted sums of squares over entries of rows, of which R2 is made.
+
+    Attributes
+    ----------
+    error : float
+        Of X less what it is rebuilt as.
+    variation : float
+        Of X less the mean of the training data: known, so that these sums just add up.
+    square : float
+        Of X, to which rounding is in proportion.
+    """
+
+    error: float
+    variation: float
+    square: float
+
+    def __add__(self, other):
+        """Those of both."""
+        return ReconstructionSums(*(a + b for a, b in zip(self, other)))
+
+    def score(self):
+        """R2 about the mean, weighted by variance."""
+        if self.variation == 0.0:
+            # An error of so small a share of all is rounding.
+            return float(self.error <= 64.0 * np.finfo(np.float64).eps * self.square)
+        return float(1.0 - self.error / self.variation)

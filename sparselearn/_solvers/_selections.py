@@ -36,7 +36,6 @@ __all__ = [
     "keep_above",
     "keep_top",
     "make_selection",
-    "parts_of",
 ]
 
 # What a mean over the steps keeps of its past at each step.
@@ -69,11 +68,6 @@ class Kept(NamedTuple):
 def join(found):
     """`Kept` of all rows of a list of them, one after another."""
     return Kept(*map(np.concatenate, zip(*found)))
-
-
-def parts_of(n, size):
-    """Slices of `size` that cover ``range(n)``, the last one shorter."""
-    return [slice(start, min(start + size, n)) for start in range(0, n, size)]
 
 
 def keep_above(products, bias, lows):

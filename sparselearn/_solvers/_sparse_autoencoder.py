@@ -10,9 +10,7 @@ selections (`_selections.py`), is made small. Rows of W_d, the atoms, have unit 
 
 Only the first of six matrix products of an autoencoder is needed in full (Gao et al.,
 2024): what is rebuilt and all gradients are sums over the pairs of a row and a unit
-that it keeps. Pairs are sorted by unit, and one pass over the units forms a gradient
-and makes the step of Adam while the unit's rows are in the nearest cache. Where more
-than a share `DENSE` of all pairs is kept, matrix products are faster, and are used.
+that it keeps (`_unit_steps.py`).
 
 Rows are to have mean squares of about 1, since atoms have length 1 and Adam's steps are
 as long as its rate. A rate of ``1e-3 / sqrt(n_components / 1000)`` leaves few units
@@ -24,23 +22,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sparselearn._kernels._topk import (
-    by_unit,
-    logistic_errors,
-    reconstruct,
-    squared_errors,
-)
-from sparselearn._kernels._units import (
-    Pairs,
-    Rule,
-    Signals,
-    Squares,
-    Units,
-    descend,
-    move_all,
-    move_row,
-    slopes,
-)
+from sparselearn._kernels._topk import logistic_errors, reconstruct, squared_errors
+from sparselearn._kernels._units import Rule, Signals, Squares, Units, move_row
 from sparselearn._kernels._vectors import aligned_zeros
 from sparselearn._solvers._dead_units import Reservoir, level, resample, second_errors
 from sparselearn._solvers._encoding import Encoding
@@ -48,18 +31,15 @@ from sparselearn._solvers._selections import (
     first_threshold,
     join,
     make_selection,
-    parts_of,
 )
+from sparselearn._solvers._slices import slices
 from sparselearn._solvers._training import Learner
+from sparselearn._solvers._unit_steps import move_units
 
 __all__ = ["SparseLearner", "SparseModel", "SparseSpec"]
 
-# The share of pairs from which on gradients come from matrix products.
-DENSE = 0.2
-# Rows, and units at least, that are worked on together, and parts of the units at most.
+# Rows that are worked on together.
 ROWS = 64
-UNITS = 64
-PARTS = 8
 EPSILON = 1e-8
 # A rate below this share of the highest is on its way to zero.
 FALLEN = 0.99
@@ -251,8 +231,8 @@ class SparseLearner(Learner):
         shares = weights / weights.sum()
         signals, kept, losses = self._look(batch, shares, run)
         rule = self._rule(rate)
-        times_kept = np.empty(self.units.bias.size, dtype=np.int64)
-        self._move_units(signals, kept, rule, times_kept, run)
+        memory = self._first, self._second, self._moved
+        times_kept = move_units(self.units, *memory, signals, kept, rule, run)
         slope = signals.errors[:n_rows].sum(axis=0)
         move_row(self.output_bias, slope, self._first_output, self._second_output, rule)
         if self.spec.balance > 0.0:
@@ -288,7 +268,7 @@ class SparseLearner(Learner):
         products, errors = self._room(n_rows)
         encoder = units.decoder if self.spec.tied else units.encoder
         self._encoding.multiply(batch.rows, encoder, products, run)
-        parts = parts_of(n_rows, ROWS)
+        parts = slices(0, n_rows, ROWS)
         pick = self.selection.look(products, units, parts, run)
         rounded = shares.astype(products.dtype)
         losses = np.empty(n_rows)
@@ -335,73 +315,6 @@ class SparseLearner(Learner):
             width=number(self.selection.width),
             tied=spec.tied,
         )
-
-    def _move_units(self, signals, kept, rule, times_kept, run):
-        """A step of all units; `times_kept` becomes how many rows keep each."""
-        n_units = times_kept.size
-        pairs = Pairs(
-            np.empty(n_units + 1, dtype=np.int64),
-            np.empty(kept.data.size, dtype=np.int32),
-            np.empty_like(kept.data),
-        )
-        by_unit(*kept, *pairs)
-        dense = kept.data.size > DENSE * signals.inputs.shape[0] * n_units
-        move = self._by_products if dense else self._by_pairs
-        move(
-            parts_of(n_units, max(UNITS, -(-n_units // PARTS))),
-            (pairs, signals, self.units, self._first, self._second, rule, self._moved),
-            times_kept,
-            run,
-        )
-
-    def _by_pairs(self, parts, state, times_kept, run):
-        dtype, n_features = self.units.decoder.dtype, self.units.decoder.shape[1]
-        n_all = state[1].errors.shape[0]
-
-        def part(units):
-            scratch = (
-                aligned_zeros((2, n_features), dtype),
-                np.empty((2, n_all), dtype=dtype),
-                np.empty((2, n_all), dtype=np.int32),
-            )
-            descend(units.start, units.stop, *state, times_kept, scratch)
-
-        list(run(part, parts))
-
-    def _by_products(self, parts, state, times_kept, run):
-        pairs, signals, units, first, second, rule, moved = state
-        dtype = units.decoder.dtype
-        n_rows, n_all = signals.inputs.shape[0], signals.errors.shape[0]
-
-        def part(some):
-            n_units = some.stop - some.start
-            dots = signals.errors @ units.decoder[some].T
-            codes = np.zeros((n_all, n_units), dtype=dtype)
-            by_row = np.zeros((n_rows, n_units), dtype=dtype)
-            totals = np.zeros((2, n_units), dtype=dtype)
-            slopes(
-                some.start,
-                some.stop,
-                pairs,
-                signals,
-                dots,
-                units.threshold,
-                rule,
-                times_kept,
-                codes,
-                by_row,
-                totals,
-            )
-            to_decoder = codes.T @ signals.errors
-            to_encoder = by_row.T @ signals.inputs
-            if rule.tied:
-                to_decoder += to_encoder
-            gradients = (to_encoder, to_decoder)
-            move_all(
-                some.start, gradients, totals, pairs, units, first, second, rule, moved
-            )
-
-        list(run(part, parts))
 
     # -- units that no row keeps ----------------------------------------------
 

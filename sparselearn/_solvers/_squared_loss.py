@@ -14,7 +14,7 @@ from sparselearn._solvers._moments import MomentProblem, moments_of
 from sparselearn._solvers._screening import Correlations
 from sparselearn._solvers._working_set import DesignWorkingSet, GramWorkingSet
 
-__all__ = ["Solver", "sums_pay"]
+__all__ = ["Solver", "summed_up", "sums_pay"]
 
 # A Gram matrix of so many columns takes half a gigabyte.
 LARGEST_GRAM = 8192
@@ -44,14 +44,7 @@ class Solver(WorkingSetSolver):
         require_formulas(penalty)
         # Sums over rows are of centred targets: they do not know the mean.
         self._intercept = problem.intercept
-        # Sums that are given were not formed here.
-        self._sums_formed = 0.0
-        by_rows = not isinstance(problem, MomentProblem)
-        if by_rows and sums_pay(problem.matrix, penalty, n_solves):
-            data = problem.matrix, problem.target, problem.weights
-            sums = moments_of(*data, run=problem.run)
-            problem = sums.problem(fit_intercept=problem.fit_intercept)
-            self._sums_formed = 1.0
+        problem, self._sums_formed = summed_up(problem, penalty, n_solves)
         n_features = problem.curvature.size
         self.problem = problem
         self.certifier = Certifier(problem, penalty)
@@ -180,3 +173,16 @@ def sums_pay(X, penalty, n_solves):
         return False
     n_samples, n_features = X.shape
     return n_samples > n_features and n_features <= 12 * n_solves
+
+
+def summed_up(problem, penalty, n_solves):
+    """A problem by its sums over rows, where they pay; how often they were formed.
+
+    Sums that are given were not formed here.
+    """
+    given = isinstance(problem, MomentProblem)
+    if given or not sums_pay(problem.matrix, penalty, n_solves):
+        return problem, 0.0
+    data = problem.matrix, problem.target, problem.weights
+    sums = moments_of(*data, run=problem.run)
+    return sums.problem(fit_intercept=problem.fit_intercept), 1.0

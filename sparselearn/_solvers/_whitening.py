@@ -13,65 +13,19 @@ of whose eigenvalues :math:`\bar\lambda` is the mean. With
 For an epsilon of 0 the covariance of the result is the identity; a larger one damps
 directions in which rows hardly vary, as those of noise. In directions in which they do
 not vary at all the result is 0. Epsilon is a share, so the units of X do not matter.
-
-Covariances are summed in float64 by chunks of rows, each about its own mean, and joined
-in the order of the rows: no digits are lost far from the origin, and the bits do not
-depend on the number of threads.
 """
 
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
 
-__all__ = ["KINDS", "Covariance", "Whitening", "covariance_of", "whitening"]
+from sparselearn._solvers._spread import is_constant
+
+__all__ = ["KINDS", "Whitening", "whitening"]
 
 KINDS = ("zca", "pca")
-# Rows in a chunk, at least; and as many as there are features, so that the covariance
-# of a chunk is made of no fewer numbers than it has.
-CHUNK = 1024
-# Features of a standard deviation below this share of their mean are constant.
-ROUNDING = 1e-13
 EPS = np.finfo(np.float64).eps
-
-
-class Covariance(NamedTuple):
-    """The first two moments of weighted rows: all that whitening has to know of them.
-
-    Attributes
-    ----------
-    weight : float
-        The sum of the weights.
-    mean : float64 ndarray (n_features,)
-    scatter : float64 ndarray (n_features, n_features)
-        The sum of ``w_i (x_i - mean)(x_i - mean)'``.
-    """
-
-    weight: float
-    mean: np.ndarray
-    scatter: np.ndarray
-
-    @classmethod
-    def of_none(cls, n_features):
-        """The moments of no rows."""
-        return cls(0.0, np.zeros(n_features), np.zeros((n_features, n_features)))
-
-    def __add__(self, other):
-        """The moments of these rows and `other` ones (Chan, Golub and LeVeque, 1983).
-
-        A new object: neither of the two changes.
-        """
-        if self.weight == 0.0 or other.weight == 0.0:
-            return self if other.weight == 0.0 else other
-        weight = self.weight + other.weight
-        share = other.weight / weight
-        apart = other.mean - self.mean
-        mean = self.mean + share * apart
-        scatter = np.multiply.outer(self.weight * share * apart, apart)
-        scatter += self.scatter
-        scatter += other.scatter
-        return Covariance(weight, mean, scatter)
 
 
 class Whitening(NamedTuple):
@@ -113,54 +67,6 @@ class Whitening(NamedTuple):
         return rows @ inverse + self.mean.astype(rows.dtype, copy=False)
 
 
-def covariance_of(X, weights=None, run=map):
-    """The `Covariance` of the rows of X.
-
-    Parameters
-    ----------
-    X : ndarray or csr_array (n_rows, n_features), of any float dtype
-        Sparse X stays so; its products are summed about 0 and centred after that.
-    weights : ndarray (n_rows,), default=None
-        Not negative; None gives each row a weight of 1.
-    run : callable, default=map
-        ``run(function, items)`` gives results in the order of `items`, as that of
-        :func:`sparselearn._parallel.stream` does in threads.
-
-    Returns
-    -------
-    covariance : Covariance
-    """
-    n_rows, n_features = X.shape
-    weights = np.ones(n_rows) if weights is None else weights
-    step = max(CHUNK, n_features)
-    chunks = [slice(start, start + step) for start in range(0, n_rows, step)]
-    covariance = Covariance.of_none(n_features)
-    for part in run(partial(_of_chunk, X, weights), chunks):
-        covariance = covariance + part
-    return covariance
-
-
-def _of_chunk(X, weights, chunk):
-    weights = weights[chunk]
-    weight = float(weights.sum())
-    if weight == 0.0:
-        return Covariance.of_none(X.shape[1])
-    rows = X[chunk].astype(np.float64)  # a copy, to be centred in place
-    mean = weights @ rows / weight
-    roots = np.sqrt(weights)
-    if sp.issparse(rows):
-        rows.data *= np.repeat(roots, np.diff(rows.indptr))
-        scatter = (rows.T @ rows).toarray() - np.multiply.outer(weight * mean, mean)
-        # What is left of a constant feature is rounding.
-        constant = np.diagonal(scatter) <= 1e-12 * weight * mean**2
-        scatter[constant] = scatter[:, constant] = 0.0
-    else:
-        rows -= mean
-        rows *= roots[:, None]
-        scatter = rows.T @ rows
-    return Covariance(weight, mean, scatter)
-
-
 def whitening(covariance, kind="zca", *, eps=0.1, n_components=None, dtype=np.float64):
     """The `Whitening` of rows with the given `covariance`.
 
@@ -186,7 +92,7 @@ def whitening(covariance, kind="zca", *, eps=0.1, n_components=None, dtype=np.fl
     whitening : Whitening
     """
     scatter, mean = covariance.scatter / covariance.weight, covariance.mean
-    constant = np.diagonal(scatter) <= (ROUNDING * mean) ** 2
+    constant = is_constant(np.diagonal(scatter), mean)
     scatter[constant] = scatter[:, constant] = 0.0
     variances, axes = np.linalg.eigh(scatter)
     variances, axes = variances[::-1], axes[:, ::-1]

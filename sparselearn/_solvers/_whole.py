@@ -6,7 +6,8 @@ import numpy as np
 
 from sparselearn._kernels import _whole as kernels
 from sparselearn._kernels._tiles import TILE_COLUMNS
-from sparselearn._solvers._frame import BLOCK, Coordinates, slices
+from sparselearn._solvers._frame import BLOCK, Coordinates
+from sparselearn._solvers._slices import slices
 
 __all__ = ["WholeTargets", "keep_whole", "whole_rows"]
 

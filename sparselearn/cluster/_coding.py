@@ -4,7 +4,6 @@ from functools import partial
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn import get_config
 from sklearn.base import (
     ClassNamePrefixFeaturesOutMixin,
     ClusterMixin,
@@ -12,6 +11,7 @@ from sklearn.base import (
 )
 from sklearn.utils.validation import check_is_fitted
 
+from sparselearn._compat import container_of
 from sparselearn._dask import chunks_of, is_collection, lazily, reduced
 from sparselearn._parallel import bounded, map_chunks, stream
 from sparselearn._solvers import _kmeans_codes as solver
@@ -126,10 +126,8 @@ class CentroidCodesMixin(
 
     def _returns_sparse(self):
         """Whether `transform` returns a csr_array: a matter of parameters only."""
-        config = getattr(self, "_sklearn_output_config", {})
-        container = config.get("transform", get_config()["transform_output"])
         has_zeros = self.encoder != "triangle" or self.n_nonzero_coefs is not None
-        return self.sparse_output and has_zeros and container == "default"
+        return self.sparse_output and has_zeros and container_of(self) == "default"
 
     @lazily
     def transform(self, X):

@@ -26,7 +26,8 @@ from sparselearn._solvers._kmeans_codes import threshold_at
 from sparselearn._solvers._lloyd import learn_centroids
 from sparselearn._solvers._maps import ChosenRows, is_large_map
 from sparselearn._solvers._nearest import Assignment
-from sparselearn._solvers._whitening import covariance_of, whitening
+from sparselearn._solvers._spread import covariance_of
+from sparselearn._solvers._whitening import whitening
 from sparselearn._validation import read_only
 from sparselearn.cluster._coding import assign_rows, chunk_rows, count_codes
 from sparselearn.cluster._totals import Totals

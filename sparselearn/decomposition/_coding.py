@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn import get_config
 from sklearn.base import (
     BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
@@ -15,6 +14,7 @@ from sklearn.base import (
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
+from sparselearn._compat import container_of
 from sparselearn._dask import chunks_of, is_collection, lazily, reduced
 from sparselearn._parallel import bounded, map_chunks
 from sparselearn._solvers._coding import (
@@ -30,7 +30,12 @@ from sparselearn._solvers._coding import (
 from sparselearn._validation import check_codes, check_part_weights, check_weights
 from sparselearn._validation import check_rows as check_floats
 from sparselearn.decomposition._methods import make_coder
-from sparselearn.decomposition._sums import ErrorSums, Scored, chunk_rows
+from sparselearn.decomposition._sums import (
+    Scored,
+    chunk_rows,
+    errors_of,
+    hidden_errors_of,
+)
 
 __all__ = [
     "CodesMixin",
@@ -239,9 +244,7 @@ class CodesMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         stacked = stack_codes(
             codes, self.components_.shape[0], dtype, split_sign=coding.split_sign
         )
-        config = getattr(self, "_sklearn_output_config", {})
-        container = config.get("transform", get_config()["transform_output"])
-        sparse = coding.sparse_output and container == "default"
+        sparse = coding.sparse_output and container_of(self) == "default"
         return stacked if sparse else stacked.toarray()
 
     @lazily
@@ -323,8 +326,8 @@ class CodesMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         codes = self._codes(seen, stacklevel=2)
         rows = X, codes, weights, self.mean_
         if held_out is None:
-            return ErrorSums.of(*rows).explained()
-        return ErrorSums.of_hidden(*rows, self.components_, held_out).explained()
+            return errors_of(*rows).score()
+        return hidden_errors_of(*rows, self.components_, held_out).score()
 
     def _score_chunks(self, X, sample_weight):
         """`score` of a dask collection."""
@@ -333,7 +336,7 @@ class CodesMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         function = partial(coding.scored, atoms, self.mean_)
         found = reduced(function, chunks_of(X, sample_weight))
         warn_of_so_many(found.codes.n_late, found.codes.n_samples, stacklevel=3)
-        return found.errors.explained()
+        return found.errors.score()
 
     @property
     def _n_features_out(self):

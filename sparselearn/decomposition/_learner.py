@@ -272,7 +272,7 @@ class DictionaryLearner(LearnsByPasses, CodesMixin, BaseEstimator, ABC):
         coherence_now = bounded(coherence, components)
         self.components_ = components
         self.mean_ = features.mean
-        self.explained_variance_ = found.errors.explained()
+        self.explained_variance_ = found.errors.score()
         self.coherence_ = coherence_now
         self.objective_path_ = np.array(learned.objective_path)
         self.n_iter_ = learned.n_iter

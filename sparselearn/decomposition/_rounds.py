@@ -254,16 +254,10 @@ def _survey(coding, reset, X, sample_weight, note):
     return Survey(
         ((note, int(np.count_nonzero(weights))),),
         float(weights.max()),
-        _features(X, weights),
+        FeatureSums.of(X, weights),
         X.dtype,
         None if names is None else tuple(names),
     )
-
-
-def _features(X, weights):
-    if not weights.any():
-        return FeatureSums(*np.zeros((2, X.shape[1])))
-    return FeatureSums.of(X, weights)
 
 
 def _drawn(largest, weights, note):

@@ -302,7 +302,7 @@ class SparseCoder(CodesMixin, BaseEstimator):
         self.mean_ = mean
         found = Scored.of(X, codes, weights, mean, components.shape[0])
         self._store_sums(found.codes)
-        self.explained_variance_ = found.errors.explained()
+        self.explained_variance_ = found.errors.score()
         self.status_ = codes.status
         self.n_iter_ = 1
 

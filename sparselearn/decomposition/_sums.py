@@ -7,8 +7,16 @@ import scipy.sparse as sp
 
 from sparselearn._parallel import row_chunks
 from sparselearn._solvers._coding import stack_rows
+from sparselearn._solvers._score_sums import ReconstructionSums
 
-__all__ = ["CodeSums", "ErrorSums", "FeatureSums", "Scored", "chunk_rows"]
+__all__ = [
+    "CodeSums",
+    "FeatureSums",
+    "Scored",
+    "chunk_rows",
+    "errors_of",
+    "hidden_errors_of",
+]
 
 # Rows a chunk: their products with a few hundred atoms stay in the cache. Fewer where
 # a row or its code is so long that a chunk would be of more numbers than BLOCK.
@@ -22,6 +30,7 @@ def chunk_rows(X, n_components=1):
     return max(1, min(CHUNK, BLOCK // width))
 
 
+# Not a `Spread`: where entries are missing, each feature has a weight of its own.
 class FeatureSums(NamedTuple):
     """Weighted means of the features over what is not NaN.
 
@@ -38,14 +47,15 @@ class FeatureSums(NamedTuple):
 
     @classmethod
     def of(cls, X, weights):
+        """Those of a part, whose weights may all be 0."""
         if sp.issparse(X):
-            total = weights.sum()
-            return cls(np.full(X.shape[1], total), X.T @ weights / total)
-        sums, masses = np.zeros((2, X.shape[1]))
-        for rows in row_chunks(X.shape[0], chunk_rows(X)):
-            seen = ~np.isnan(X[rows])
-            sums += weights[rows] @ np.where(seen, X[rows], 0.0)
-            masses += weights[rows] @ seen
+            sums, masses = X.T @ weights, np.full(X.shape[1], weights.sum())
+        else:
+            sums, masses = np.zeros((2, X.shape[1]))
+            for rows in row_chunks(X.shape[0], chunk_rows(X)):
+                seen = ~np.isnan(X[rows])
+                sums += weights[rows] @ np.where(seen, X[rows], 0.0)
+                masses += weights[rows] @ seen
         return cls(masses, np.divide(sums, masses, out=sums, where=masses > 0.0))
 
     def __add__(self, other):
@@ -76,52 +86,22 @@ def _squares(deviations):
     return np.einsum("ij,ij->i", deviations, deviations)
 
 
-class ErrorSums(NamedTuple):
-    """Weighted sums of squares over entries, of which R2 is made.
+def errors_of(X, codes, weights, mean):
+    """The `ReconstructionSums` of all entries that are not NaN."""
+    variation = _variation(X, weights, mean)
+    square = variation + float(weights.sum() * (mean @ mean))
+    return ReconstructionSums(float(weights @ codes.errors), variation, square)
 
-    Attributes
-    ----------
-    error : float
-        Of X less what codes stand for.
-    variation : float
-        Of X less a mean.
-    total : float
-        The size of X, to which rounding is in proportion.
-    """
 
-    error: float
-    variation: float
-    total: float
-
-    @classmethod
-    def of(cls, X, codes, weights, mean):
-        """Of all entries that are not NaN."""
-        spread = _variation(X, weights, mean)
-        total = spread + weights.sum() * (mean @ mean)
-        return cls(float(weights @ codes.errors), spread, float(total))
-
-    @classmethod
-    def of_hidden(cls, X, codes, weights, mean, components, held_out):
-        """Of the entries that `held_out` is true for."""
-        sums = np.zeros(3)
-        stacked = stack_rows(
-            codes.data, codes.indices, codes.lengths, components.shape[0]
-        )
-        for rows in row_chunks(X.shape[0], chunk_rows(X)):
-            hidden = np.where(held_out[rows], X[rows], np.nan)
-            for k, fit in enumerate((stacked[rows] @ components, mean, 0.0)):
-                sums[k] += weights[rows] @ _squares(hidden - fit)
-        return cls(*sums.tolist())
-
-    def __add__(self, other):
-        return ErrorSums(*np.add(self, other).tolist())
-
-    def explained(self):
-        """R2 about the mean, weighted by variance."""
-        if self.variation == 0.0:
-            # An error of so small a share of all is rounding.
-            return float(self.error <= 64.0 * np.finfo(np.float64).eps * self.total)
-        return float(1.0 - self.error / self.variation)
+def hidden_errors_of(X, codes, weights, mean, components, held_out):
+    """The `ReconstructionSums` of the entries that `held_out` is true for."""
+    sums = np.zeros(3)
+    stacked = stack_rows(codes.data, codes.indices, codes.lengths, components.shape[0])
+    for rows in row_chunks(X.shape[0], chunk_rows(X)):
+        hidden = np.where(held_out[rows], X[rows], np.nan)
+        for k, fit in enumerate((stacked[rows] @ components, mean, 0.0)):
+            sums[k] += weights[rows] @ _squares(hidden - fit)
+    return ReconstructionSums(*sums.tolist())
 
 
 class CodeSums(NamedTuple):
@@ -173,16 +153,16 @@ class Scored(NamedTuple):
     Attributes
     ----------
     codes : CodeSums
-    errors : ErrorSums
+    errors : ReconstructionSums
     """
 
     codes: CodeSums
-    errors: ErrorSums
+    errors: ReconstructionSums
 
     @classmethod
     def of(cls, X, codes, weights, mean, n_components):
         sums = CodeSums.of(codes, weights, n_components)
-        return cls(sums, ErrorSums.of(X, codes, weights, mean))
+        return cls(sums, errors_of(X, codes, weights, mean))
 
     def __add__(self, other):
         return Scored(self.codes + other.codes, self.errors + other.errors)

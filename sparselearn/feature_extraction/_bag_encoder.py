@@ -11,7 +11,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from sparselearn._compat import StrOptions, fit_context
+from sparselearn._compat import StrOptions, container_of, fit_context
 from sparselearn._parallel import row_chunks
 from sparselearn._solvers._pooling import POOLINGS, Pool
 from sparselearn._validation import check_weights
@@ -19,7 +19,6 @@ from sparselearn.cluster import KMeansCoder
 from sparselearn.feature_extraction._bags import check_bags
 from sparselearn.feature_extraction._coders import (
     checked_coder,
-    container_of,
     count_distinct,
     encoded,
     fresh_coder,
@@ -29,6 +28,7 @@ from sparselearn.feature_extraction._coders import (
     learns_in_batches,
     names_of_codes,
     nonzeros_of,
+    returns_sparse,
 )
 
 __all__ = ["BagEncoder"]
@@ -312,7 +312,7 @@ class BagEncoder(TransformerMixin, BaseEstimator):
             (len(bags), cells * width),
             bags.X.dtype,
             self.n_jobs,
-            sparse=sp.issparse(first) and container_of(self) is None,
+            sparse=sp.issparse(first) and returns_sparse(self),
         )
         if bags.order is None or container_of(self) != "pandas":
             return features

@@ -8,13 +8,13 @@ from sklearn import get_config
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
+from sparselearn._compat import container_of
 from sparselearn._parallel import map_threads
 from sparselearn._solvers._distinct_rows import distinct_rows, project
 from sparselearn.cluster import KMeansCoder
 
 __all__ = [
     "checked_coder",
-    "container_of",
     "count_distinct",
     "encoded",
     "fresh_coder",
@@ -24,6 +24,7 @@ __all__ = [
     "learns_in_batches",
     "names_of_codes",
     "nonzeros_of",
+    "returns_sparse",
 ]
 
 FLOATS = (np.float32, np.float64)
@@ -145,13 +146,9 @@ def names_of_codes(coder, n_codes, prefix):
         return np.array([f"{prefix}{j}" for j in range(n_codes)], dtype=object)
 
 
-def container_of(estimator):
-    """What a result must be: "dense", "pandas" or "polars", or None for the usual."""
-    config = getattr(estimator, "_sklearn_output_config", {})
-    container = config.get("transform", get_config()["transform_output"])
-    if container != "default":
-        return container
-    return None if estimator.sparse_output else "dense"
+def returns_sparse(encoder):
+    """Whether `transform` gives a csr_array where codes are sparse."""
+    return encoder.sparse_output and container_of(encoder) == "default"
 
 
 def in_blocks(features_of, batches, shape, dtype, n_jobs, *, sparse):

@@ -25,7 +25,6 @@ from sparselearn._validation import check_weights
 from sparselearn.cluster import KMeansCoder
 from sparselearn.feature_extraction._coders import (
     checked_coder,
-    container_of,
     count_distinct,
     encoded,
     fresh_coder,
@@ -34,6 +33,7 @@ from sparselearn.feature_extraction._coders import (
     learns_in_batches,
     names_of_codes,
     nonzeros_of,
+    returns_sparse,
 )
 from sparselearn.feature_extraction._images import check_images, pair
 
@@ -388,7 +388,7 @@ class PatchEncoder(TransformerMixin, BaseEstimator):
             (len(images), grid.n_cells * n_codes),
             images.dtype,
             self.n_jobs,
-            sparse=sp.issparse(first) and container_of(self) is None,
+            sparse=sp.issparse(first) and returns_sparse(self),
         )
 
     def _encoded(self, taken, rows, grid):

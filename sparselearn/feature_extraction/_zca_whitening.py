@@ -16,12 +16,8 @@ from sklearn.utils.validation import check_is_fitted
 from sparselearn._compat import Interval, check_sample_weight, fit_context
 from sparselearn._dask import chunks_of, is_collection, lazily, reduced, row_like
 from sparselearn._parallel import bounded, map_chunks, stream
-from sparselearn._solvers._whitening import (
-    Covariance,
-    Whitening,
-    covariance_of,
-    whitening,
-)
+from sparselearn._solvers._spread import Covariance, covariance_of
+from sparselearn._solvers._whitening import Whitening, whitening
 from sparselearn._validation import (
     FLOATS,
     check_part_weights,

@@ -8,6 +8,7 @@ from scipy.special import xlogy
 __all__ = ["DevianceSums"]
 
 
+# Not a `Spread`: what lies between two means is a divergence, not a square.
 class DevianceSums(NamedTuple):
     """Weighted sums over rows.
 

@@ -6,10 +6,15 @@ from traceback import format_exc
 from typing import NamedTuple
 
 import numpy as np
-from sklearn import get_config
 from sklearn.base import clone
 
-from sparselearn._compat import n_rows_of, rows_of_params, scored, split_rows
+from sparselearn._compat import (
+    container_of,
+    n_rows_of,
+    rows_of_params,
+    scored,
+    split_rows,
+)
 from sparselearn.model_selection._figures import figures_of
 from sparselearn.model_selection._parameters import grid_of
 from sparselearn.model_selection._paths import path_of
@@ -202,8 +207,7 @@ def _fit_shared(folds, values, X, y, params):
 
 def _wraps(transformer):
     """Whether `transform` makes data frames of what it finds."""
-    config = getattr(transformer, "_sklearn_output_config", {})
-    return config.get("transform", get_config()["transform_output"]) != "default"
+    return container_of(transformer) != "default"
 
 
 # -- scores -------------------------------------------------------------------

@@ -243,7 +243,7 @@ class ChunkedSamples:
         return sum(self.seen.masses[n] for n in sorted(self.seen.masses))
 
     def spread(self):
-        """The `RowSpread` of the rows to learn from."""
+        """The `Spread` of the rows to learn from."""
         return self.seen.sums
 
     def even_rows(self, n):

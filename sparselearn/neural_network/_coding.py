@@ -1,25 +1,23 @@
 """Rows to codes and back, by a fitted autoencoder."""
 
 import functools
+import operator
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn import get_config
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
+from sparselearn._compat import container_of
 from sparselearn._dask import is_collection, lazily
 from sparselearn._parallel import map_chunks, row_chunks, stream
 from sparselearn._solvers._reconstruction import (
     CHUNK,
     Autoencoder,
-    Survey,
-    explained,
     survey,
 )
 from sparselearn._validation import (
-    FLOATS,
+    check_codes,
     check_part_weights,
     check_rows,
     check_weights,
@@ -43,8 +41,8 @@ def surveyed(samples, run, *, model, mean, held_out=False):
         return survey(model, samples.X[rows], weights[some], mean)
 
     # Summed one by one in order: the same bits for any number of threads.
-    parts = list(run(part, row_chunks(places.size, CHUNK)))
-    return Survey(*(sum(values) for values in zip(*parts)))
+    parts = run(part, row_chunks(places.size, CHUNK))
+    return functools.reduce(operator.add, parts)
 
 
 class AutoencoderCodes(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
@@ -108,12 +106,10 @@ class AutoencoderCodes(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         check_is_fitted(self, "components_")
         X = check_rows(self, X)
         model = self._model()
-        config = getattr(self, "_sklearn_output_config", {})
-        container = config.get("transform", get_config()["transform_output"])
         parts = self._map(model.encode, X)
         if not model.selects:
             codes = np.concatenate(parts)
-        elif container == "default":
+        elif container_of(self) == "default":
             codes = sp.vstack(parts, "csr")
         else:
             codes = np.concatenate([part.toarray() for part in parts])
@@ -134,16 +130,7 @@ class AutoencoderCodes(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             Of the dtype of the codes.
         """
         check_is_fitted(self, "components_")
-        codes = check_array(
-            X, accept_sparse="csr", dtype=FLOATS, order="C", input_name="codes"
-        )
-        if codes.shape[1] != self.components_.shape[0]:
-            raise ValueError(
-                f"codes have {codes.shape[1]} columns; transform gives "
-                f"{self.components_.shape[0]}."
-            )
-        if sp.issparse(codes):
-            codes = sp.csr_array(codes)
+        codes = check_codes(X, self._n_features_out, order="C")
         rows = np.concatenate(self._map(self._model().decode, codes))
         return rows.astype(codes.dtype, copy=False)
 
@@ -175,7 +162,7 @@ class AutoencoderCodes(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             samples = self._read_chunk(X, None, sample_weight, partly=False)
         measure = functools.partial(surveyed, model=self._model(), mean=self.mean_)
         with stream(self.n_jobs) as run:
-            return explained(samples.total(measure, run))
+            return samples.total(measure, run).errors.score()
 
     def _read_chunk(
         self, X, y, sample_weight, *, reset=False, partly=True, note=None, hold=None

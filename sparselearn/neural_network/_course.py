@@ -14,7 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sparselearn._dask import is_collection
 from sparselearn._parallel import stream
 from sparselearn._solvers._batches import Noise, Rows
-from sparselearn._solvers._reconstruction import Autoencoder, explained, fold
+from sparselearn._solvers._reconstruction import Autoencoder, fold
 from sparselearn.neural_network._chunks import ChunkedSamples
 from sparselearn.neural_network._coding import AutoencoderCodes, surveyed
 from sparselearn.neural_network._design import (
@@ -72,7 +72,7 @@ class Course:
     def __post_init__(self):
         found, past = self.samples.spread(), self.past
         self.mean, self.deviations = found.mean, found.deviations
-        self.size, self.mass = found.size(self.samples.dtype), found.mass
+        self.size, self.mass = found.size(self.samples.dtype), found.weight
         if past is not None:
             self.shift, self.sigma = past["shift"], past["sigma"]
         elif self.design.loss == "squared_error":
@@ -258,7 +258,7 @@ class AutoencoderLearner(TrainingMixin, AutoencoderCodes, BaseEstimator):
         """A function that scores the model on held-out samples, if there are any."""
         if not self.early_stopping:
             return None
-        return lambda: explained(course.survey(run, held_out=True))
+        return lambda: course.survey(run, held_out=True).errors.score()
 
     def _as_fitted(self, course, training):
         """The attributes as they would be if training had ended now."""
@@ -288,7 +288,7 @@ class AutoencoderLearner(TrainingMixin, AutoencoderCodes, BaseEstimator):
         self.dead_units_ = np.flatnonzero(found.fired == 0.0)
         self.n_nonzero_coefs_ = float(found.n_nonzero / found.mass)
         self.sparsity_ = 1.0 - self.n_nonzero_coefs_ / model.n_components
-        self.explained_variance_ = explained(found)
+        self.explained_variance_ = found.errors.score()
         self.history_ = curves
         self.n_iter_ = training.n_epochs
         self.best_epoch_ = training.best_epoch
@@ -307,7 +307,7 @@ class AutoencoderLearner(TrainingMixin, AutoencoderCodes, BaseEstimator):
                 UserWarning,
                 stacklevel=4,
             )
-        elif found.n_nonzero == 0.0 < found.variation:
+        elif found.n_nonzero == 0.0 < found.errors.variation:
             warnings.warn(
                 "All codes are zero. Lower alpha, or give n_nonzero_coefs instead.",
                 ConvergenceWarning,

@@ -6,16 +6,21 @@ import scipy.sparse as sp
 from sparselearn._parallel import row_chunks
 from sparselearn._solvers._batches import Rows
 from sparselearn._solvers._network import (
+    AT_ONCE,
     Network,
     NetworkSpec,
     layer_values,
     used_inputs,
 )
 
-__all__ = ["fill", "forward"]
+__all__ = ["SIGMOID", "fill", "forward"]
 
-# Rows that go through the network at a time.
-CHUNK = 1024
+# What a network calls the activations that have another name in scikit-learn.
+SIGMOID = {"logistic": "sigmoid"}
+
+# The most rows that a thread takes through a network at a time, and how many times rows
+# are few: with two, one thread would wait for the last one.
+CHUNK, TOGETHER = 1024, 8
 
 
 def fill(network, weights, biases):
@@ -23,15 +28,15 @@ def fill(network, weights, biases):
         new[:] = old.toarray() if sp.issparse(old) else old
 
 
-def forward(X, places, network, activation, run, check=None):
-    """The last layer of rows of X before its activation, by chunks in threads.
+def forward(X, places, network, activation, run, check=None, last="identity"):
+    """The last layer of rows of X after its activation, by chunks in threads.
 
-    `places` says which rows; None is all. ``check(rows)`` may refuse them. Features
-    that no weight reads are left out where to copy the others takes less time than to
-    multiply all.
+    `activation` is that of the layers before the last one. `places` says which rows;
+    None is all. ``check(rows)`` may refuse them. Features that no weight reads are left
+    out where to copy the others takes less time than to multiply all.
     """
     n_hidden = len(network.weights) - 1
-    spec = NetworkSpec(network.sizes, (*[activation] * n_hidden, "identity"), "")
+    spec = NetworkSpec(network.sizes, (*[activation] * n_hidden, last), "")
     used = used_inputs(network.weights[0])
     if used is not None:
         whole, sizes = network, (used.size, *network.sizes[1:])
@@ -54,4 +59,6 @@ def forward(X, places, network, activation, run, check=None):
         return layer_values(spec, network, np.take(found, used, axis=1), -1)
 
     n_rows = X.shape[0] if places is None else places.size
-    return np.concatenate(list(run(compute, row_chunks(n_rows, CHUNK))))
+    size = min(CHUNK, -(-n_rows // TOGETHER))
+    size += -size % AT_ONCE
+    return np.concatenate(list(run(compute, row_chunks(n_rows, size))))

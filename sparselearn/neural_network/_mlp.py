@@ -42,7 +42,7 @@ from sparselearn.neural_network._fitting import (
     iterations_of,
     own_random_state,
 )
-from sparselearn.neural_network._forward import fill, forward
+from sparselearn.neural_network._forward import SIGMOID, fill, forward
 from sparselearn.neural_network._masks import MaskMixin
 from sparselearn.neural_network._phases import InPhases
 from sparselearn.neural_network._rates import Rates
@@ -53,7 +53,6 @@ __all__ = ["Perceptron", "has_steps"]
 
 FLOATS = (np.float64, np.float32)
 # scikit-learn's name of an activation, and the network's.
-SIGMOID = {"logistic": "sigmoid"}
 OUTPUTS = {"sigmoid": "logistic", "softmax": "softmax", "identity": "identity"}
 
 

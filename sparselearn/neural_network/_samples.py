@@ -13,7 +13,7 @@ from sklearn.model_selection import train_test_split
 
 from sparselearn._solvers._batches import BLOCK, Pass, shuffled
 from sparselearn._solvers._maps import is_mapped
-from sparselearn._solvers._row_spread import spread_of
+from sparselearn._solvers._spread import spread_of
 from sparselearn._solvers._training import Part
 
 __all__ = ["Hold", "Samples", "split", "spread"]
@@ -160,7 +160,7 @@ class Samples:
         return np.ones(places.size) if self.weights is None else self.weights[places]
 
     def spread(self):
-        """The `RowSpread` of the rows to learn from."""
+        """The `Spread` of the rows to learn from."""
         return spread(self)
 
     def even_rows(self, n, *, before=0.0, mass=None):
@@ -213,7 +213,7 @@ class Samples:
 
 
 def spread(samples):
-    """The `RowSpread` of the rows of `Samples` that are to be learned from, or None."""
+    """The `Spread` of the rows of `Samples` that are to be learned from, or None."""
     if not samples.n_rows:
         return None
     weights = np.zeros(samples.X.shape[0])

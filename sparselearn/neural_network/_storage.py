@@ -6,6 +6,7 @@ where it was stands its name.
 """
 
 import json
+import zipfile
 from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
@@ -33,7 +34,18 @@ def save(estimator, path):
     }
     text = np.array(json.dumps(content))
     with whole_file(path) as file:
-        np.savez(file, **{ENTRY: text}, **arrays)
+        _write_archive(file, {ENTRY: text, **arrays})
+
+
+def _write_archive(file, arrays):
+    """Write arrays as `numpy.savez` does, and close the archive whatever happens.
+
+    That of numpy 2.0 stays open on a full disk, and complains when it is collected.
+    """
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
+                np.lib.format.write_array(entry, array, allow_pickle=False)
 
 
 def load(cls, path):

@@ -68,8 +68,10 @@ class Judge:
 
     def __init__(self, estimator, scoring, X, y, sample_weight=None):
         self.scorer = check_scoring(estimator, scoring=scoring)
-        if not takes_weights(self.scorer, estimator):
-            sample_weight = None
+        if sample_weight is not None:
+            # Metrics of older scikit-learn take arrays only.
+            takes = takes_weights(self.scorer, estimator)
+            sample_weight = np.asarray(sample_weight) if takes else None
         self.rows = X, y, sample_weight
 
     def __call__(self, estimator, rows=None):

@@ -10,7 +10,7 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from sparselearn._solvers import _lloyd_rounds, _row_sample
-from sparselearn._solvers._lloyd import Spread
+from sparselearn._solvers._spread import Spread
 from sparselearn.cluster import KMeansCoder
 
 dask = pytest.importorskip("dask")
@@ -359,7 +359,7 @@ def drawn_of(X, weights, sizes, **options):
 
 def sum_of(X, weights):
     mean = weights @ X / weights.sum()
-    return Spread(weights.sum(), mean, weights @ ((X - mean) ** 2).sum(axis=1))
+    return Spread(weights.sum(), mean, weights @ (X - mean) ** 2)
 
 
 def test_a_draw_does_not_depend_on_the_chunks(X, weights):

@@ -12,7 +12,7 @@ from sklearn.linear_model import RidgeClassifier
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
-from sparselearn._solvers import _whitening
+from sparselearn._solvers import _spread
 from sparselearn.feature_extraction import ZCAWhitening, _zca_whitening
 
 FITTED = ["components_", "inverse_components_", "mean_", "covariance_", "variances_"]
@@ -27,7 +27,7 @@ def X(rng):
 
 @pytest.fixture(autouse=True)
 def _short_chunks(monkeypatch):
-    monkeypatch.setattr(_whitening, "CHUNK", 64)
+    monkeypatch.setattr(_spread, "CHUNK", 64)
     monkeypatch.setattr(_zca_whitening, "CHUNK", 64)
 
 

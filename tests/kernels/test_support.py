@@ -333,7 +333,7 @@ def test_where_the_objective_does_not_fall_it_goes_one_at_a_time(calls):
     correlation = np.zeros(4)
     size, _, settled = plain(settle)(problem, support, size, coef, correlation, 50)
     careful = [args for args, _ in calls["_solve_on_support"]]
-    assert careful[0] is False
+    assert not careful[0]
     assert careful[-1] is True
     assert settled
     assert_optimal(problem, support, size, coef, correlation)
@@ -414,3 +414,16 @@ def test_an_exchange_leaves_the_fit_and_lowers_the_penalty(rng):
     np.testing.assert_allclose(X @ coef, fit, atol=1e-12)
     assert np.abs(coef).sum() < np.abs(before).sum()
     assert_factor(problem, support, size)
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 7, 40])
+def test_the_worst_come_first_and_of_equals_the_first(rng, n):
+    features = np.sort(rng.permutation(3 * n)[:n])
+    for n_values in (2, 1000):
+        gains = rng.integers(n_values, size=n).astype(np.float64)
+        expected = features[np.argsort(-gains, kind="stable")]
+        for room in {0, min(n, 1), n // 2, n}:
+            found = features.copy()
+            _support._put_worst_first(found, gains.copy(), n, room)
+            np.testing.assert_array_equal(found[:room], expected[:room])
+            np.testing.assert_array_equal(np.sort(found), features)

@@ -10,7 +10,7 @@ from reference import sparse_regression
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
-from sparselearn._solvers import _moments
+from sparselearn._solvers import _spread
 from sparselearn._solvers._moments import batch_moments, moments_of
 from sparselearn._validation import column_major
 from sparselearn.linear_model import (
@@ -160,7 +160,7 @@ def test_a_column_that_is_nearly_constant_has_its_variance(rng, monkeypatch):
     expected = np.cov(X.T, bias=True) * 50
     np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-8)
     # The other way would have lost digits.
-    monkeypatch.setattr(_moments, "CANCELLED", 0.0)
+    monkeypatch.setattr(_spread, "CANCELLED", 0.0)
     lost = batch_moments(stored, y, np.ones(1)).scatter
     assert abs(lost[0, 0] - expected[0, 0]) > 1e-8 * expected[0, 0]
 

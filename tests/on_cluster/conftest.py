@@ -18,7 +18,7 @@ import pytest
 
 import sparselearn
 
-collect_ignore_glob = ["cluster.py", "*_script.py"]
+collect_ignore_glob = ["cluster.py", "wire.py", "*_script.py", "*_checks.py"]
 HERE = Path(__file__).parent
 TIME_LIMIT = 300.0  # seconds: ten times what a script takes that has nothing to compile
 

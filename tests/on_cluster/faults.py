@@ -12,7 +12,15 @@ import time
 
 import psutil
 
-__all__ = ["Gate", "idle", "interrupting", "killing", "meanwhile", "soon"]
+__all__ = [
+    "Gate",
+    "hear_interrupts",
+    "idle",
+    "interrupting",
+    "killing",
+    "meanwhile",
+    "soon",
+]
 
 LIMIT = 60.0  # seconds
 
@@ -133,6 +141,15 @@ def killing(gate, victim=None):
         gate.open()
 
     return meanwhile(killer)
+
+
+def hear_interrupts():
+    """Let Ctrl-C reach this script where the tests are a job in the background.
+
+    A shell that has no job control starts these with SIGINT ignored, and so their
+    children.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def interrupting(gate):

@@ -8,7 +8,7 @@ import dask.array as da
 import numpy as np
 from cluster import local_cluster, run_checks
 from distributed import wait
-from faults import Gate, idle, interrupting, killing
+from faults import Gate, hear_interrupts, idle, interrupting, killing
 from sklearn.base import clone
 
 from sparselearn.cluster import KMeansCoder
@@ -180,6 +180,7 @@ def wait_to_be_interrupted():
 
 
 if __name__ == "__main__":
+    hear_interrupts()
     if len(sys.argv) > 2:
         wait_to_be_interrupted()
     else:

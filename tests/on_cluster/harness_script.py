@@ -1,7 +1,9 @@
-"""Checks of the harness itself: see `test_harness.py`."""
+"""Checks of the harness itself: see `test_harness.py`.
+
+As a script, one that hangs; the others are among those of `learners_script.py`.
+"""
 
 import os
-import sys
 import time
 
 from cluster import run_checks
@@ -22,5 +24,4 @@ def hangs(client):
 
 
 if __name__ == "__main__":
-    checks = [processes, fails]
-    run_checks(*(checks if len(sys.argv) < 3 else [hangs]))
+    run_checks(hangs)

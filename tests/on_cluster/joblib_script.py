@@ -16,12 +16,12 @@ import joblib
 import numpy as np
 import scipy.sparse as sp
 from cluster import run_checks
-from distributed.comm import tcp
 from sklearn.linear_model import ElasticNet, Ridge
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_info
+from wire import Wire
 
 from sparselearn import _kernels
 from sparselearn._parallel import Shared, map_jobs, map_threads
@@ -36,34 +36,6 @@ from sparselearn.model_selection import SparsitySearchCV
 from sparselearn.pruning import Pruner, PrunerCV
 
 ALPHAS = [1.0, 0.3, 0.1, 0.03]
-
-
-class Wire:
-    """Bytes that went from any process of a cluster to any other."""
-
-    def __init__(self, client):
-        self.client = client
-        count_bytes()
-        client.run(count_bytes)
-
-    def total(self):
-        return sum(self.client.run(bytes_so_far).values()) + bytes_so_far()
-
-
-def count_bytes():
-    write = tcp.TCP.write
-    tcp.TCP.bytes_so_far = 0
-
-    async def counted(self, *args, **kwargs):
-        n_bytes = await write(self, *args, **kwargs)
-        tcp.TCP.bytes_so_far += n_bytes
-        return n_bytes
-
-    tcp.TCP.write = counted
-
-
-def bytes_so_far():
-    return tcp.TCP.bytes_so_far
 
 
 def make(n_samples=4000, n_features=100, classes=False):

@@ -10,7 +10,7 @@ from pathlib import Path
 import joblib
 import numpy as np
 from cluster import write_found
-from faults import Gate, interrupting, meanwhile, soon
+from faults import Gate, hear_interrupts, interrupting, meanwhile, soon
 from sklearn.base import BaseEstimator, RegressorMixin
 from threadpoolctl import threadpool_info
 
@@ -101,6 +101,7 @@ def interrupted_threads():
 
 
 if __name__ == "__main__":
+    hear_interrupts()
     (FOLDER / "file").touch()
     (FOLDER / "small").mkdir()
     found = {

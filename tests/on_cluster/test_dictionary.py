@@ -4,7 +4,7 @@ import numpy as np
 
 
 def test_rounds_of_an_online_dictionary(run_script):
-    alone, there, held, sent, score = run_script("dictionary_script.py")["online"]
+    alone, there, held, sent, score = run_script("learners_script.py")["online"]
     for name, value in alone.items():
         np.testing.assert_allclose(value, there[name], 1e-9, 1e-12, err_msg=name)
         np.testing.assert_allclose(value, held[name], 1e-9, 1e-12, err_msg=name)

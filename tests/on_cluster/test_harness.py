@@ -6,7 +6,7 @@ import pytest
 
 
 def test_results_and_errors_come_back(run_script):
-    found = run_script("harness_script.py")
+    found = run_script("learners_script.py")
     workers, client = found["processes"]
     assert len({*workers.values(), client}) == 3
     with pytest.raises(AssertionError, match="ZeroDivisionError"):
@@ -16,7 +16,7 @@ def test_results_and_errors_come_back(run_script):
 
 
 def test_a_script_that_hangs_is_killed_with_its_workers(start_script):
-    script = start_script("harness_script.py", "hangs")
+    script = start_script("harness_script.py")
     deadline = time.monotonic() + 60
     while len(script.group()) < 3 and time.monotonic() < deadline:
         time.sleep(0.1)

@@ -4,7 +4,7 @@ import numpy as np
 
 
 def test_rounds_of_kmeans(run_script):
-    found = run_script("kmeans_script.py")["kmeans"]
+    found = run_script("learners_script.py")["kmeans"]
     alone, there, held, sent, score, labels = found
     for mine, theirs in zip(alone, there):
         for name, value in mine.items():

@@ -4,7 +4,7 @@ import numpy as np
 
 
 def test_a_cluster_learns_the_same(run_script):
-    for here, there, kept, sent in run_script("networks_script.py")["networks"]:
+    for here, there, kept, sent in run_script("learners_script.py")["networks"]:
         for one, two, three in zip(here, there, kept, strict=True):
             np.testing.assert_allclose(one, two, 1e-6, 1e-9)
             np.testing.assert_allclose(one, three, 1e-6, 1e-9)

@@ -274,8 +274,20 @@ def test_own_networks_read_used_inputs_only(n_used, dtype, rng):
 
 @pytest.mark.parametrize("n_used", [10, N_FEATURES])
 @pytest.mark.parametrize("storage", [np.array, sp.csr_array])
-def test_own_networks_refuse_what_is_not_finite(n_used, storage, rng):
+@pytest.mark.parametrize("row", [0, 100, N_ROWS - 1])
+def test_own_networks_refuse_what_is_not_finite(n_used, storage, row, rng):
     network, X = masked(SparseMLPClassifier, rng, n_used)
-    X[N_ROWS - 1, N_FEATURES - 1] = np.nan  # read by a weight or not
+    X[row, N_FEATURES - 1] = np.nan  # read by a weight or not
     with pytest.raises(ValueError, match="Input X contains NaN"):
         network.predict(storage(X))
+    with config_context(assume_finite=True):
+        network.predict(storage(X))
+
+
+def test_own_networks_take_large_numbers(rng):
+    network, X = masked(SparseMLPRegressor, rng, N_FEATURES, np.float32)
+    X[3:6, 0] = np.finfo(np.float32).max / 2  # whose sum is not finite
+    network.coefs_[0][0] = 0.0
+    found = network.predict(X)
+    X[3:6, 0] = 0.0
+    assert_array_equal(found, network.predict(X))

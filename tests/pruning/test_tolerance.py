@@ -138,6 +138,19 @@ def test_judge_weighs_rows_where_the_metric_can(rng, problem):
     assert own == y[0]
 
 
+def test_metrics_get_weights_as_an_array(problem):
+    X, y = problem
+    weight = [1.0, 2.0] * 200
+    model = Ridge().fit(X, y)
+
+    def total(model, X, y, sample_weight):
+        return sample_weight.sum()
+
+    judge = Judge(model, total, X, y, weight)
+    assert judge(model) == 600.0
+    assert judge(model, np.arange(3)) == 4.0
+
+
 def test_bounded_scores():
     assert is_bounded(Ridge(), None)
     assert is_bounded(Ridge(), "r2")

@@ -11,7 +11,7 @@ from sklearn.cluster import KMeans
 from sparselearn._kernels._tiles import multiplies_integers
 from sparselearn._parallel import stream
 from sparselearn._solvers import _centroid_batches as batches
-from sparselearn._solvers import _frame, _lloyd, _nearest
+from sparselearn._solvers import _frame, _lloyd, _nearest, _spread
 from sparselearn._solvers._centroid_start import initial_centroids
 from sparselearn._solvers._nearest import nearest_centroids
 from sparselearn._validation import column_major
@@ -158,6 +158,7 @@ def test_weights_are_repeats_and_order_does_not_matter(rng, spherical, kind):
 @KINDS
 def test_same_bits_for_any_threads(rng, spherical, dtype, kind, monkeypatch):
     monkeypatch.setattr(_nearest, "TASK", 64)
+    monkeypatch.setattr(_spread, "MOST", 64)
     X, weights = rows(blobs(rng, n=1000), dtype, kind), rng.random(1000)
     start = np.asarray(X[:20].todense() if kind == "sparse" else X[:20])
     one = learn(X, start, weights, spherical=spherical)
@@ -239,6 +240,7 @@ class Made:
 @SPHERICAL
 def test_rows_may_be_made_when_they_are_asked_for(rng, spherical, monkeypatch):
     monkeypatch.setattr(_nearest, "TASK", 64)
+    monkeypatch.setattr(_spread, "MOST", 64)
     X = rows(blobs(rng, n=1000, p=40, k=20) * np.linspace(1.0, 0.01, 40))
     made = Made(X)
     one = learn(X, X[:30], spherical=spherical)

@@ -15,7 +15,7 @@ from reference import (
 )
 
 from sparselearn._parallel import stream
-from sparselearn._solvers import _dead_units, _sparse_autoencoder
+from sparselearn._solvers import _dead_units, _unit_steps
 from sparselearn._solvers._sparse_autoencoder import SparseLearner, SparseSpec
 from sparselearn._solvers._training import Batch
 
@@ -122,15 +122,15 @@ def forced(monkeypatch):
     """Let gradients come from matrix products, or from pairs."""
 
     paths = {
-        "_by_products": SparseLearner._by_products,
-        "_by_pairs": SparseLearner._by_pairs,
+        "_by_products": _unit_steps._by_products,
+        "_by_pairs": _unit_steps._by_pairs,
     }
 
     def force(dense):
-        monkeypatch.setattr(_sparse_autoencoder, "DENSE", 0.0 if dense else 2.0)
+        monkeypatch.setattr(_unit_steps, "DENSE", 0.0 if dense else 2.0)
         wanted = "_by_products" if dense else "_by_pairs"
         for name, path in paths.items():
-            monkeypatch.setattr(SparseLearner, name, path if name == wanted else None)
+            monkeypatch.setattr(_unit_steps, name, path if name == wanted else None)
 
     return force
 

@@ -5,8 +5,9 @@ import pytest
 import scipy.sparse as sp
 
 from sparselearn._parallel import bounded, stream
-from sparselearn._solvers import _whitening
-from sparselearn._solvers._whitening import Covariance, covariance_of, whitening
+from sparselearn._solvers import _spread, _whitening
+from sparselearn._solvers._spread import Covariance, covariance_of
+from sparselearn._solvers._whitening import whitening
 
 KINDS = pytest.mark.parametrize("kind", _whitening.KINDS)
 
@@ -18,7 +19,7 @@ def X(rng):
 
 @pytest.fixture(autouse=True)
 def _short_chunks(monkeypatch):
-    monkeypatch.setattr(_whitening, "CHUNK", 64)
+    monkeypatch.setattr(_spread, "CHUNK", 64)
 
 
 def by_definition(X, weights):

@@ -3,8 +3,7 @@
 import dask
 import dask.array as da
 import numpy as np
-from cluster import run_checks
-from joblib_script import Wire
+from wire import Wire
 
 from sparselearn.decomposition import MiniBatchDictionaryLearning
 
@@ -47,7 +46,3 @@ def online(client):
     model.fit(kept + 0.0).fit(kept)
     held = {name: getattr(model, name) for name in FIGURES}
     return alone, there, held, sent, score
-
-
-if __name__ == "__main__":
-    run_checks(online)

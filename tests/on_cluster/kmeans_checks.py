@@ -3,8 +3,7 @@
 import dask
 import dask.array as da
 import numpy as np
-from cluster import run_checks
-from joblib_script import Wire
+from wire import Wire
 
 from sparselearn.cluster import KMeansCoder
 
@@ -51,7 +50,3 @@ def kmeans(client):
     chain = KMeansCoder(K, whiten="zca", batch_size=500, random_state=0)
     there = there, of(chain.partial_fit(rows()))
     return alone, there, held, sent, score, labels
-
-
-if __name__ == "__main__":
-    run_checks(kmeans)

@@ -3,8 +3,7 @@
 import dask
 import dask.array as da
 import numpy as np
-from cluster import run_checks
-from joblib_script import Wire
+from wire import Wire
 
 from sparselearn.neural_network import SparseAutoencoder, SparseMLPClassifier
 
@@ -47,7 +46,3 @@ def networks(client):
         kept = [values.persist() for values in data()]
         found.append((here, there, learned(model.fit(*kept), *kept), sent))
     return found
-
-
-if __name__ == "__main__":
-    run_checks(networks)
