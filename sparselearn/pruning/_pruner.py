@@ -84,6 +84,9 @@ class Pruner(
         - "lamp": the share of :math:`w_{ij}^2` (in the linear model's units) in the sum
           of it and all larger ones of its layer, so that layers compare;
         - "wanda": :math:`|w_{ij}| \sqrt{\mathrm{mean}(a_i^2)}`;
+        - "pratt": :math:`|w_{ij} \, \mathrm{cov}(a_i, z_j)|`, whose terms without the
+          absolute value sum to :math:`\mathrm{var}(z_j)`: often better than "magnitude"
+          in linear models of far more features than rows;
         - "signal", of units and features: :math:`\mathrm{std}(a_j) \,
           \|V_{j \cdot}\|`;
         - "obd": :math:`G_{ij} w_{ij}^2 / 2`, G the diagonal of the Gauss-Newton matrix
@@ -191,6 +194,8 @@ class Pruner(
           squares over the rows that are observed, without labels, with a pull to the
           old weights of 0.01 times the mean variance of the inputs (times a feature's
           own variance, where features have units);
+        - "distill", for linear models of any loss, does as "lstsq" with a pull that
+          cross-validation without labels chooses, see the Notes;
         - "none" leaves the intercepts; a perceptron without most of its weights may
           do better so than with "fold";
         - "obs", for linear models and support vectors whatever the criterion, gives
@@ -328,6 +333,18 @@ class Pruner(
     warned of. The score of a frozen estimator on its own training rows is optimistic;
     give `fit` others.
 
+    ``refit="distill"`` minimises, for each output j with kept features S,
+
+    .. math:: \mathrm{mean}_i (z_{ij} - x_{iS}^\top v - c)^2
+        + t \sum_{s \in S} \mathrm{var}(x_s) (v_s - \phi w_{sj})^2,
+
+    z being the linear function before pruning, w the weights so far, :math:`\phi` the
+    factor on them that is least wrong, and t that one of 19 strengths in half powers of
+    ten whose generalized cross-validation error is least, degrees of freedom counted
+    1.4-fold. There are no labels in it, and nothing to tune. It takes the
+    eigenvalues of a matrix as large as there are rows observed, or features kept,
+    whichever is less.
+
     `sample_weight` weights both the fit of the estimator and the means and standard
     deviations over X. With metadata routing enabled each has its own request: that of
     the estimator (``estimator.set_fit_request``) and that of the Pruner. Without it,
@@ -340,6 +357,7 @@ class Pruner(
     for the magnitude-based pruning", ICLR 2021. M. Sun et al., "A simple and effective
     pruning approach for large language models", ICLR 2024. U. Evci et al., "Rigging the
     lottery", ICML 2020. L. Yin et al., "Outlier weighed layerwise sparsity", ICML 2024.
+    J. W. Pratt, "Dividing the indivisible", Tampere 1987.
 
     Examples
     --------

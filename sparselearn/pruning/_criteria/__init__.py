@@ -31,6 +31,7 @@ from sparselearn.pruning._criteria._magnitude import (
     magnitude_of_vectors,
 )
 from sparselearn.pruning._criteria._parts import sum_over_features, sum_over_units
+from sparselearn.pruning._criteria._pratt import pratt
 from sparselearn.pruning._criteria._random import (
     random_elements,
     random_features,
@@ -87,6 +88,7 @@ CRITERIA = {
         feature=obs_of_inputs,
         support_vector=obs_of_inputs,
     ),
+    "pratt": Criterion(element=pratt),
     "random": Criterion(
         element=random_elements,
         neuron=random_units,
