@@ -5,11 +5,7 @@ from numbers import Integral, Real
 from sklearn.base import BaseEstimator, MetaEstimatorMixin
 from sklearn.metrics import get_scorer_names
 
-from sparselearn._compat import (
-    Interval,
-    StrOptions,
-    fit_context,
-)
+from sparselearn._compat import Interval, StrOptions, fit_context
 from sparselearn._validation import refuse_collection
 from sparselearn.pruning._bench import Bench, prune_on
 from sparselearn.pruning._criteria import CRITERIA
@@ -491,14 +487,9 @@ class Pruner(
 
     def _plan(self):
         """How to prune, and how much of the score may be lost; one has the amount."""
-        amount = amount_of(
-            sparsity=self.sparsity,
-            n_nonzero_coefs=self.n_nonzero_coefs,
-            threshold=self.threshold,
-            tolerance=self.tolerance,
-            granularity=self.granularity,
-            layer_sparsity=self.layer_sparsity,
-        )
+        amounts = ("sparsity", "n_nonzero_coefs", "threshold", "tolerance")
+        names = (*amounts, "granularity", "layer_sparsity")
+        amount = amount_of(**{name: getattr(self, name) for name in names})
         if amount is None:
             amount = {"tolerance": "auto"}
         tolerance = amount.pop("tolerance", None)
