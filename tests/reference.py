@@ -1358,6 +1358,16 @@ def pre_activation_curvature(twin, layer):
     return total
 
 
+def covariances(twin, a, z):
+    """Of each column of `a` with each of `z`."""
+    return np.array(
+        [
+            [twin.mean((x - twin.mean(x)) * (out - twin.mean(out))) for out in z.T]
+            for x in a.T
+        ]
+    )
+
+
 # (criterion, granularity) -> importances, each as its definition has it.
 SCORES = {
     ("entropy", "neuron"): lambda t: [
@@ -1383,6 +1393,9 @@ SCORES = {
     ("lamp", "element"): lambda t: [lamp_scores(w) for w in t.weights],
     ("wanda", "element"): lambda t: [
         abs(w) * np.sqrt(t.mean(a**2))[:, None] for w, a in zip(t.weights, t.layers())
+    ],
+    ("pratt", "element"): lambda t: [
+        abs(w * covariances(t, a, a @ w)) for w, a in zip(t.weights, t.layers())
     ],
     ("signal", "neuron"): lambda t: [
         spread(t, a) * v for a, v in zip(t.layers()[1:-1], t.outgoing())
@@ -1412,6 +1425,27 @@ def masked_ridge(a, residuals, masks, ridge, weights):
         right = np.concatenate([root[:, 0] * residuals[:, output], 0 * ridge[mask]])
         delta[mask, output] = np.linalg.lstsq(rows, right, rcond=None)[0]
     return delta
+
+
+def cross_validated_ridge(a, r, ridge, strengths, weights, *, centred, cost=1.4):
+    """The ridge regression of the least generalized cross-validation error; its t.
+
+    By the matrix that gives the fit to the rows.
+    """
+    root = np.sqrt(weights)
+    b = root[:, None] * a
+    n = np.count_nonzero(weights)
+    best = np.inf, None, np.inf
+    for t in sorted(strengths, reverse=True):
+        solve = np.linalg.solve(b.T @ b + t * np.diag(ridge), b.T)
+        degrees = np.trace(b @ solve) + centred
+        if cost * degrees >= n:
+            continue
+        delta = solve @ (root * r)
+        error = weights @ (r - a @ delta) ** 2 / (1.0 - cost * degrees / n) ** 2
+        if error < best[0]:
+            best = error, delta, t
+    return best[1:]
 
 
 # -- pruning: scores -----------------------------------------------------------

@@ -96,7 +96,8 @@ class PruningDisplay:
             x = estimator.best_sparsity_
         elif hasattr(estimator, "path_"):
             curves, control = _of_search(estimator)
-            x = 1 - estimator.n_kept_ / estimator.path_["n_nonzero_coefs"][0]
+            n_parts = max(estimator.path_["n_nonzero_coefs"][0], 1)
+            x = (n_parts - estimator.n_kept_) / n_parts
         else:
             raise ValueError(
                 "The Pruner has no path: it was told how much to prune. Fit it with a "

@@ -178,6 +178,10 @@ def numbers_of(layer_sparsity, importances, blocks):
                 f"layer_sparsity must have numbers in [0, 1); got {sparsity!r} for "
                 f"layer {one!r}."
             )
+        if layer in numbers:
+            raise ValueError(
+                f"layer_sparsity={layer_sparsity!r} has two numbers for layer {layer}."
+            )
         size = importances[layer].size
         numbers[layer] = size - round(sparsity * size)
     return numbers

@@ -123,7 +123,7 @@ def prune_on(bench, plan, tolerance=None):
     -------
     outcome : Outcome
     """
-    candidates = candidates_of(observe(bench.estimator, None).blocks, plan)
+    candidates = candidates_of(observe(bench.estimator, None), plan)
     ruled = _with(plan, candidates[0])
     races = len(candidates) > 1 and bench.split is not None
     if tolerance is None:
@@ -148,11 +148,11 @@ def _to_amount(bench, plan, candidates):
 
 def _raced(bench, plan, candidates, n_kept, figures, words):
     """`plan` with the criterion and refit of the winner of a race."""
-    blocks = observe(bench.estimator, None).blocks
+    subject = observe(bench.estimator, None)
     found = race(
         candidates,
         [
-            _stand(bench._replace(split=fold), plan, blocks)
+            _stand(bench._replace(split=fold), plan, subject)
             for fold in bench.split.folds
         ],
         n_kept,
@@ -169,9 +169,9 @@ def _raced(bench, plan, candidates, n_kept, figures, words):
     return _with(plan, found.winner)
 
 
-def _stand(bench, plan, blocks):
+def _stand(bench, plan, subject):
     def start(candidate, share):
-        return bench.trials(label_free(blocks, _with(plan, candidate)), 0, share)
+        return bench.trials(label_free(subject, _with(plan, candidate)), 0, share)
 
     return Stand(start, bench.judge(), bench.departures())
 
@@ -183,7 +183,8 @@ def _to_tolerance(bench, plan, candidates, tolerance):
     enough = base_score - tolerance
     figures, words = {"base_score_": base_score, "tolerance_": tolerance}, []
     trials, search, path = _searched(bench, plan, judge, enough)
-    if candidates:
+    was_tried = search.n_kept.size > 0
+    if candidates and was_tried:
         n_kept = _around(search, trials.n_parts)
         winner = _raced(bench, plan, candidates, n_kept, figures, words)
         if winner != plan:
@@ -199,12 +200,14 @@ def _to_tolerance(bench, plan, candidates, tolerance):
     else:
         estimator, pruned = trials.prune(trials.n_parts, plan)
         score = base_score
-        words.insert(
-            0,
-            f"The estimator is not pruned: its score of {base_score:.4g} fell by more "
-            f"than the tolerance of {tolerance:.4g} at the smallest sparsity that was "
-            f"tried (path_ has all of them). Give a larger tolerance, or sparsity.",
-        )
+        if was_tried:  # there is more than one part
+            words.insert(
+                0,
+                f"The estimator is not pruned: its score of {base_score:.4g} fell by "
+                f"more than the tolerance of {tolerance:.4g} at the smallest sparsity "
+                "that was tried (path_ has all of them). Give a larger tolerance, or "
+                "sparsity.",
+            )
     n_kept = trials.n_kept(pruned.kept)
     masked, _ = trials.prune(n_kept, plan._replace(refit="none", schedule="one-shot"))
     figures |= {"pruned_score_": judge(masked), "score_": score, "n_kept_": n_kept}
@@ -227,7 +230,7 @@ def _resolved(tolerance, bench, judge, base_score):
 
 def _searched(bench, plan, judge, enough):
     """Trials of `plan` without labels, the search through them, and all that it saw."""
-    trials = bench.trials(label_free(observe(bench.estimator, None).blocks, plan))
+    trials = bench.trials(label_free(observe(bench.estimator, None), plan))
     path = {}
 
     def score(n_kept):

@@ -1,5 +1,6 @@
 """A fitted estimator as pruning sees it: affine maps, one after the other."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -53,7 +54,9 @@ class Block(NamedTuple):
     def matrix(self):
         """W as a view of shape (n_inputs, n_outputs)."""
         weights = self.by_input(self.weights)
-        return weights.reshape(len(weights), -1)
+        # Of a tree that is but a leaf there is none, and -1 would say nothing.
+        n_outputs = math.prod(weights.shape[1:])
+        return weights.reshape(len(weights), n_outputs)
 
     def constants(self):
         """B as an array of shape (n_outputs,); zeros where there must be none."""
@@ -112,7 +115,7 @@ def counts(blocks):
     n_total = sum(block.weights.size for block in blocks)
     n_nonzero = int(sum(np.count_nonzero(block.weights) for block in blocks))
     return {
-        "sparsity_": (n_total - n_nonzero) / n_total,
+        "sparsity_": (n_total - n_nonzero) / max(n_total, 1),
         "n_nonzero_coefs_": n_nonzero,
         "support_": np.flatnonzero((blocks[0].matrix() != 0.0).any(axis=1)),
     }

@@ -124,16 +124,16 @@ def cross_validated(folds, plan, sparsities):
         Folds.fitted, shared, [(k,) for k in numbers], folds.n_jobs, in_threads=True
     )
     benches = [folds.bench(fitted, k) for k, fitted in enumerate(fits)]
-    dense = [observe(bench.estimator, None).blocks for bench in benches]
+    dense = [observe(bench.estimator, None) for bench in benches]
     candidates = candidates_of(dense[0], plan)
     controlled = getattr(CRITERIA[CONTROL], plan.granularity)
     if plan.criterion != CONTROL and controlled is not None:
         candidates.append(candidates[0]._replace(criterion=CONTROL))
     if sparsities is None:
         # The same shares on all folds, though trees differ in size.
-        n_parts = min(_n_parts(blocks, plan) for blocks in dense)
+        n_parts = min(_n_parts(subject.blocks, plan) for subject in dense)
         counts = np.array([n_parts, *counts_down(n_parts)])
-        sparsities = 1 - counts / n_parts
+        sparsities = 1 - counts / n_parts if n_parts else np.zeros(1)
     sparsities = checked_sparsities(sparsities)
     jobs = []
     for k, bench in enumerate(benches):
@@ -163,7 +163,7 @@ def _path(folds, k, fitted, plan, sparsities):
         estimator, pruned = trials.prune({"sparsity": share})
         n_zero = sum(np.count_nonzero(b.weights == 0) for b in pruned.blocks)
         n_weights = sum(block.weights.size for block in pruned.blocks)
-        found.append((judge(estimator), n_zero / n_weights))
+        found.append((judge(estimator), n_zero / max(n_weights, 1)))
     return found
 
 
@@ -236,6 +236,10 @@ def chosen(results, tolerance, bench):
         passes[:, 1:] &= passes[:, :-1]
         if results.sparsities[0] > 0:
             passes[:, 0] &= base >= enough
+    # Where a floor holds, more is asked for than is removed.
+    zeros = results.zeros
+    same = (zeros[:, :, 1:] == zeros[:, :, :-1]).all(axis=0)
+    passes[:, 1:] &= ~same | (zeros.mean(axis=0)[:, 1:] >= results.sparsities[1:])
     found = [
         (level, mean[k, level], -k) for k in real for level in np.flatnonzero(passes[k])
     ]

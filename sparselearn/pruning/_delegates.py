@@ -16,7 +16,7 @@ from sparselearn._support import SupportMixin
 from sparselearn._validation import refuse_collection
 from sparselearn.pruning._adapters import adapter_of
 from sparselearn.pruning._shrink import shrink_in_place
-from sparselearn.pruning._wrappers import last_step, with_last_step
+from sparselearn.pruning._wrappers import PrunesMixin, last_step, with_last_step
 
 __all__ = ["DelegatesMixin", "delegated"]
 
@@ -36,7 +36,7 @@ def delegated(name):
     return available_if(check)
 
 
-class DelegatesMixin(SupportMixin):
+class DelegatesMixin(PrunesMixin, SupportMixin):
     """Methods and attributes of `estimator_`, as far as it has them.
 
     For a meta-estimator that has `estimator`, and whose `fit` ends with `_store`.
@@ -159,9 +159,12 @@ class DelegatesMixin(SupportMixin):
         n_inputs = len(blocks[0].by_input(blocks[0].weights))
         self._n_read = getattr(final, "n_features_in_", n_inputs)
 
-    def _store(self, outcome, unpruned, *, shrink=False):
+    def _store(self, outcome, unpruned, *, shrink=False, within=None):
+        """Set the fitted attributes; `within` are earlier masks, which still hold."""
         estimator, pruned, plan, figures, words = outcome
         masks, blocks = pruned.masks, pruned.blocks
+        if within is not None:
+            masks = [mask & earlier for mask, earlier in zip(masks, within)]
         if shrink:
             masks = _without(blocks, masks, shrink_in_place(estimator))
             blocks = adapter_of(last_step(estimator)).read(last_step(estimator))

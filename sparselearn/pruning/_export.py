@@ -1,5 +1,6 @@
 """Estimators to ship: all that predicts, nothing that trains."""
 
+import warnings
 from copy import deepcopy
 
 import numpy as np
@@ -41,7 +42,8 @@ def export(estimator, format="dense", X=None):
         about 95 % on, and not to be trained again by scikit-learn. "shrunk" removes
         the hidden units that do nothing, as :func:`shrink`: smaller and faster.
     X : array-like or sparse array of shape (n_samples, n_features), default=None
-        Rows to compare predictions on; None draws normal numbers.
+        Rows to compare predictions on; None draws normal numbers, as what the last
+        step of a pipeline reads.
 
     Returns
     -------
@@ -91,12 +93,19 @@ def export(estimator, format="dense", X=None):
 def _difference(estimator, exported, X, format):
     """The largest difference of an output, or an error if it is more than rounding."""
     if X is not None:
-        samples = [X]
-    else:
-        drawn = np.random.default_rng(0).normal(size=(N_ROWS, estimator.n_features_in_))
-        samples = [drawn]
-        if format == "csr":  # sparse by sparse is another branch of predict
-            samples.append(sp.csr_array(drawn))
+        return _largest_gap(estimator, exported, [X], format)
+    # What is before the last step is as it was, and may want texts, or data frames.
+    estimator, exported = last_step(estimator), last_step(exported)
+    drawn = np.random.default_rng(0).normal(size=(N_ROWS, estimator.n_features_in_))
+    samples = [drawn]
+    if format == "csr":  # sparse by sparse is another branch of predict
+        samples.append(sp.csr_array(drawn))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "X does not have valid feature names")
+        return _largest_gap(estimator, exported, samples, format)
+
+
+def _largest_gap(estimator, exported, samples, format):
     (method,) = [name for name in METHODS if hasattr(estimator, name)][:1]
     largest = 0.0
     for rows in samples:

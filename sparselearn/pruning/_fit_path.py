@@ -46,8 +46,8 @@ def fit_path(
     pruners = [clone(pruner).set_params(**{parameter: value}) for value in values]
     plans = [_plan(twin) for twin in pruners]
     first = pruners[0]
-    check_parts(first.estimator, first.granularity)
-    params, sample_weight, of_cv = first._routed(sample_weight, groups, fit_params)
+    check_parts(first.estimator, first.granularity, first.criterion)
+    params, sample_weight, of_cv = first._routed(X, sample_weight, groups, fit_params)
     seed, split = first._split(X, y, None, **of_cv)
     estimator = fitted_clone(first.estimator, X, y, params)
     rows = X, y, sample_weight

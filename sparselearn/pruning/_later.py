@@ -75,6 +75,8 @@ class LaterMixin:
     def prune(self, X, y=None, sample_weight=None, groups=None):
         """Prune what `partial_fit` has trained, as :meth:`fit` prunes what it fits.
 
+        What was pruned before stays so.
+
         Parameters
         ----------
         X : array-like or sparse array of shape (n_samples, n_features)
@@ -90,7 +92,7 @@ class LaterMixin:
         plan, tolerance = self._plan()
         seed, split = self._split(X, y, tolerance, groups=groups)
         estimator = deepcopy(self.estimator_)
-        self._prune_fitted(
-            estimator, (X, y, sample_weight), split, seed, plan, tolerance
-        )
+        within = getattr(self, "masks_", None)
+        rows = X, y, sample_weight
+        self._prune_fitted(estimator, rows, split, seed, plan, tolerance, within)
         return self

@@ -93,7 +93,11 @@ def make_masks(
                 layer_sparsity, importances, orders, granularity, subject
             )
         numbers = numbers_of(layer_sparsity, importances, blocks)
-        numbers = {layer: numbers[layer] for layer in layers if layer in numbers}
+        if numbers.keys() & set(excluded):
+            raise ValueError(
+                f"layer_sparsity={layer_sparsity!r} has a number for a layer that "
+                f"exclude={exclude!r} leaves alone."
+            )
         for layer in layers:
             place = np.arange(orders[layer].size)
             if layer in numbers:

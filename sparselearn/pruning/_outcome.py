@@ -65,6 +65,8 @@ class ResultsMixin:
         report : PruningReport
         """
         pruned = self._fitted()
+        if X is None and y is not None:
+            raise ValueError("Scores on y need X, its rows: give both, or neither.")
         unpruned = getattr(self, "unpruned_", None)
         names = {"dense": "base_score_", "masked": "pruned_score_", "pruned": "score_"}
         scores = {

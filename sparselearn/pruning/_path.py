@@ -1,20 +1,25 @@
 """Score against sparsity of one fitted estimator, on rows of the user's choice."""
 
+from copy import deepcopy
 from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
+from sklearn.metrics import get_scorer_names
 from sklearn.utils.validation import check_is_fitted
 
 from sparselearn._compat import Interval, StrOptions, validate_params
 from sparselearn._parallel import map_threads
 from sparselearn.pruning._bench import Bench
+from sparselearn.pruning._criteria import CRITERIA
 from sparselearn.pruning._procedure import Plan, check_parts, observe, seed_of
 from sparselearn.pruning._prune import CONSTRAINTS, DATA_CONSTRAINTS
+from sparselearn.pruning._refits import REFITS
 from sparselearn.pruning._search import counts_down
 from sparselearn.pruning._strategy import candidates_of, label_free
+from sparselearn.pruning._wrappers import thawed
 
-__all__ = ["PruningPath", "checked_sparsities", "pruning_path"]
+__all__ = ["PruningPath", "check_varies", "checked_sparsities", "pruning_path"]
 
 
 class PruningPath(NamedTuple):
@@ -57,21 +62,30 @@ def checked_sparsities(sparsities):
     return shares
 
 
+def check_varies(granularity):
+    """Refuse parts that are all told how many of them are kept."""
+    if isinstance(granularity, tuple):
+        raise ValueError(
+            f"granularity={granularity!r} says how much is kept: there is nothing to "
+            "choose."
+        )
+
+
 _CHOICES = ("granularity", "scope", "random_state")
 
 
 @validate_params(
     {name: CONSTRAINTS[name] for name in _CHOICES}
     | {
-        name: [*CONSTRAINTS[name], StrOptions({"auto"})]
-        for name in ("criterion", "refit")
+        "criterion": [StrOptions({"auto", *CRITERIA}), callable],
+        "refit": [StrOptions({"auto", *REFITS})],
     }
     | DATA_CONSTRAINTS
     | {
         "X_test": DATA_CONSTRAINTS["X"],
         "y_test": DATA_CONSTRAINTS["y"],
         "sparsities": ["array-like", None],
-        "scoring": [str, callable, None],
+        "scoring": [StrOptions(set(get_scorer_names())), callable, None],
         "calibration_size": [Interval(Integral, 1, None, closed="left"), None],
         "n_jobs": [Integral, None],
     },
@@ -147,15 +161,17 @@ def pruning_path(
     array([0.51, 0.51, 0.27])
     """
     check_parts(estimator, granularity)
+    check_varies(granularity)
     check_is_fitted(estimator)
+    estimator = thawed(deepcopy(estimator))
     seed = seed_of(random_state)
-    blocks = observe(estimator, None).blocks
+    subject = observe(estimator, None)
     plan = Plan(
         {}, criterion=criterion, granularity=granularity, scope=scope, refit=refit
     )
-    (first, *_) = candidates_of(blocks, plan)
+    (first, *_) = candidates_of(subject, plan)
     plan = plan._replace(criterion=first.criterion, refit=first.refit)
-    plan = label_free(blocks, plan)
+    plan = label_free(subject, plan)
     options = None, calibration_size, seed, scoring, n_jobs
     trials = Bench(estimator, X, y, sample_weight, *options).trials(plan)
     if X_test is None:
@@ -180,7 +196,7 @@ def pruning_path(
     kept, masked, finished, threshold, masks = map(list, zip(*found))
     kept = np.array(kept)
     return PruningPath(
-        1 - kept / n_parts,
+        1 - kept / n_parts if n_parts else np.zeros(kept.size),
         kept,
         np.array(masked),
         np.array(finished),

@@ -22,7 +22,7 @@ from sparselearn._compat import n_rows_of, rows_of
 from sparselearn.pruning._adapters import adapter_of
 from sparselearn.pruning._allocation import positions
 from sparselearn.pruning._calibration import Calibration, Subject
-from sparselearn.pruning._criteria import score_parts
+from sparselearn.pruning._criteria import check_knows, score_parts
 from sparselearn.pruning._granularity import cut, parts_of, weight_masks
 from sparselearn.pruning._masks import make_masks
 from sparselearn.pruning._refits import REFITS
@@ -36,6 +36,7 @@ __all__ = [
     "Subject",
     "amount_of",
     "check_parts",
+    "check_searchable",
     "observe",
     "prune_in_place",
     "seed_of",
@@ -137,14 +138,27 @@ def amount_of(*, granularity="element", layer_sparsity=None, **amounts):
             f"threshold={given['threshold']!r} says which weights are kept; give "
             f"sparsity or n_nonzero_coefs with layer_sparsity={layer_sparsity!r}."
         )
+    if "tolerance" in given:
+        check_searchable(layer_sparsity)
     said = isinstance(granularity, tuple) or isinstance(layer_sparsity, (dict, list))
     return given or ({} if said else None)
 
 
-def check_parts(estimator, granularity):
-    """Refuse, before time is spent, an estimator that has no such parts."""
+def check_searchable(layer_sparsity):
+    """Refuse a search for an amount that numbers for layers say already."""
+    if isinstance(layer_sparsity, (dict, list)):
+        raise ValueError(
+            f"layer_sparsity={layer_sparsity!r} says in numbers what a tolerance, or "
+            "PrunerCV, is to find out. Give it as a word, or exclude layers."
+        )
+
+
+def check_parts(estimator, granularity, criterion="random"):
+    """Refuse, before time is spent, what has no such parts or cannot score them."""
     final = last_step(estimator)
     adapter_of(final).check(final, parts_of(granularity))
+    if criterion not in ("auto", "random"):
+        check_knows(criterion, granularity)
 
 
 def seed_of(random_state):
@@ -248,12 +262,17 @@ def _counts_on_the_way(plan, subject, kept):
 def _step(final, teacher, now, masks, plan, rates):
     """Cut what `now` is, correct it without labels, write it, and train.
 
+    `masks` are those of the weights that are kept.
+
     Returns the blocks before training, if there was any, and after all.
     """
     data = now.data
     pruned = cut(now.blocks, masks)
     refit = REFITS[plan.refit]
     changed = not all(mask.all() for mask in masks)
+    if not data.adapter.has_curvature:
+        # What was zero stays so: a network that is pruned again gets no denser.
+        masks = [mask & (b.weights != 0.0) for mask, b in zip(masks, now.blocks)]
     if changed and refit.of_blocks is not None:
         refit.of_blocks(teacher.blocks, pruned, masks, teacher.data, plan)
     data.adapter.write(final, pruned)

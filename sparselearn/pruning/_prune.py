@@ -100,7 +100,7 @@ def importance(
     >>> model.coef_.round(2), importance(model, X)[0].round(2)
     (array([1. , 0.5]), array([1. , 2.5]))
     """
-    check_parts(estimator, granularity)
+    check_parts(estimator, granularity, criterion)
     check_is_fitted(estimator)
     blocks, data = observe(estimator, X, y, sample_weight, random_state)
     return score_parts(criterion, granularity, blocks, data)
@@ -144,7 +144,7 @@ def prune(
     y : array-like, default=None
         Targets of the rows of X, for what needs them.
     criterion, granularity, sparsity, n_nonzero_coefs, threshold, scope
-        As in :class:`Pruner`.
+        As in :class:`Pruner`; if nothing says how much, half is pruned.
     layer_sparsity, min_density, exclude, refit, refit_epochs, schedule, n_steps
         As in :class:`Pruner`.
     sample_weight : array-like of shape (n_samples,), default=None
@@ -171,7 +171,7 @@ def prune(
     >>> prune(model, X, n_nonzero_coefs=4).coef_.nonzero()[0]
     array([2, 3, 4, 8])
     """
-    check_parts(estimator, granularity)
+    check_parts(estimator, granularity, criterion)
     check_is_fitted(estimator)
     pruned = thawed(deepcopy(estimator))
     amount = amount_of(

@@ -3,6 +3,7 @@
 from numbers import Integral, Real
 
 from sklearn.base import BaseEstimator, MetaEstimatorMixin
+from sklearn.metrics import get_scorer_names
 
 from sparselearn._compat import (
     Interval,
@@ -11,12 +12,14 @@ from sparselearn._compat import (
 )
 from sparselearn._validation import refuse_collection
 from sparselearn.pruning._bench import Bench, prune_on
+from sparselearn.pruning._criteria import CRITERIA
 from sparselearn.pruning._delegates import DelegatesMixin
 from sparselearn.pruning._judge import hold_out
 from sparselearn.pruning._later import LaterMixin
 from sparselearn.pruning._outcome import ResultsMixin
 from sparselearn.pruning._procedure import Plan, amount_of, check_parts, seed_of
 from sparselearn.pruning._prune import CONSTRAINTS
+from sparselearn.pruning._refits import REFITS
 from sparselearn.pruning._routing import RoutesMixin
 from sparselearn.pruning._wrappers import fitted_clone
 
@@ -49,7 +52,8 @@ class Pruner(
     estimator : estimator
         A linear model with ``coef_`` and ``intercept_`` from
         :mod:`sklearn.linear_model`, :mod:`sparselearn.linear_model` or
-        :class:`~sklearn.svm.LinearSVC` and :class:`~sklearn.svm.LinearSVR`; a
+        :class:`~sklearn.svm.LinearSVC` and :class:`~sklearn.svm.LinearSVR`;
+        :class:`~sklearn.linear_model.SGDOneClassSVM`; a
         :class:`~sklearn.neural_network.MLPClassifier`,
         :class:`~sklearn.neural_network.MLPRegressor`,
         :class:`~sparselearn.neural_network.SparseMLPClassifier` or
@@ -62,7 +66,8 @@ class Pruner(
         nodes; a :class:`~sparselearn.neural_network.SparseAutoencoder` of one layer, by
         its units (``granularity="neuron"``); a class known by
         :func:`register_adapter`; or a :class:`~sklearn.pipeline.Pipeline` that ends
-        in one of these, whose last step is pruned. To prune a fitted estimator
+        in one of these, whose last step is pruned; or another Pruner, which prunes
+        first, as by units and then by features. To prune a fitted estimator
         without fitting it again, give ``FrozenEstimator(estimator)``: the X of `fit`
         then serves for calibration only.
     criterion : str or callable, default="auto"
@@ -79,6 +84,9 @@ class Pruner(
         - "lamp": the share of :math:`w_{ij}^2` (in the linear model's units) in the sum
           of it and all larger ones of its layer, so that layers compare;
         - "wanda": :math:`|w_{ij}| \sqrt{\mathrm{mean}(a_i^2)}`;
+        - "pratt": :math:`|w_{ij} \, \mathrm{cov}(a_i, z_j)|`, whose terms without the
+          absolute value sum to :math:`\mathrm{var}(z_j)`: often better than "magnitude"
+          in linear models of far more features than rows;
         - "signal", of units and features: :math:`\mathrm{std}(a_j) \,
           \|V_{j \cdot}\|`;
         - "obd": :math:`G_{ij} w_{ij}^2 / 2`, G the diagonal of the Gauss-Newton matrix
@@ -186,6 +194,8 @@ class Pruner(
           squares over the rows that are observed, without labels, with a pull to the
           old weights of 0.01 times the mean variance of the inputs (times a feature's
           own variance, where features have units);
+        - "distill", for linear models of any loss, does as "lstsq" with a pull that
+          cross-validation without labels chooses, see the Notes;
         - "none" leaves the intercepts; a perceptron without most of its weights may
           do better so than with "fold";
         - "obs", for linear models and support vectors whatever the criterion, gives
@@ -323,6 +333,18 @@ class Pruner(
     warned of. The score of a frozen estimator on its own training rows is optimistic;
     give `fit` others.
 
+    ``refit="distill"`` minimises, for each output j with kept features S,
+
+    .. math:: \mathrm{mean}_i (z_{ij} - x_{iS}^\top v - c)^2
+        + t \sum_{s \in S} \mathrm{var}(x_s) (v_s - \phi w_{sj})^2,
+
+    z being the linear function before pruning, w the weights so far, :math:`\phi` the
+    factor on them that is least wrong, and t that one of 19 strengths in half powers of
+    ten whose generalized cross-validation error is least, degrees of freedom counted
+    1.4-fold. There are no labels in it, and nothing to tune. It takes the
+    eigenvalues of a matrix as large as there are rows observed, or features kept,
+    whichever is less.
+
     `sample_weight` weights both the fit of the estimator and the means and standard
     deviations over X. With metadata routing enabled each has its own request: that of
     the estimator (``estimator.set_fit_request``) and that of the Pruner. Without it,
@@ -335,6 +357,7 @@ class Pruner(
     for the magnitude-based pruning", ICLR 2021. M. Sun et al., "A simple and effective
     pruning approach for large language models", ICLR 2024. U. Evci et al., "Rigging the
     lottery", ICML 2020. L. Yin et al., "Outlier weighed layerwise sparsity", ICML 2024.
+    J. W. Pratt, "Dividing the indivisible", Tampere 1987.
 
     Examples
     --------
@@ -350,8 +373,8 @@ class Pruner(
     """
 
     _parameter_constraints = CONSTRAINTS | {
-        "criterion": [*CONSTRAINTS["criterion"], StrOptions({"auto"})],
-        "refit": [*CONSTRAINTS["refit"], StrOptions({"auto"})],
+        "criterion": [StrOptions({"auto", *CRITERIA}), callable],
+        "refit": [StrOptions({"auto", *REFITS})],
         "tolerance": [
             Interval(Real, 0, None, closed="left"),
             StrOptions({"1se"}),
@@ -359,7 +382,7 @@ class Pruner(
         ],
         "calibration_size": [Interval(Integral, 1, None, closed="left"), None],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-        "scoring": [str, callable, None],
+        "scoring": [StrOptions(set(get_scorer_names())), callable, None],
         "cv": ["cv_object"],
         "shrink": ["boolean"],
         "keep_unpruned": ["boolean"],
@@ -442,8 +465,9 @@ class Pruner(
         """
         refuse_collection(X, self)
         plan, tolerance = self._plan()
-        check_parts(self.estimator, self.granularity)
-        params, sample_weight, of_cv = self._routed(sample_weight, groups, fit_params)
+        check_parts(self.estimator, self.granularity, self.criterion)
+        given = sample_weight, groups, fit_params
+        params, sample_weight, of_cv = self._routed(X, *given)
         seed, split = self._split(X, y, tolerance, **of_cv)
         seen = None if tolerance is None or split is None else split[0]
         estimator = fitted_clone(self.estimator, X, y, params, seen)
@@ -459,11 +483,11 @@ class Pruner(
         options = {"fraction": self.validation_fraction, "cv": self.cv, "seed": seed}
         return seed, hold_out(self.estimator, X, y, **options, **of_cv)
 
-    def _prune_fitted(self, estimator, rows, split, seed, plan, tolerance):
+    def _prune_fitted(self, estimator, rows, split, seed, plan, tolerance, within=None):
         options = self.calibration_size, seed, self.scoring, self.n_jobs
         outcome = prune_on(Bench(estimator, *rows, split, *options), plan, tolerance)
         unpruned = estimator if self.keep_unpruned else None
-        self._store(outcome, unpruned, shrink=self.shrink)
+        self._store(outcome, unpruned, shrink=self.shrink, within=within)
 
     def _plan(self):
         """How to prune, and how much of the score may be lost; one has the amount."""

@@ -3,6 +3,7 @@
 from numbers import Integral, Real
 
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, is_classifier
+from sklearn.metrics import get_scorer_names
 from sklearn.model_selection import check_cv
 from sklearn.utils import check_array
 
@@ -16,7 +17,12 @@ from sparselearn.pruning._bench import prune_on
 from sparselearn.pruning._cross_validation import Folds, chosen, cross_validated
 from sparselearn.pruning._delegates import DelegatesMixin
 from sparselearn.pruning._outcome import ResultsMixin
-from sparselearn.pruning._procedure import check_parts, seed_of
+from sparselearn.pruning._path import check_varies
+from sparselearn.pruning._procedure import (
+    check_parts,
+    check_searchable,
+    seed_of,
+)
 from sparselearn.pruning._pruner import Pruner
 from sparselearn.pruning._routing import RoutesMixin
 
@@ -106,7 +112,7 @@ class PrunerCV(
             None,
         ],
         "cv": ["cv_object"],
-        "scoring": [str, callable, None],
+        "scoring": [StrOptions(set(get_scorer_names())), callable, None],
         "random_state": ["random_state"],
         "n_jobs": [Integral, None],
     }
@@ -155,11 +161,16 @@ class PrunerCV(
             check_array(
                 y, accept_sparse=True, dtype=None, ensure_2d=False, input_name="y"
             )
-        pruner, params = self._pruner(), fit_params
-        params, sample_weight, cv_params = self._routed(sample_weight, groups, params)
+        pruner, given = self._pruner(), (sample_weight, groups, fit_params)
+        params, sample_weight, cv_params = self._routed(X, *given)
         seed = seed_of(self.random_state)
         splitter = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
         splits = list(splitter.split(X, y, **cv_params))
+        if self.tolerance == "1se" and len(splits) < 2:
+            raise ValueError(
+                "tolerance='1se' is a standard error over folds, and cv has a single "
+                f"one; give two or more, or a number: cv={self.cv!r}."
+            )
         data = X, y, sample_weight, params, splits
         options = pruner.calibration_size, seed, self.scoring, self.n_jobs
         folds = Folds(pruner.estimator, *data, *options)
@@ -197,12 +208,9 @@ class PrunerCV(
                     f"Pruner None, and give `sparsities` or `tolerance` to PrunerCV; "
                     f"got {pruner!r}."
                 )
-            if isinstance(pruner.granularity, tuple):
-                raise ValueError(
-                    f"granularity={pruner.granularity!r} says how much is kept: there "
-                    "is nothing to choose."
-                )
-        check_parts(pruner.estimator, pruner.granularity)
+            check_varies(pruner.granularity)
+            check_searchable(pruner.layer_sparsity)
+        check_parts(pruner.estimator, pruner.granularity, pruner.criterion)
         return pruner
 
     @property

@@ -1,5 +1,8 @@
 """Who gets which of the metadata that `fit` is given."""
 
+from numbers import Real
+from types import NoneType
+
 from sklearn import get_config
 from sklearn.pipeline import Pipeline
 from sklearn.utils.metadata_routing import (
@@ -7,6 +10,7 @@ from sklearn.utils.metadata_routing import (
     MethodMapping,
     process_routing,
 )
+from sklearn.utils.validation import check_consistent_length
 
 __all__ = ["RoutesMixin"]
 
@@ -23,8 +27,10 @@ class RoutesMixin:
         """Whose `fit` and `score` get metadata."""
         return self.estimator
 
-    def _routed(self, sample_weight, groups, fit_params):
+    def _routed(self, X, sample_weight, groups, fit_params):
         """What the estimator's `fit`, the calibration, and `cv` get."""
+        if not isinstance(sample_weight, (Real, NoneType)):
+            check_consistent_length(X, sample_weight)
         if get_config()["enable_metadata_routing"]:
             given = {"sample_weight": sample_weight, "groups": groups}
             fit_params |= {name: a for name, a in given.items() if a is not None}

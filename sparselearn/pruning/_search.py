@@ -15,7 +15,7 @@ LEAST_DENSITY = 0.005  # of a search; where parts are few, one of them
 
 def counts_down(n_parts, n_levels=N_LEVELS):
     """Numbers of parts to keep, in geometric steps from almost all to almost none."""
-    least = max(LEAST_DENSITY, 1 / n_parts)
+    least = max(LEAST_DENSITY, 1 / max(n_parts, 1))
     densities = least ** (np.arange(1, n_levels + 1) / n_levels)
     counts = np.unique(np.round(densities * n_parts).astype(int))[::-1]
     return [int(count) for count in counts if 0 < count < n_parts]

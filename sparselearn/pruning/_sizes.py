@@ -132,7 +132,7 @@ def _row(block):
         "name": block.name,
         "shape": nonzero.shape,
         "n_nonzero": int(nonzero.sum()),
-        "density": float(nonzero.mean()),
+        "density": float(nonzero.sum() / max(nonzero.size, 1)),
         "inputs_kept": int(nonzero.any(axis=1).sum()),
         "units_kept": int(nonzero.any(axis=0).sum()),
     }
@@ -153,9 +153,9 @@ def _totals(blocks):
     return {
         "n_weights": n_weights,
         "n_nonzero": n_nonzero,
-        "sparsity": (n_weights - n_nonzero) / n_weights,
+        "sparsity": (n_weights - n_nonzero) / max(n_weights, 1),
         "n_parameters": n_parameters,
-        "parameter_sparsity": (n_weights - n_nonzero) / n_parameters,
+        "parameter_sparsity": (n_weights - n_nonzero) / max(n_parameters, 1),
         "multiply_adds": n_weights,
         "multiply_adds_sparse": n_nonzero,
         "bytes_dense": sum(b.weights.nbytes for b in blocks) + of_constants,

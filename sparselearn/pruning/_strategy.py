@@ -86,19 +86,25 @@ CANDIDATES = {
 CONTROL = "random"
 
 
-def rows_of_table(blocks, granularity):
-    """The rows for an estimator of these blocks that are not too large for it."""
+def rows_of_table(subject, granularity):
+    """The rows for an estimator of such blocks that are not too large for it."""
+    blocks, data = subject
     parts = parts_of(granularity)
     rows = CANDIDATES[parts]
-    if len(blocks) == 1:
+    if data.adapter.has_curvature:
         rows = CANDIDATES.get(f"linear {parts}", rows)
     n_inputs = max(len(block.by_input(block.weights)) for block in blocks)
-    return [row for row in rows if n_inputs <= row.most_inputs]
+    usual = data.adapter.usual_refit
+    return [
+        row._replace(refit=usual(data.estimator, row.refit))
+        for row in rows
+        if n_inputs <= row.most_inputs
+    ]
 
 
-def candidates_of(blocks, plan):
-    """Candidates for an estimator of these blocks, as far as `plan` leaves a choice."""
-    rows = rows_of_table(blocks, plan.granularity)
+def candidates_of(subject, plan):
+    """Candidates for a fitted estimator, as far as `plan` leaves a choice."""
+    rows = rows_of_table(subject, plan.granularity)
     if plan.criterion != "auto":
         named = [row for row in rows if row.criterion == plan.criterion]
         row = (named or rows)[0]
@@ -108,11 +114,11 @@ def candidates_of(blocks, plan):
     return list(dict.fromkeys(rows))
 
 
-def label_free(blocks, plan):
+def label_free(subject, plan):
     """`plan` in one shot, with a refit that trains on nothing."""
     plan = plan._replace(schedule="one-shot")
     if trains(plan.refit):
-        (row,) = candidates_of(blocks, plan._replace(refit="auto"))[:1]
+        (row,) = candidates_of(subject, plan._replace(refit="auto"))[:1]
         plan = plan._replace(refit=row.refit)
     return plan
 

@@ -1,4 +1,4 @@
-"""What is around the estimator that is pruned: pipelines and frozen estimators."""
+"""What is around the estimator that is pruned: pipelines, the frozen, other pruners."""
 
 from copy import copy, deepcopy
 
@@ -9,6 +9,7 @@ from sklearn.pipeline import Pipeline
 from sparselearn._compat import rows_of, rows_of_params
 
 __all__ = [
+    "PrunesMixin",
     "as_seen_by_last_step",
     "fitted_clone",
     "last_step",
@@ -17,9 +18,16 @@ __all__ = [
 ]
 
 
+class PrunesMixin:
+    """Marks what prunes the estimator in it, which is then its `estimator_`."""
+
+
+WRAPPERS = (FrozenEstimator, Pipeline, PrunesMixin)
+
+
 def last_step(estimator):
-    """The estimator at the end of pipelines and of frozen estimators."""
-    while isinstance(estimator, (FrozenEstimator, Pipeline)):
+    """The estimator at the end of pipelines, and in frozen estimators and pruners."""
+    while isinstance(estimator, WRAPPERS):
         estimator = _inside(estimator)
     return estimator
 
@@ -27,12 +35,12 @@ def last_step(estimator):
 def _inside(wrapper):
     if isinstance(wrapper, Pipeline):
         return wrapper.steps[-1][1]
-    return wrapper.estimator
+    return getattr(wrapper, "estimator_", wrapper.estimator)
 
 
 def as_seen_by_last_step(estimator, X):
     """`X` after the transformers of the fitted pipelines on the way to `last_step`."""
-    while isinstance(estimator, (FrozenEstimator, Pipeline)):
+    while isinstance(estimator, WRAPPERS):
         if isinstance(estimator, Pipeline):
             for _, transformer in estimator.steps[:-1]:
                 if transformer not in (None, "passthrough"):
@@ -75,10 +83,11 @@ def fitted_clone(estimator, X, y, params, rows=None):
 def thawed(estimator):
     """`estimator` with a deep copy in the place of what is frozen at its end.
 
-    Cloning keeps a frozen estimator as it is, hence shares it with the user.
+    Cloning keeps a frozen estimator as it is, hence shares it with the user. A fitted
+    pruner there is replaced by what it has made.
     """
-    if isinstance(estimator, FrozenEstimator):
-        return thawed(deepcopy(estimator.estimator))
+    if isinstance(estimator, (FrozenEstimator, PrunesMixin)):
+        return thawed(deepcopy(_inside(estimator)))
     if isinstance(estimator, Pipeline):
         name, last = estimator.steps[-1]
         estimator.steps[-1] = (name, thawed(last))

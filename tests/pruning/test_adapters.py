@@ -161,8 +161,18 @@ def test_the_rest_is_refused_before_it_is_fitted(X, y, monkeypatch, estimator):
 
 
 def test_linear_model_without_coefficients_is_refused(X, y):
-    with pytest.raises(TypeError, match=r"RANSACRegressor .*it has no coef_"):
-        Pruner(RANSACRegressor(random_state=0)).fit(X, y)
+    ransac = RANSACRegressor(random_state=0)
+    with pytest.raises(TypeError, match=r"RANSACRegressor\(Pruner\(...\)\)"):
+        Pruner(ransac).fit(X, y)
+
+    class Quiet(Ridge):
+        def fit(self, X, y):
+            super().fit(X, y)
+            del self.intercept_
+            return self
+
+    with pytest.raises(TypeError, match=r"Quiet .*it has no intercept_"):
+        Pruner(Quiet(), sparsity=0.5).fit(X, y)
 
 
 def test_functions_refuse_too(X, y):

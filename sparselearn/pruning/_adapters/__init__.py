@@ -5,15 +5,33 @@ maps ``z = a W + b`` inside it. A linear model is one block on the features, a
 multilayer perceptron one block a layer.
 """
 
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.ensemble import (
+    AdaBoostClassifier,
+    AdaBoostRegressor,
+    BaggingClassifier,
+    BaggingRegressor,
     ExtraTreesClassifier,
     ExtraTreesRegressor,
     GradientBoostingClassifier,
     GradientBoostingRegressor,
     HistGradientBoostingClassifier,
     HistGradientBoostingRegressor,
+    IsolationForest,
     RandomForestClassifier,
     RandomForestRegressor,
+    StackingClassifier,
+    StackingRegressor,
+    VotingClassifier,
+    VotingRegressor,
+)
+from sklearn.linear_model import RANSACRegressor, SGDOneClassSVM
+from sklearn.model_selection import (
+    FixedThresholdClassifier,
+    GridSearchCV,
+    RandomizedSearchCV,
+    TunedThresholdClassifierCV,
 )
 from sklearn.multiclass import (
     OneVsOneClassifier,
@@ -46,7 +64,7 @@ from sparselearn.neural_network import (
 from sparselearn.pruning._adapters._autoencoder import AutoencoderAdapter
 from sparselearn.pruning._adapters._base import Adapter
 from sparselearn.pruning._adapters._kernel_machine import KernelMachineAdapter
-from sparselearn.pruning._adapters._linear import LinearAdapter
+from sparselearn.pruning._adapters._linear import LinearAdapter, OneClassAdapter
 from sparselearn.pruning._adapters._perceptron import MLPAdapter, SparseMLPAdapter
 from sparselearn.pruning._adapters._registry import (
     adapter_of,
@@ -63,6 +81,7 @@ for _home in ("sklearn.linear_model", "sparselearn.linear_model"):
     register_home(_home, _LINEAR)
 for _kind in (LinearSVC, LinearSVR):
     register_adapter(_kind, _LINEAR)
+register_adapter(SGDOneClassSVM, OneClassAdapter())
 
 _KERNEL_MACHINE = KernelMachineAdapter()
 for _kind in (SVC, NuSVC, SVR, NuSVR, OneClassSVM):
@@ -100,7 +119,39 @@ for _kind in (
         "its trees correct one another, and their inner nodes hold no prediction to "
         "fall back on; fit fewer or smaller trees",
     )
+refuse(
+    IsolationForest,
+    "it scores by how deep its leaves are; fit fewer trees, or of smaller max_samples",
+)
 for _kind in (
+    CalibratedClassifierCV,
+    FixedThresholdClassifier,
+    RANSACRegressor,
+    TransformedTargetRegressor,
+    TunedThresholdClassifierCV,
+):
+    refuse(
+        _kind,
+        "it is around an estimator; prune that as it is fitted, by "
+        f"{_kind.__name__}(Pruner(...))",
+    )
+for _kind in (GridSearchCV, RandomizedSearchCV):
+    refuse(
+        _kind,
+        "it is a search; prune its best_estimator_, or search among pruned estimators "
+        f"by {_kind.__name__}(Pruner(...), ...)",
+    )
+for _kind in (StackingClassifier, StackingRegressor, VotingClassifier, VotingRegressor):
+    refuse(
+        _kind,
+        "it holds several models; prune each as it is fitted, by a Pruner around each "
+        "of its estimators",
+    )
+for _kind in (
+    AdaBoostClassifier,
+    AdaBoostRegressor,
+    BaggingClassifier,
+    BaggingRegressor,
     ClassifierChain,
     MultiOutputClassifier,
     MultiOutputRegressor,

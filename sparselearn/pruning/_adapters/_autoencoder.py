@@ -43,6 +43,9 @@ class AutoencoderAdapter(Adapter):
             for layer, (weights, intercept, activation) in enumerate(parts)
         ]
 
+    def usual_refit(self, estimator, refit):
+        return "fold" if estimator.tied_weights else refit
+
     def write(self, estimator, blocks):
         encoder, decoder = (block.weights for block in blocks)
         if estimator.tied_weights and not _is_multiple(encoder.T, decoder):
@@ -102,7 +105,8 @@ class AutoencoderAdapter(Adapter):
         yield X
         twin = copy.copy(estimator)
         _put(twin, blocks)
-        vars(twin).pop("_sklearn_output_config", None)
+        for name in ("_sklearn_output_config", "feature_names_in_"):  # X has none
+            vars(twin).pop(name, None)
         with config_context(transform_output="default"):
             codes = twin.transform(X)
         yield codes.toarray() if sp.issparse(codes) else codes

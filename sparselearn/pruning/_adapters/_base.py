@@ -25,6 +25,14 @@ class Adapter(ABC):
         """Whether what a block reads is the activation of the one before, no more."""
         return type(self).inputs is Adapter.inputs
 
+    @property
+    def has_curvature(self):
+        """Whether it knows the curvature of the loss in the weights of its only block.
+
+        Else "obs" goes by what the block reads, as of perceptrons.
+        """
+        return type(self).curvatures is not Adapter.curvatures
+
     def check(self, estimator, granularity):
         """Refuse what cannot be pruned, by the parameters of `estimator` alone.
 
@@ -80,6 +88,10 @@ class Adapter(ABC):
             None where "obs" minimises the loss exactly, as it is quadratic.
         """
         return None
+
+    def usual_refit(self, estimator, refit):
+        """What "auto" takes for `estimator` where it takes `refit` for others."""
+        return refit
 
     def inputs(self, estimator, blocks, X):
         """Yield what each block reads when `estimator` works on `X` with `blocks`.

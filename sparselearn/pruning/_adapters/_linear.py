@@ -25,7 +25,7 @@ from sparselearn.pruning._adapters._registry import refusal
 from sparselearn.pruning._blocks import Block, counts, dense, stored_like
 from sparselearn.pruning._curvature import Curvature, InputCurvature
 
-__all__ = ["LinearAdapter"]
+__all__ = ["LinearAdapter", "OneClassAdapter"]
 
 DAMPING = 0.01
 BATCH = 200  # rows after which what is pruned is zero again
@@ -35,18 +35,21 @@ class LinearAdapter(Adapter):
     """Linear models: ``coef_`` of shape (n_features,) or (n_outputs, n_features)."""
 
     granularities = ("element", "feature")
+    constant, sign = "intercept_", 1
 
     def read(self, estimator):
-        missing = [a for a in ("coef_", "intercept_") if not hasattr(estimator, a)]
+        named = ("coef_", self.constant)
+        missing = [name for name in named if not hasattr(estimator, name)]
         if missing:
             raise TypeError(refusal(estimator, f" (it has no {missing[0]})"))
         # A constant that the user ruled out must not come in by the back door.
-        constant = getattr(estimator, "fit_intercept", True)
+        is_free = getattr(estimator, "fit_intercept", True)
+        constant = getattr(estimator, self.constant)
         return [
             Block(
                 name="coef_",
                 weights=dense(estimator.coef_),
-                intercept=estimator.intercept_ if constant else None,
+                intercept=self.sign * constant if is_free else None,
                 inputs_last=True,
                 scale_aware=True,
                 activation=_link(estimator),
@@ -57,7 +60,7 @@ class LinearAdapter(Adapter):
         (block,) = blocks
         estimator.coef_ = stored_like(estimator.coef_, block.weights)
         if block.intercept is not None:
-            estimator.intercept_ = block.intercept
+            setattr(estimator, self.constant, self.sign * block.intercept)
         if hasattr(estimator, "sparsity_"):  # it counts its own, as this package's do
             vars(estimator).update(counts(blocks))
 
@@ -144,6 +147,12 @@ class LinearAdapter(Adapter):
             return (np.logaddexp(0.0, after) - expit(before) * after).sum(axis=1)
         total = logsumexp(after, axis=1)
         return total - (softmax(before, axis=1) * after).sum(axis=1)
+
+
+class OneClassAdapter(LinearAdapter):
+    """Linear outlier detectors, which decide by what is above an offset."""
+
+    constant, sign = "offset_", -1
 
 
 def _tweedie_losses(power, targets, z):

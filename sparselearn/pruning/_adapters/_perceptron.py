@@ -2,6 +2,7 @@
 
 from contextlib import nullcontext
 
+import numpy as np
 import scipy.sparse as sp
 
 from sparselearn import _compat
@@ -19,6 +20,15 @@ __all__ = ["MLPAdapter", "SparseMLPAdapter"]
 
 class MLPAdapter(Adapter):
     """Multilayer perceptrons: ``coefs_[l]`` of shape (n_inputs, n_outputs)."""
+
+    def check(self, estimator, granularity):
+        if granularity == "neuron" and np.size(estimator.hidden_layer_sizes) == 0:
+            raise ValueError(
+                f"{type(estimator).__name__} with hidden_layer_sizes="
+                f"{estimator.hidden_layer_sizes!r} has no hidden units to prune by "
+                "granularity='neuron'; give 'element' or 'feature'."
+            )
+        super().check(estimator, granularity)
 
     def read(self, estimator):
         n_hidden = len(estimator.coefs_) - 1

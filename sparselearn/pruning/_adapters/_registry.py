@@ -2,6 +2,8 @@
 
 from sklearn.base import BaseEstimator
 
+from sparselearn.pruning._adapters._base import Adapter
+
 __all__ = ["adapter_of", "refusal", "refuse", "register_adapter", "register_home"]
 
 _ADAPTERS = {}
@@ -32,6 +34,11 @@ def register_adapter(kind, adapter):
     adapter : Adapter
         How the weights of such an estimator are read and written.
 
+    Raises
+    ------
+    TypeError
+        If `kind` is no class, or `adapter` no instance of :class:`Adapter`.
+
     Examples
     --------
     An estimator that keeps one weight a feature under a name of its own:
@@ -54,6 +61,11 @@ def register_adapter(kind, adapter):
     >>> prune(card, sparsity=0.5).points_
     array([3., 0., 0., 2.])
     """
+    if not isinstance(kind, type) or not isinstance(adapter, Adapter):
+        raise TypeError(
+            "register_adapter(kind, adapter) takes a class and an instance of Adapter; "
+            f"got {kind!r} and {adapter!r}."
+        )
     _ADAPTERS[kind] = adapter
 
 
@@ -77,7 +89,7 @@ def refusal(estimator, reason=""):
     return (
         f"{name} cannot be pruned{reason}. What can: the linear models of "
         f"sklearn.linear_model and sparselearn.linear_model that have coef_ and "
-        f"intercept_, {known}, and a Pipeline or FrozenEstimator that ends in one of "
-        "these. For another estimator, give an adapter by "
+        f"intercept_, {known}, and a Pipeline, FrozenEstimator or Pruner that "
+        "ends in one of these. For another estimator, give an adapter by "
         f"sparselearn.pruning.register_adapter({name}, adapter)."
     )

@@ -31,6 +31,7 @@ from sparselearn.pruning._criteria._magnitude import (
     magnitude_of_vectors,
 )
 from sparselearn.pruning._criteria._parts import sum_over_features, sum_over_units
+from sparselearn.pruning._criteria._pratt import pratt
 from sparselearn.pruning._criteria._random import (
     random_elements,
     random_features,
@@ -42,7 +43,7 @@ from sparselearn.pruning._criteria._unit_surgeon import obs_of_units
 from sparselearn.pruning._criteria._weakest_link import ccp
 from sparselearn.pruning._granularity import parts_of
 
-__all__ = ["CRITERIA", "Criterion", "score_parts"]
+__all__ = ["CRITERIA", "Criterion", "check_knows", "score_parts"]
 
 
 class Criterion(NamedTuple):
@@ -87,6 +88,7 @@ CRITERIA = {
         feature=obs_of_inputs,
         support_vector=obs_of_inputs,
     ),
+    "pratt": Criterion(element=pratt),
     "random": Criterion(
         element=random_elements,
         neuron=random_units,
@@ -124,8 +126,23 @@ def score_parts(criterion, granularity, blocks, data):
         first = row.element(blocks, data)[0]
         by_feature = blocks[0].by_input(first).reshape(blocks[0].matrix().shape)
         return [np.linalg.norm(by_feature, axis=1)]
-    known = sorted(c for c in CRITERIA if getattr(CRITERIA[c], granularity) is not None)
+    return check_knows(criterion, granularity)
+
+
+def check_knows(criterion, granularity):
+    """Refuse a criterion that has no importances of such parts."""
+    granularity = parts_of(granularity)
+    if callable(criterion) or _scores(criterion, granularity):
+        return
+    known = sorted(name for name in CRITERIA if _scores(name, granularity))
     raise ValueError(
         f"criterion={criterion!r} does not know granularity={granularity!r}; "
-        f"what does: {', '.join(known) or 'none'}."
+        f"what does: {', '.join(known)}."
     )
+
+
+def _scores(criterion, granularity):
+    row = CRITERIA[criterion]
+    if granularity == "feature" and row.element is not None:
+        return True
+    return getattr(row, granularity) is not None

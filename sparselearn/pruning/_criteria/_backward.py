@@ -21,16 +21,17 @@ SLOPES = {
 }
 
 
-def passes(blocks, data):
+def passes(blocks, data, first=0):
     """Yield rows, what each block reads on them, and the outputs, some rows at a time.
 
-    The inputs are float64, the first ones in the storage of X.
+    The inputs are float64, the first ones in the storage of X. `first` is the layer
+    down to which :func:`back` is to go.
     """
-    for block in blocks[:-1]:
+    for block in blocks[first:-1]:
         if block.activation not in SLOPES:
             raise ValueError(
                 f"The derivative of activation {block.activation!r}, of the units of "
-                f"{block.name}, is not known to criteria 'obd' and 'taylor'."
+                f"{block.name}, is not known to criteria 'obd', 'obs' and 'taylor'."
             )
     X = data.X
     if X is None:
@@ -43,15 +44,15 @@ def passes(blocks, data):
         yield rows, inputs, outputs(blocks[-1], inputs[-1])
 
 
-def back(blocks, inputs, slopes):
-    """Yield layers from the last one, and the slopes of their pre-activations.
+def back(blocks, inputs, slopes, first=0):
+    """Yield layers from the last to the `first`, with slopes of their pre-activations.
 
     `slopes` are those of the last block; what they are the derivatives of is up to
     the caller.
     """
-    for layer in range(len(blocks) - 1, -1, -1):
+    for layer in range(len(blocks) - 1, first - 1, -1):
         yield layer, slopes
-        if layer:
+        if layer > first:
             below = SLOPES[blocks[layer - 1].activation](inputs[layer])
             slopes = (slopes @ blocks[layer].matrix().T) * below
 

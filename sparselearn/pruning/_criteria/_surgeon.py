@@ -24,7 +24,7 @@ def obs(blocks, data):
 
     and corrects the other weights of the same output. Of least squares this is backward
     elimination by |t|. Outputs have paths of their own, which are merged by what they
-    cost. Where H is singular, 1% of its diagonal is added. Of several layers see
+    cost. Where H is singular, 1% of its diagonal is added. Of perceptrons see
     :func:`layerwise`.
 
     References
@@ -32,7 +32,7 @@ def obs(blocks, data):
     B. Hassibi, D. Stork, "Second order derivatives for network pruning: optimal brain
     surgeon", NeurIPS 1993.
     """
-    if len(blocks) > 1:
+    if not data.adapter.has_curvature:
         return layerwise(blocks, data)
     quadratics = quadratics_of(blocks, data)
     (block,) = blocks
@@ -57,7 +57,7 @@ def obs(blocks, data):
 
 def obs_of_inputs(blocks, data):
     """The same of inputs, each with its weights of all outputs."""
-    if len(blocks) > 1:
+    if not data.adapter.has_curvature:
         return sum_over_features(layerwise_losses)(blocks, data)
     joint = [quadratic for _, quadratic in quadratics_of(blocks, data)]
     n_inputs = len(blocks[0].matrix())

@@ -33,9 +33,10 @@ def obs_of_units(blocks, data):
     """
     curved = [np.zeros(block.matrix().shape[1]) for block in blocks]
     rng = data.generator()
-    for rows, inputs, found in passes(blocks, data):
+    # What reads units begins with the second layer; of a code that is the last.
+    for rows, inputs, found in passes(blocks, data, first=1):
         for root in root_of_curvature(blocks[-1], found, rng):
-            for layer, slopes in back(blocks, inputs, root):
+            for layer, slopes in back(blocks, inputs, root, first=1):
                 curved[layer] += data.weights[rows] @ slopes**2
     scores = []
     for layer, a in enumerate(data.inputs(blocks)):

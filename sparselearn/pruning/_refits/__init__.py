@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+from sparselearn.pruning._refits._distill import distill
 from sparselearn.pruning._refits._fold import fold
 from sparselearn.pruning._refits._least_squares import least_squares
 from sparselearn.pruning._refits._relaxed import relaxed
@@ -35,6 +36,7 @@ class Refit(NamedTuple):
 
 
 REFITS = {
+    "distill": Refit(of_blocks=distill),
     "fold": Refit(of_blocks=fold),
     "lstsq": Refit(of_blocks=least_squares),
     "none": Refit(),

@@ -7,7 +7,7 @@ from sparselearn._parallel import row_chunks, team
 from sparselearn._solvers._masked_least_squares import by_inputs, by_rows, gram
 from sparselearn.pruning._granularity import alone
 
-__all__ = ["least_squares"]
+__all__ = ["Fit", "fit_blocks", "least_squares"]
 
 # Pull towards the old weights, as a share of the mean square of an input.
 RIDGE = 0.01
@@ -30,6 +30,11 @@ def least_squares(dense, pruned, masks, data, plan):
     their own, else of the mean variance. No labels are needed, and no gradients.
     Where there must be no constant c there is none.
     """
+    fit_blocks(Fit, dense, pruned, masks, data)
+
+
+def fit_blocks(kind, dense, pruned, masks, data):
+    """Correct the list `pruned` of blocks by :class:`Fit`, or a `kind` of it."""
     pairs = zip(data.inputs(dense), data.inputs(pruned))
     for layer, (before, after) in enumerate(pairs):
         mask = pruned[layer].by_input(masks[layer])
@@ -38,11 +43,11 @@ def least_squares(dense, pruned, masks, data, plan):
         if layer == 0:  # what reads all it did before stays as it is, to the bit
             outputs &= ~mask.all(axis=0)
         if outputs.any():
-            fit = _Fit(dense[layer], pruned[layer], before, after, outputs, data)
+            fit = kind(dense[layer], pruned[layer], before, after, outputs, data)
             pruned[layer] = fit.refitted(mask)
 
 
-class _Fit:
+class Fit:
     """The least-squares problem of some outputs of a block."""
 
     def __init__(self, old, block, before, after, outputs, data):
@@ -65,7 +70,7 @@ class _Fit:
         square = square[used]
         if not self.block.scale_aware and used.size:
             square = np.full(used.size, square.mean())
-        delta = self._solve(used, mask[used], RIDGE * square)
+        delta = self.solve(used, mask[used], RIDGE * square)
         weights = self.block.weights.copy(order="K")
         block = self.block._replace(weights=weights)
         block.matrix()[np.ix_(used, self.outputs)] += delta
@@ -76,7 +81,8 @@ class _Fit:
         shift[self.outputs] = self.offset - self.mean[used] @ delta
         return block.shifted(shift)
 
-    def _solve(self, used, mask, ridge):
+    def solve(self, used, mask, ridge):
+        """What the weights (n_used, n_outputs) of the used inputs gain."""
         mean, weights = self.mean[used], self.data.weights
         a = self.inputs
         with team() as run:
