@@ -34,8 +34,6 @@ from sklearn.preprocessing import StandardScaler
 
 from sparselearn import __version__
 from sparselearn.pruning import Pruner
-from sparselearn.pruning._procedure import Plan, observe
-from sparselearn.pruning._strategy import candidates_of
 
 AIM = 0.3
 # What is pruned of a perceptron, and of a linear model.
@@ -141,12 +139,14 @@ def auto_and_best(dense, train, test, granularity, sparsity, seed):
         ).fit(*train)
         return pruner, 100 * (dense.score(*test) - pruner.score(*test))
 
-    plan = Plan({}, criterion="auto", refit="auto", granularity=granularity)
-    rows = {
-        f"{row.criterion}, {row.refit}": lost(row.criterion, row.refit)[1]
-        for row in candidates_of(observe(dense, None).blocks, plan)
-    }
     pruner, of_auto = lost("auto", "auto")
+    table = pruner.strategy_results_
+    pairs = set(zip(table["criterion"], table["refit"]))
+    rows = {
+        f"{criterion}, {refit}": lost(criterion, refit)[1]
+        for criterion, refit in sorted(pairs)
+        if criterion != "random"
+    }
     return {
         "auto": of_auto,
         "taken": f"{pruner.criterion_}, {pruner.refit_}",
