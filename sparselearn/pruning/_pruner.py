@@ -81,8 +81,8 @@ class Pruner(
           of it and all larger ones of its layer, so that layers compare;
         - "wanda": :math:`|w_{ij}| \sqrt{\mathrm{mean}(a_i^2)}`;
         - "pratt": :math:`|w_{ij} \, \mathrm{cov}(a_i, z_j)|`, whose terms without the
-          absolute value sum to :math:`\mathrm{var}(z_j)`: worth a try beside "magnitude"
-          in linear models of far more features than rows;
+          absolute value sum to :math:`\mathrm{var}(z_j)`: to be tried beside
+          "magnitude" in linear models of far more features than rows;
         - "signal", of units and features: :math:`\mathrm{std}(a_j) \,
           \|V_{j \cdot}\|`;
         - "obd": :math:`G_{ij} w_{ij}^2 / 2`, G the diagonal of the Gauss-Newton matrix
