@@ -25,13 +25,7 @@ def judge(problem, coefs, intercepts):
 def main():
     names = [*libraries.NAMES, "liblinear"]
     parser = measure.arguments(__doc__, libraries=names)
-    parser.add_argument(
-        "problems",
-        nargs="*",
-        default=["logistic"],
-        metavar="PROBLEM",
-        help=problems.HELP,
-    )
+    problems.add_to(parser, "logistic")
     options = parser.parse_args()
     found = measure.start(options.libraries, options.limit, "logistic_path")
     records = {}

@@ -47,13 +47,7 @@ def judge(problem, coefs, intercepts):
 def main():
     libraries = ["sparselearn", "skglm"]
     parser = measure.arguments(__doc__, libraries=libraries)
-    parser.add_argument(
-        "problems",
-        nargs="*",
-        default=["mcp-wide"],
-        metavar="PROBLEM",
-        help=problems.HELP,
-    )
+    problems.add_to(parser, "mcp-wide")
     options = parser.parse_args()
     records = {}
     for function in ("mcp_path", "mcp_fit"):

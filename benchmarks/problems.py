@@ -210,6 +210,13 @@ PROBLEMS = SMALL | MADE | REAL | NONCONVEX | CROSS_VALIDATED | LOGISTIC | GROUPE
 HELP = f"a name, or that of a group: {', '.join(GROUPS)}; all: {', '.join(PROBLEMS)}"
 
 
+def add_to(parser, usual):
+    """The argument that takes names of problems; `usual` is its default."""
+    parser.add_argument(
+        "problems", nargs="*", default=[usual], metavar="PROBLEM", help=HELP
+    )
+
+
 def names(given):
     """The names of problems, those of a group in place of the group's name."""
     found = [name for word in given for name in GROUPS.get(word, [word])]

@@ -15,13 +15,7 @@ import problems
 
 def main():
     parser = measure.arguments(__doc__)
-    parser.add_argument(
-        "problems",
-        nargs="*",
-        default=["small"],
-        metavar="PROBLEM",
-        help=problems.HELP,
-    )
+    problems.add_to(parser, "small")
     options = parser.parse_args()
     found = measure.start(options.libraries, options.limit, "path")
     records = {}

@@ -16,13 +16,7 @@ DIVISORS = (10, 20, 100)
 
 def main():
     parser = measure.arguments(__doc__)
-    parser.add_argument(
-        "problems",
-        nargs="*",
-        default=["small"],
-        metavar="PROBLEM",
-        help=problems.HELP,
-    )
+    problems.add_to(parser, "small")
     options = parser.parse_args()
     found = measure.start(options.libraries, options.limit, "fit")
     records = {}

@@ -5,16 +5,17 @@ from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.metrics import get_scorer_names
 from sklearn.utils.validation import check_is_fitted
 
-from sparselearn._compat import Interval, StrOptions, validate_params
+from sparselearn._compat import Interval, validate_params
 from sparselearn._parallel import map_threads
 from sparselearn.pruning._bench import Bench
-from sparselearn.pruning._criteria import CRITERIA
 from sparselearn.pruning._procedure import Plan, check_parts, observe, seed_of
-from sparselearn.pruning._prune import CONSTRAINTS, DATA_CONSTRAINTS
-from sparselearn.pruning._refits import REFITS
+from sparselearn.pruning._prune import (
+    CHOICE_CONSTRAINTS,
+    CONSTRAINTS,
+    DATA_CONSTRAINTS,
+)
 from sparselearn.pruning._search import counts_down
 from sparselearn.pruning._strategy import candidates_of, label_free
 from sparselearn.pruning._wrappers import thawed
@@ -76,16 +77,12 @@ _CHOICES = ("granularity", "scope", "random_state")
 
 @validate_params(
     {name: CONSTRAINTS[name] for name in _CHOICES}
-    | {
-        "criterion": [StrOptions({"auto", *CRITERIA}), callable],
-        "refit": [StrOptions({"auto", *REFITS})],
-    }
+    | CHOICE_CONSTRAINTS
     | DATA_CONSTRAINTS
     | {
         "X_test": DATA_CONSTRAINTS["X"],
         "y_test": DATA_CONSTRAINTS["y"],
         "sparsities": ["array-like", None],
-        "scoring": [StrOptions(set(get_scorer_names())), callable, None],
         "calibration_size": [Interval(Integral, 1, None, closed="left"), None],
         "n_jobs": [Integral, None],
     },

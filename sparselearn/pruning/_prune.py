@@ -4,6 +4,7 @@ import warnings
 from copy import deepcopy
 from numbers import Integral, Real
 
+from sklearn.metrics import get_scorer_names
 from sklearn.utils.validation import check_is_fitted
 
 from sparselearn._compat import Interval, StrOptions, validate_params
@@ -23,7 +24,13 @@ from sparselearn.pruning._refits import REFITS
 from sparselearn.pruning._schedules import SCHEDULES
 from sparselearn.pruning._wrappers import thawed
 
-__all__ = ["CONSTRAINTS", "importance", "prune"]
+__all__ = [
+    "CHOICE_CONSTRAINTS",
+    "CONSTRAINTS",
+    "DATA_CONSTRAINTS",
+    "importance",
+    "prune",
+]
 
 # Estimators are checked by `check_parts`, whose error says what can be pruned.
 CONSTRAINTS = {
@@ -42,6 +49,12 @@ CONSTRAINTS = {
     "schedule": [StrOptions(set(SCHEDULES)), callable],
     "n_steps": [Interval(Integral, 1, None, closed="left")],
     "random_state": ["random_state"],
+}
+# Of what chooses among criteria and refits, by a score.
+CHOICE_CONSTRAINTS = {
+    "criterion": [StrOptions({"auto", *CRITERIA}), callable],
+    "refit": [StrOptions({"auto", *REFITS})],
+    "scoring": [StrOptions(set(get_scorer_names())), callable, None],
 }
 DATA_CONSTRAINTS = {
     "X": ["array-like", "sparse matrix", None],

@@ -3,19 +3,16 @@
 from numbers import Integral, Real
 
 from sklearn.base import BaseEstimator, MetaEstimatorMixin
-from sklearn.metrics import get_scorer_names
 
 from sparselearn._compat import Interval, StrOptions, fit_context
 from sparselearn._validation import refuse_collection
 from sparselearn.pruning._bench import Bench, prune_on
-from sparselearn.pruning._criteria import CRITERIA
 from sparselearn.pruning._delegates import DelegatesMixin
 from sparselearn.pruning._judge import hold_out
 from sparselearn.pruning._later import LaterMixin
 from sparselearn.pruning._outcome import ResultsMixin
 from sparselearn.pruning._procedure import Plan, amount_of, check_parts, seed_of
-from sparselearn.pruning._prune import CONSTRAINTS
-from sparselearn.pruning._refits import REFITS
+from sparselearn.pruning._prune import CHOICE_CONSTRAINTS, CONSTRAINTS
 from sparselearn.pruning._routing import RoutesMixin
 from sparselearn.pruning._wrappers import fitted_clone
 
@@ -368,23 +365,24 @@ class Pruner(
     0.6
     """
 
-    _parameter_constraints = CONSTRAINTS | {
-        "criterion": [StrOptions({"auto", *CRITERIA}), callable],
-        "refit": [StrOptions({"auto", *REFITS})],
-        "tolerance": [
-            Interval(Real, 0, None, closed="left"),
-            StrOptions({"1se"}),
-            None,
-        ],
-        "calibration_size": [Interval(Integral, 1, None, closed="left"), None],
-        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-        "scoring": [StrOptions(set(get_scorer_names())), callable, None],
-        "cv": ["cv_object"],
-        "shrink": ["boolean"],
-        "keep_unpruned": ["boolean"],
-        "random_state": ["random_state"],
-        "n_jobs": [Integral, None],
-    }
+    _parameter_constraints = (
+        CONSTRAINTS
+        | CHOICE_CONSTRAINTS
+        | {
+            "tolerance": [
+                Interval(Real, 0, None, closed="left"),
+                StrOptions({"1se"}),
+                None,
+            ],
+            "calibration_size": [Interval(Integral, 1, None, closed="left"), None],
+            "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+            "cv": ["cv_object"],
+            "shrink": ["boolean"],
+            "keep_unpruned": ["boolean"],
+            "random_state": ["random_state"],
+            "n_jobs": [Integral, None],
+        }
+    )
 
     def __init__(
         self,

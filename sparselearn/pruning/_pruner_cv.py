@@ -3,7 +3,6 @@
 from numbers import Integral, Real
 
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, is_classifier
-from sklearn.metrics import get_scorer_names
 from sklearn.model_selection import check_cv
 from sklearn.utils import check_array
 
@@ -23,6 +22,7 @@ from sparselearn.pruning._procedure import (
     check_searchable,
     seed_of,
 )
+from sparselearn.pruning._prune import CHOICE_CONSTRAINTS
 from sparselearn.pruning._pruner import Pruner
 from sparselearn.pruning._routing import RoutesMixin
 
@@ -112,7 +112,7 @@ class PrunerCV(
             None,
         ],
         "cv": ["cv_object"],
-        "scoring": [StrOptions(set(get_scorer_names())), callable, None],
+        "scoring": CHOICE_CONSTRAINTS["scoring"],
         "random_state": ["random_state"],
         "n_jobs": [Integral, None],
     }
